@@ -1,0 +1,1 @@
+//! The vopr-check program: judge recorded histories.

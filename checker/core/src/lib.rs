@@ -1,0 +1,1 @@
+//! Invariants over recorded histories, each verdict with its evidence.

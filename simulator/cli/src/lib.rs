@@ -1,0 +1,1 @@
+//! The vopr program: simulate, record, check, replay.

@@ -1,0 +1,1 @@
+//! The replicated state machine: key-value, streams, ledger, transactions, per tenant.

@@ -1,0 +1,1 @@
+//! The simulated world: faults, workload, scenarios, recorder.
