@@ -1,0 +1,147 @@
+//! Independent random streams, one per (seed, actor, purpose, incarnation).
+//!
+//! Every decision draws from the stream of whoever decides and why, so that one draw more in one place changes nothing
+//! elsewhere: replay after a small change, and minimisation, depend on it.
+
+use crate::options::Rate;
+use core::ops::RangeInclusive;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Version of the derivation and of the meaning of draws. Recorded with every run: streams of another version are other streams.
+pub const STREAMS_VERSION: u32 = 1;
+
+/// Who draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The world as a whole.
+    World,
+    /// A replica, or its disk, or its clock.
+    Replica(u8),
+    /// A client, by its endpoint number less 1000.
+    Client(u32),
+    /// A directed link between two endpoints (replicas 0.., clients 1000..).
+    Link(u16, u16),
+}
+
+/// What for. The numbers are part of the derivation: add new ones at the end, never renumber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// The run's options.
+    Options = 1,
+    /// The fault plan.
+    Plan = 2,
+    /// Which operations a client invokes.
+    Workload = 3,
+    /// How long a client waits before the next one.
+    ThinkTime = 4,
+    /// Delay of a message.
+    Latency = 5,
+    /// Loss of a message.
+    Loss = 6,
+    /// Duplication of a message.
+    Duplication = 7,
+    /// Loss on a clogged link.
+    Clog = 8,
+    /// Whether and how a message is mutated.
+    Mutation = 9,
+    /// Duration of a disk access.
+    StorageLatency = 10,
+    /// Failure of a disk access.
+    StorageFault = 11,
+    /// Damage of stored bytes.
+    Corruption = 12,
+    /// What a crash leaves of unflushed writes.
+    CrashLoss = 13,
+    /// Crashes at a step of the protocol.
+    Crash = 14,
+    /// Extra delay of timers.
+    Timer = 15,
+    /// Clocks.
+    Clock = 16,
+    /// Gray failures of single accesses.
+    Gray = 17,
+    /// A client's choice of replica and its retries.
+    Retry = 18,
+    /// Order of events that happen at the same time.
+    Schedule = 19,
+}
+
+/// A stream of random numbers.
+#[derive(Clone, Debug)]
+pub struct Stream(ChaCha8Rng);
+
+impl Stream {
+    /// The stream of (seed, actor, purpose, incarnation).
+    #[must_use]
+    pub fn new(seed: u64, actor: Actor, purpose: Purpose, incarnation: u32) -> Self {
+        let (kind, first, second) = match actor {
+            Actor::World => (0_u8, 0_u32, 0_u32),
+            Actor::Replica(replica) => (1, u32::from(replica), 0),
+            Actor::Client(client) => (2, client, 0),
+            Actor::Link(from, to) => (3, u32::from(from), u32::from(to)),
+        };
+        let mut name = [0; 26];
+        name[..4].copy_from_slice(&STREAMS_VERSION.to_le_bytes());
+        name[4..12].copy_from_slice(&seed.to_le_bytes());
+        name[12] = kind;
+        name[13..17].copy_from_slice(&first.to_le_bytes());
+        name[17..21].copy_from_slice(&second.to_le_bytes());
+        name[21] = purpose as u8;
+        name[22..26].copy_from_slice(&incarnation.to_le_bytes());
+        Self(ChaCha8Rng::from_seed(*blake3::hash(&name).as_bytes()))
+    }
+
+    /// The next 64 bits.
+    #[inline]
+    pub fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A number in `0..bound`; 0 without a draw when `bound` is 0 or 1. Exactly one draw otherwise: its bias, below
+    /// `bound / 2^64`, is not worth a loop whose length depends on the values drawn.
+    #[inline]
+    pub fn below(&mut self, bound: u64) -> u64 {
+        if bound <= 1 {
+            return 0;
+        }
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// A number in `range`; its start when the range is empty.
+    #[inline]
+    pub fn range(&mut self, range: RangeInclusive<u64>) -> u64 {
+        let (low, high) = range.into_inner();
+        match high.saturating_sub(low).checked_add(1) {
+            Some(width) => low + self.below(width),
+            None => self.next(),
+        }
+    }
+
+    /// A number in `0.0..1.0`, a multiple of 2^-53.
+    #[inline]
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+    }
+
+    /// True with the given probability. Never and always cost no draw.
+    #[inline]
+    pub fn chance(&mut self, probability: f64) -> bool {
+        probability > 0.0 && (probability >= 1.0 || self.unit() < probability)
+    }
+
+    /// True at the given rate. Never and always cost no draw.
+    #[inline]
+    pub fn hit(&mut self, rate: Rate) -> bool {
+        rate != Rate::NEVER && (rate >= Rate::ALWAYS || self.below(u64::from(Rate::ALWAYS.0)) < u64::from(rate.0))
+    }
+
+    /// One of `items`; none if there are none.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "below the length, which is a usize")]
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        items.get(self.below(items.len() as u64) as usize)
+    }
+}
