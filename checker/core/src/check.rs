@@ -1,0 +1,64 @@
+//! Checks runs that are in memory.
+//!
+//! A panic inside one invariant is a bug of that invariant and must not take the verdicts of the others with it.
+
+use crate::budget::{Budget, Meter};
+use crate::index::RunIndex;
+use crate::registry::{Invariant, InvariantId, Selection};
+use crate::verdict::Verdict;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use vopr_schema::History;
+
+/// Judges one run by the chosen invariants, in the order of the registry.
+///
+/// # Panics
+/// When the history has no such run.
+#[must_use]
+pub fn check_run(history: &History, run: usize, selection: &Selection, budget: &Budget) -> Vec<(InvariantId, Verdict)> {
+    let clock = budget.start_run();
+    let index = RunIndex::new(history, run);
+    let judge = |id: &InvariantId| (*id, judge(id.invariant(), &index, &clock.meter()));
+    selection.ids().iter().map(judge).collect()
+}
+
+/// Judges one run by one invariant.
+fn judge(invariant: &Invariant, index: &RunIndex<'_>, meter: &Meter) -> Verdict {
+    if let Err(exhausted) = meter.check() {
+        return exhausted.into();
+    }
+    if let Some(defect) = index.ill_formed()
+        && invariant.name != crate::registry::JUDGES_ILL_FORMED
+    {
+        return Verdict::unknown(format!("ill formed: {} row {}: {}", defect.kind, defect.seq, defect.defect));
+    }
+    catch_unwind(AssertUnwindSafe(|| (invariant.check)(index, meter))).unwrap_or_else(|payload| {
+        let message = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Verdict::unknown(format!("internal: {} panicked: {}", invariant.name, message.unwrap_or("no message")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Category;
+
+    #[test]
+    fn a_panic_inside_an_invariant_is_an_unknown() {
+        fn broken(_: &RunIndex<'_>, _: &Meter) -> Verdict {
+            panic!("lost its mind")
+        }
+        let invariant = Invariant {
+            name: "broken",
+            version: 1,
+            category: Category::Liveness,
+            reads: &[],
+            statement: "",
+            because_of: &[],
+            check: broken,
+        };
+        let mut history = History::default();
+        history.close_run(vopr_schema::Run::default());
+        let verdict = judge(&invariant, &RunIndex::new(&history, 0), &Budget::default().meter());
+        assert_eq!(verdict, Verdict::unknown("internal: broken panicked: lost its mind"));
+    }
+}

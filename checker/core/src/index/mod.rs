@@ -1,0 +1,230 @@
+//! One run, prepared for all invariants: its rows, and dense tables built at most once and shared.
+//!
+//! Invariants sweep columns and look up by op number, entry, message and request in constant time; nobody hashes, nobody
+//! builds a table twice. Every look-up survives arbitrary values: what does not fit a table is simply not in it.
+
+mod committed;
+mod deliveries;
+mod entries;
+mod grid;
+mod requests;
+mod well_formed;
+
+pub use committed::CommittedLog;
+pub use deliveries::{Deliveries, Vote};
+pub use entries::{Entries, EntryId};
+pub use grid::Grid;
+pub use requests::Requests;
+pub use well_formed::{Defect, IllFormed};
+
+use crate::witness::Step;
+use core::ops::Range;
+use std::sync::OnceLock;
+use vopr_schema::{Faults, History, Kind, Messages, Operations, Run, StorageAccesses, Transitions};
+
+/// Replicas that a run may number: their sets are recorded as 32 bits.
+pub const REPLICAS_MAX: usize = 32;
+
+/// One run and its tables.
+#[derive(Debug)]
+pub struct RunIndex<'a> {
+    history: &'a History,
+    run: usize,
+    replicas: usize,
+    ops: usize,
+    ill_formed: Option<IllFormed>,
+    entries: OnceLock<Entries>,
+    committed: OnceLock<CommittedLog>,
+    deliveries: OnceLock<Deliveries>,
+    requests: OnceLock<Requests>,
+}
+
+impl<'a> RunIndex<'a> {
+    /// Prepares run `run` of `history`: one pass over its rows tests that they can be numbered and ordered.
+    ///
+    /// # Panics
+    /// When the history has no such run.
+    #[must_use]
+    pub fn new(history: &'a History, run: usize) -> Self {
+        let meta = &history.runs[run];
+        let survey = well_formed::survey(history, run);
+        let named = usize::from(meta.replicas) + usize::from(meta.standbys);
+        Self {
+            history,
+            run,
+            replicas: named.max(survey.replicas).min(REPLICAS_MAX),
+            ops: survey.ops,
+            ill_formed: survey.ill_formed,
+            entries: OnceLock::new(),
+            committed: OnceLock::new(),
+            deliveries: OnceLock::new(),
+            requests: OnceLock::new(),
+        }
+    }
+
+    /// The run's own row.
+    #[must_use]
+    pub fn meta(&self) -> &'a Run {
+        &self.history.runs[self.run]
+    }
+
+    /// The whole history; rows of other runs are in it too.
+    #[must_use]
+    pub fn history(&self) -> &'a History {
+        self.history
+    }
+
+    /// Number of this run in the history.
+    #[must_use]
+    pub fn run(&self) -> usize {
+        self.run
+    }
+
+    /// What makes the rows impossible to order or number, if anything does.
+    #[must_use]
+    pub fn ill_formed(&self) -> Option<&IllFormed> {
+        self.ill_formed.as_ref()
+    }
+
+    /// Replicas that take part, standbys and later members included: every replica of a well-formed run is below it.
+    #[must_use]
+    pub fn replicas(&self) -> usize {
+        self.replicas
+    }
+
+    /// Voting members of epoch 0.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        usize::from(self.meta().replicas)
+    }
+
+    /// Members whose agreement decides in epoch 0: more than half.
+    #[must_use]
+    pub fn quorum(&self) -> usize {
+        self.members() / 2 + 1
+    }
+
+    /// One more than the largest op number that a table of this run holds. Op numbers far beyond what the run's rows could
+    /// have filled are in no table.
+    #[must_use]
+    pub fn ops(&self) -> usize {
+        self.ops
+    }
+
+    /// An op number as an index into tables of [`Self::ops`] places, if it is in them.
+    #[inline]
+    #[must_use]
+    pub fn op_index(&self, op: u64) -> Option<usize> {
+        usize::try_from(op).ok().filter(|op| *op < self.ops)
+    }
+
+    /// The operation table; see [`Self::operation_rows`].
+    #[must_use]
+    pub fn operations(&self) -> &'a Operations {
+        &self.history.operations
+    }
+
+    /// The message table; see [`Self::message_rows`].
+    #[must_use]
+    pub fn messages(&self) -> &'a Messages {
+        &self.history.messages
+    }
+
+    /// The transition table; see [`Self::transition_rows`].
+    #[must_use]
+    pub fn transitions(&self) -> &'a Transitions {
+        &self.history.transitions
+    }
+
+    /// The storage table; see [`Self::storage_rows`].
+    #[must_use]
+    pub fn storage(&self) -> &'a StorageAccesses {
+        &self.history.storage
+    }
+
+    /// The fault table; see [`Self::fault_rows`].
+    #[must_use]
+    pub fn faults(&self) -> &'a Faults {
+        &self.history.faults
+    }
+
+    /// This run's rows in the operation table.
+    #[must_use]
+    pub fn operation_rows(&self) -> Range<usize> {
+        self.history.operations.rows_of_run(self.run)
+    }
+
+    /// This run's rows in the message table.
+    #[must_use]
+    pub fn message_rows(&self) -> Range<usize> {
+        self.history.messages.rows_of_run(self.run)
+    }
+
+    /// This run's rows in the transition table.
+    #[must_use]
+    pub fn transition_rows(&self) -> Range<usize> {
+        self.history.transitions.rows_of_run(self.run)
+    }
+
+    /// This run's rows in the storage table.
+    #[must_use]
+    pub fn storage_rows(&self) -> Range<usize> {
+        self.history.storage.rows_of_run(self.run)
+    }
+
+    /// This run's rows in the fault table.
+    #[must_use]
+    pub fn fault_rows(&self) -> Range<usize> {
+        self.history.faults.rows_of_run(self.run)
+    }
+
+    /// The log entries that the transitions name.
+    pub fn entries(&self) -> &Entries {
+        self.entries.get_or_init(|| Entries::build(self))
+    }
+
+    /// Where each op number was first committed and applied.
+    pub fn committed(&self) -> &CommittedLog {
+        self.committed.get_or_init(|| CommittedLog::build(self))
+    }
+
+    /// When messages arrived, and the acknowledgements among them.
+    pub fn deliveries(&self) -> &Deliveries {
+        self.deliveries.get_or_init(|| Deliveries::build(self))
+    }
+
+    /// Operations by client, session and request number.
+    pub fn requests(&self) -> &Requests {
+        self.requests.get_or_init(|| Requests::build(self))
+    }
+
+    /// A transition as a step of a witness.
+    pub fn transition_step(&self, row: usize, words: impl Into<String>) -> Step {
+        let table = self.transitions();
+        Step::new(Kind::Transition, table.seq[row], words).at(table.time_ns[row]).on(table.replica[row])
+    }
+
+    /// A message as a step of a witness.
+    pub fn message_step(&self, row: usize, words: impl Into<String>) -> Step {
+        let table = self.messages();
+        Step::new(Kind::Message, table.seq[row], words).at(table.time_ns[row])
+    }
+
+    /// An operation as a step of a witness.
+    pub fn operation_step(&self, row: usize, words: impl Into<String>) -> Step {
+        let table = self.operations();
+        Step::new(Kind::Operation, table.seq[row], words).at(table.time_ns[row])
+    }
+
+    /// A disk access as a step of a witness.
+    pub fn storage_step(&self, row: usize, words: impl Into<String>) -> Step {
+        let table = self.storage();
+        Step::new(Kind::Storage, table.seq[row], words).at(table.time_ns[row]).on(table.replica[row])
+    }
+
+    /// A fault as a step of a witness.
+    pub fn fault_step(&self, row: usize, words: impl Into<String>) -> Step {
+        let table = self.faults();
+        Step::new(Kind::Fault, table.seq[row], words).at(table.time_ns[row])
+    }
+}
