@@ -11,7 +11,7 @@ pub(crate) fn put(bytes: &mut Vec<u8>, mut value: u64) {
         bytes.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
-    bytes.push(value as u8);
+    bytes.push((value & 0x7f) as u8);
 }
 
 /// Appends an optional value: 0 for none, else 1 and the value.
@@ -51,6 +51,7 @@ impl Reader<'_> {
     }
 
     /// The next optional integer.
+    #[expect(clippy::option_option, reason = "whether it could be read, and whether it is there")]
     pub(crate) fn optional(&mut self) -> Option<Option<u64>> {
         match self.byte()? {
             0 => Some(None),

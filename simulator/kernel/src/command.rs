@@ -130,7 +130,9 @@ impl Command {
             Self::Balance { first, last } => tagged(10, &[first, last]),
             Self::Transaction { ref reads, ref writes } => {
                 tagged(11, &[reads.len() as u64]);
-                reads.iter().for_each(|&key| put(&mut bytes, key));
+                for &key in reads {
+                    put(&mut bytes, key);
+                }
                 put(&mut bytes, writes.len() as u64);
                 for &(key, value) in writes {
                     put(&mut bytes, key);

@@ -2,6 +2,7 @@
 
 pub mod entropy;
 pub mod fault_plan;
+pub mod machine;
 pub mod options;
 pub mod scenario;
 pub mod workload;
