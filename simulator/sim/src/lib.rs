@@ -1,8 +1,13 @@
 //! The simulated world: faults, workload, scenarios, recorder.
 
+pub mod clocks;
 pub mod entropy;
+pub mod event_queue;
 pub mod fault_plan;
+pub mod gray;
 pub mod machine;
+pub mod network;
 pub mod options;
+pub mod recorder;
 pub mod scenario;
 pub mod workload;

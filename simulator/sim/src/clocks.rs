@@ -1,0 +1,107 @@
+//! Wall clocks of replicas: what each believes the time to be.
+//!
+//! Offset, drift and steps are kept apart and in integers, so that a clock reads the same on every machine and a replica's
+//! timers follow its own rate. Virtual time itself is the true time, which no replica can see.
+
+/// What every clock reads at virtual time 0 when nothing is wrong with it, nanoseconds: far enough from zero that an offset
+/// or a step back cannot make a clock negative. The recorder takes it off, so that timestamps in a history are comparable
+/// with `time_ns`.
+pub const CLOCK_BASE_NS: u64 = 3_600_000_000_000;
+
+const PARTS: i128 = 1_000_000_000;
+
+/// One replica's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallClock {
+    /// Offset at `since_ns`, nanoseconds.
+    offset_ns: i64,
+    /// Rate error in parts per billion; positive runs fast.
+    drift_ppb: i64,
+    /// Virtual time at which the drift began.
+    since_ns: u64,
+}
+
+impl WallClock {
+    /// A clock that is off by `offset_ns` at the run's start and runs fast by `drift_ppb` parts per billion.
+    #[must_use]
+    pub fn new(offset_ns: i64, drift_ppb: i64) -> Self {
+        Self { offset_ns, drift_ppb, since_ns: 0 }
+    }
+
+    /// How far the clock is from true time, nanoseconds; positive is ahead.
+    #[must_use]
+    pub fn skew_ns(&self, now_ns: u64) -> i64 {
+        let drifted = i128::from(now_ns - self.since_ns) * i128::from(self.drift_ppb) / PARTS;
+        self.offset_ns.saturating_add(i64::try_from(drifted).unwrap_or(i64::MAX))
+    }
+
+    /// What the clock reads at virtual time `now_ns`.
+    #[inline]
+    #[must_use]
+    pub fn read_ns(&self, now_ns: u64) -> u64 {
+        if self.drift_ppb == 0 && self.offset_ns == 0 {
+            return CLOCK_BASE_NS + now_ns;
+        }
+        (CLOCK_BASE_NS + now_ns).saturating_add_signed(self.skew_ns(now_ns))
+    }
+
+    /// True duration of `after_ns` nanoseconds of this clock.
+    #[inline]
+    #[must_use]
+    pub fn true_duration_ns(&self, after_ns: u64) -> u64 {
+        if self.drift_ppb == 0 {
+            return after_ns;
+        }
+        let true_ns = i128::from(after_ns) * PARTS / (PARTS + i128::from(self.drift_ppb)).max(1);
+        u64::try_from(true_ns).unwrap_or(u64::MAX)
+    }
+
+    /// Moves the clock by `delta_ns` at once.
+    pub fn step(&mut self, delta_ns: i64) {
+        self.offset_ns = self.offset_ns.saturating_add(delta_ns);
+    }
+
+    /// Changes the rate from now on.
+    pub fn set_drift(&mut self, now_ns: u64, drift_ppb: i64) {
+        self.offset_ns = self.skew_ns(now_ns);
+        self.since_ns = now_ns;
+        self.drift_ppb = drift_ppb;
+    }
+
+    /// Ends all that is wrong with the clock.
+    pub fn heal(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLOCK_BASE_NS, WallClock};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn drift_accumulates_and_survives_a_change_of_rate() {
+        let mut clock = WallClock::new(0, 200_000);
+        assert_eq!(clock.skew_ns(10 * SECOND), 2_000_000);
+        clock.set_drift(10 * SECOND, -100_000);
+        assert_eq!(clock.skew_ns(10 * SECOND), 2_000_000);
+        assert_eq!(clock.skew_ns(30 * SECOND), 0);
+    }
+
+    #[test]
+    fn a_step_moves_the_reading_and_healing_ends_it() {
+        let mut clock = WallClock::new(-500, 0);
+        clock.step(-1_000);
+        assert_eq!(clock.read_ns(SECOND), CLOCK_BASE_NS + SECOND - 1_500);
+        clock.heal();
+        assert_eq!(clock.read_ns(SECOND), CLOCK_BASE_NS + SECOND);
+    }
+
+    #[test]
+    fn a_fast_clock_waits_less() {
+        assert_eq!(WallClock::new(7, 0).true_duration_ns(SECOND), SECOND);
+        assert!(WallClock::new(0, 200_000).true_duration_ns(SECOND) < SECOND);
+        assert!(WallClock::new(0, -200_000).true_duration_ns(SECOND) > SECOND);
+    }
+}
