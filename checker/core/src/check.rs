@@ -3,9 +3,12 @@
 //! A panic inside one invariant is a bug of that invariant and must not take the verdicts of the others with it.
 
 use crate::budget::{Budget, Meter};
+use crate::evidence;
 use crate::index::RunIndex;
 use crate::registry::{Invariant, InvariantId, Selection};
+use crate::report::{Report, RunVerdicts};
 use crate::verdict::Verdict;
+use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use vopr_schema::History;
 
@@ -15,10 +18,47 @@ use vopr_schema::History;
 /// When the history has no such run.
 #[must_use]
 pub fn check_run(history: &History, run: usize, selection: &Selection, budget: &Budget) -> Vec<(InvariantId, Verdict)> {
+    verdicts(&RunIndex::new(history, run), selection, budget)
+}
+
+fn verdicts(index: &RunIndex<'_>, selection: &Selection, budget: &Budget) -> Vec<(InvariantId, Verdict)> {
     let clock = budget.start_run();
-    let index = RunIndex::new(history, run);
-    let judge = |id: &InvariantId| (*id, judge(id.invariant(), &index, &clock.meter()));
+    let judge = |id: &InvariantId| (*id, judge(id.invariant(), index, &clock.meter()));
     selection.ids().iter().map(judge).collect()
+}
+
+/// Judges one run and looks for its scenario's evidence.
+///
+/// # Panics
+/// When the history has no such run.
+#[must_use]
+pub fn judge_run(history: &History, run: usize, selection: &Selection, budget: &Budget) -> RunVerdicts {
+    let index = RunIndex::new(history, run);
+    let meta = index.meta();
+    let kinds = [index.message_rows(), index.transition_rows(), index.storage_rows(), index.fault_rows()];
+    let operations = index.operation_rows().len();
+    RunVerdicts {
+        file: None,
+        scenario: meta.scenario.clone(),
+        seed: meta.seed,
+        bug: meta.bug.clone(),
+        digest: meta.digest,
+        rows: (1 + operations + kinds.iter().map(ExactSizeIterator::len).sum::<usize>()) as u64,
+        operations: operations as u64,
+        verdicts: verdicts(&index, selection, budget),
+        evidence: evidence::of_run(&index),
+    }
+}
+
+/// Judges all runs of a history, in parallel, on the threads of the current rayon pool.
+#[must_use]
+pub fn check_history(history: &History, selection: &Selection, budget: &Budget) -> Report {
+    let runs: Vec<_> = (0..history.runs.len()).into_par_iter().map(|run| judge_run(history, run, selection, budget)).collect();
+    let mut report = Report::new(selection);
+    for run in &runs {
+        report.add(run);
+    }
+    report
 }
 
 /// Judges one run by one invariant.

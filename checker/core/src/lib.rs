@@ -4,16 +4,19 @@
 
 pub mod budget;
 pub mod check;
+pub mod evidence;
 pub mod index;
 pub mod invariants;
 pub mod registry;
+pub mod report;
 pub mod testing;
 pub mod verdict;
 pub mod witness;
 
 pub use budget::{Budget, Exhausted, Meter};
-pub use check::check_run;
+pub use check::{check_history, check_run, judge_run};
 pub use index::RunIndex;
 pub use registry::{Category, INVARIANTS, Invariant, InvariantId, Selection};
+pub use report::{Failure, Finding, Report, RunVerdicts};
 pub use verdict::{Decision, Verdict};
 pub use witness::{Step, Witness};

@@ -163,6 +163,9 @@ impl Story {
     }
 
     /// A whole round for `op` in `view`: the primary prepares, everybody accepts, commits and applies.
+    ///
+    /// # Panics
+    /// When the story has more replicas than a byte can number.
     pub fn replicate(&mut self, op: u64, view: u64) {
         let members = u8::try_from(self.replicas.len()).expect("a story has few replicas");
         let primary = u8::try_from(view % u64::from(members)).expect("smaller than the number of replicas");
@@ -217,11 +220,21 @@ impl Story {
     #[must_use]
     pub fn history(&self) -> History {
         let mut history = History::default();
-        self.operations.iter().for_each(|row| history.operations.push(row.clone()));
-        self.messages.iter().for_each(|row| history.messages.push(row.clone()));
-        self.transitions.iter().for_each(|row| history.transitions.push(row.clone()));
-        self.storage.iter().for_each(|row| history.storage.push(row.clone()));
-        self.faults.iter().for_each(|row| history.faults.push(row.clone()));
+        for row in &self.operations {
+            history.operations.push(row.clone());
+        }
+        for row in &self.messages {
+            history.messages.push(row.clone());
+        }
+        for row in &self.transitions {
+            history.transitions.push(row.clone());
+        }
+        for row in &self.storage {
+            history.storage.push(row.clone());
+        }
+        for row in &self.faults {
+            history.faults.push(row.clone());
+        }
         let end_time_ns = (self.seq + 1) * 1000;
         history.close_run(Run { end_time_ns, events: self.seq, ..self.run.clone() });
         history

@@ -34,6 +34,7 @@ pub struct Step {
     pub replica: Option<u8>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference to serialize_with")]
 fn kind_name<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.name())
 }

@@ -26,10 +26,10 @@ impl CommittedLog {
                 continue;
             }
             let rows = if event == committed { &mut log.committed } else { &mut log.applied };
-            if let Some(first) = usize::try_from(table.op.0[row]).ok().and_then(|op| rows.get_mut(op)) {
-                if *first == NONE {
-                    *first = narrow(row);
-                }
+            if let Some(first) = usize::try_from(table.op.0[row]).ok().and_then(|op| rows.get_mut(op))
+                && *first == NONE
+            {
+                *first = narrow(row);
             }
         }
         log

@@ -121,15 +121,12 @@ impl Finder {
     }
 
     fn ends(&mut self, kind: Kind, history: &History, run: usize) {
-        let (seqs, ends) = match kind {
-            Kind::Operation => {
-                let rows = history.operations.rows_of_run(run);
-                (&history.operations.seq[rows.clone()], &history.operations.return_seq.0[rows])
-            }
-            _ => {
-                let rows = history.messages.rows_of_run(run);
-                (&history.messages.seq[rows.clone()], &history.messages.fate_seq.0[rows])
-            }
+        let (seqs, ends) = if kind == Kind::Operation {
+            let rows = history.operations.rows_of_run(run);
+            (&history.operations.seq[rows.clone()], &history.operations.return_seq.0[rows])
+        } else {
+            let rows = history.messages.rows_of_run(run);
+            (&history.messages.seq[rows.clone()], &history.messages.fate_seq.0[rows])
         };
         // Null is the largest value and passes.
         if let Some(row) = seqs.iter().zip(ends).position(|(begin, end)| end < begin) {
@@ -145,8 +142,12 @@ mod tests {
 
     fn surveyed(rows: &[TransitionRow], messages: &[MessageRow]) -> Survey {
         let mut history = History::default();
-        rows.iter().for_each(|row| history.transitions.push(row.clone()));
-        messages.iter().for_each(|row| history.messages.push(row.clone()));
+        for row in rows {
+            history.transitions.push(row.clone());
+        }
+        for row in messages {
+            history.messages.push(row.clone());
+        }
         history.close_run(Run::default());
         survey(&history, 0)
     }

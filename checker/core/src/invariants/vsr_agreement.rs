@@ -2,11 +2,11 @@
 //!
 //! It is the whole point of replication: replicas that commit different entries at one op number have diverged for ever.
 //!
-//! **Formally.** For all `committed` or `applied` transitions a, b of a run: a.op = b.op implies a.entry_hash =
-//! b.entry_hash. Per op number, never per (view, op number): two replicas that commit different entries at one op number in
+//! **Formally.** For all `committed` or `applied` transitions a, b of a run: a.op = b.op implies `a.entry_hash` =
+//! `b.entry_hash`. Per op number, never per (view, op number): two replicas that commit different entries at one op number in
 //! different views have diverged.
 //!
-//! **Evidence.** transition: replica, event, op, entry_hash.
+//! **Evidence.** transition: replica, event, op, `entry_hash`.
 //!
 //! **Deliberately not checked.** Whether the commit was allowed (`quorum_commit`), whether equal entries lead to equal states
 //! (`replica_consistency`), checkpoints that skip entries (`state_installed`: `replica_consistency`, `hash_chain`).
@@ -101,7 +101,9 @@ mod tests {
         let mut story = Story::clean(3);
         story.crash(1);
         story.restart(1, |_| {});
-        (1..=3).for_each(|op| story.commit(1, op, 0, None));
+        for op in 1..=3 {
+            story.commit(1, op, 0, None);
+        }
         assert!(story.verdict("vsr_agreement").is_pass());
     }
 
