@@ -66,6 +66,8 @@ pub enum Purpose {
     Retry = 18,
     /// Order of events that happen at the same time.
     Schedule = 19,
+    /// Which families of faults are on.
+    Swarm = 20,
 }
 
 /// A stream of random numbers.
@@ -143,5 +145,62 @@ impl Stream {
     #[expect(clippy::cast_possible_truncation, reason = "below the length, which is a usize")]
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.get(self.below(items.len() as u64) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_differ_in_each_part_of_their_name_and_are_what_they_were() {
+        let first = |seed, actor, purpose, incarnation| Stream::new(seed, actor, purpose, incarnation).next();
+        let base = first(1, Actor::Replica(0), Purpose::Loss, 0);
+        assert_eq!(base, first(1, Actor::Replica(0), Purpose::Loss, 0));
+        let others = [
+            first(2, Actor::Replica(0), Purpose::Loss, 0),
+            first(1, Actor::Replica(1), Purpose::Loss, 0),
+            first(1, Actor::Client(0), Purpose::Loss, 0),
+            first(1, Actor::Link(0, 1), Purpose::Loss, 0),
+            first(1, Actor::Link(1, 0), Purpose::Loss, 0),
+            first(1, Actor::World, Purpose::Loss, 0),
+            first(1, Actor::Replica(0), Purpose::Clog, 0),
+            first(1, Actor::Replica(0), Purpose::Loss, 1),
+        ];
+        let mut all = others.to_vec();
+        all.push(base);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 9);
+        // Recorded histories depend on this number: when it changes, STREAMS_VERSION must.
+        assert_eq!((STREAMS_VERSION, first(42, Actor::World, Purpose::Options, 0)), (1, 11_598_020_538_490_181_130));
+    }
+
+    #[test]
+    fn never_and_always_draw_nothing() {
+        let mut stream = Stream::new(1, Actor::World, Purpose::Plan, 0);
+        let mut untouched = stream.clone();
+        assert!(!stream.chance(0.0) && stream.chance(1.0) && !stream.hit(Rate::NEVER) && stream.hit(Rate::ALWAYS));
+        assert_eq!((stream.below(1), stream.range(7..=7)), (0, 7));
+        assert_eq!(stream.next(), untouched.next());
+    }
+
+    #[test]
+    fn rates_are_kept() {
+        let mut stream = Stream::new(3, Actor::World, Purpose::Plan, 0);
+        let hits = (0..100_000).filter(|_| stream.hit(Rate::percent(5))).count();
+        assert!((4_700..5_300).contains(&hits), "{hits}");
+        let hits = (0..100_000).filter(|_| stream.chance(0.05)).count();
+        assert!((4_700..5_300).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn numbers_stay_in_their_range_and_reach_its_ends() {
+        let mut stream = Stream::new(5, Actor::World, Purpose::Plan, 0);
+        let drawn: Vec<u64> = (0..1_000).map(|_| stream.range(3..=7)).collect();
+        assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&3), Some(&7)));
+        assert!(stream.range(0..=u64::MAX) != stream.range(0..=u64::MAX));
+        assert_eq!(stream.pick::<u8>(&[]), None);
+        assert!((0..100).all(|_| (0.0..1.0).contains(&stream.unit())));
     }
 }

@@ -3,6 +3,12 @@
 //! A plan is data, so that it can be recorded, replayed without its seed, and shrunk entry by entry. Faults of single
 //! accesses (a lost message, a failed write) are no part of it: they are rates in the options.
 
+mod draw;
+#[cfg(test)]
+mod tests;
+
+pub use draw::draw_plan;
+
 use crate::options::Rate;
 use serde::{Deserialize, Serialize};
 use vopr_schema::rows::{FaultFamily, FaultKind};

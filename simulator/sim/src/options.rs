@@ -76,6 +76,35 @@ impl RunOptions {
         nominal_ns / 1_000 * (1_000 / u64::from(self.time_compression.max(1)))
     }
 
+    /// Sets the rates of all families that are off to never.
+    pub fn switch_off_absent_families(&mut self) {
+        let families = self.families;
+        if !families.network {
+            let network = &mut self.network;
+            (network.drop, network.duplicate, network.partition) = (Rate::NEVER, Rate::NEVER, Rate::NEVER);
+            network.clogger = Clogger::Off;
+            self.gray.fail = Rate::NEVER;
+        }
+        if !families.storage {
+            let storage = &mut self.storage;
+            (storage.write_failure, storage.flush_failure) = (Rate::NEVER, Rate::NEVER);
+            (storage.read_failure, storage.corruption) = (Rate::NEVER, Rate::NEVER);
+        }
+        if !families.crash {
+            let crash = &mut self.crash;
+            (crash.random_max, crash.per_commit, crash.per_view_change_step) = (0, Rate::NEVER, Rate::NEVER);
+        }
+        if !families.clock {
+            self.clock = ClockOptions { offset_ns_max: 0, drift_ppm_max: 0, step_ns_max: 0 };
+        }
+        if !families.byzantine {
+            self.byzantine.mutation = Rate::NEVER;
+        }
+        if !families.client {
+            self.workload.client_crashes_max = 0;
+        }
+    }
+
     /// Clients over all tenants.
     #[must_use]
     pub fn clients(&self) -> u32 {
@@ -161,6 +190,46 @@ impl Families {
         Self { network: false, storage: false, crash: false, clock: false, byzantine: false, client: false, load: false };
     /// All of them.
     pub const ALL: Self = Self { network: true, storage: true, crash: true, clock: true, byzantine: true, client: true, load: true };
+    /// One by one.
+    pub const EACH: [Self; 7] = [
+        Self { network: true, ..Self::NONE },
+        Self { storage: true, ..Self::NONE },
+        Self { crash: true, ..Self::NONE },
+        Self { clock: true, ..Self::NONE },
+        Self { byzantine: true, ..Self::NONE },
+        Self { client: true, ..Self::NONE },
+        Self { load: true, ..Self::NONE },
+    ];
+
+    /// Those of either.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        self.combine(other, |one, two| one || two)
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.combine(other, |one, two| one && two)
+    }
+
+    /// Those of `self` that are not of `other`.
+    #[must_use]
+    pub fn and_not(self, other: Self) -> Self {
+        self.combine(other, |one, two| one && !two)
+    }
+
+    fn combine(self, other: Self, rule: impl Fn(bool, bool) -> bool) -> Self {
+        Self {
+            network: rule(self.network, other.network),
+            storage: rule(self.storage, other.storage),
+            crash: rule(self.crash, other.crash),
+            clock: rule(self.clock, other.clock),
+            byzantine: rule(self.byzantine, other.byzantine),
+            client: rule(self.client, other.client),
+            load: rule(self.load, other.load),
+        }
+    }
 }
 
 /// How links clog.
@@ -235,6 +304,10 @@ pub struct CrashOptions {
     pub restart_ns_min: u64,
     /// Longest time until the restart, nominal nanoseconds.
     pub restart_ns_max: u64,
+    /// Shortest time between two planned losses of the primary, nominal nanoseconds.
+    pub primary_loss_ns_min: u64,
+    /// Longest time between two planned losses of the primary, nominal nanoseconds.
+    pub primary_loss_ns_max: u64,
     /// Crashes at protocol steps happen only while no more than so many replicas are down (the crashing one included).
     pub down_max: u8,
 }

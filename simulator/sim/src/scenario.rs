@@ -2,7 +2,11 @@
 //!
 //! A scenario names ranges; [`Scenario::draw`] turns them into one run's options, from the seed's own stream.
 
-use crate::options::{Families, GrayOptions, Mix, Rate, RunOptions};
+use crate::entropy::{Actor, Purpose, Stream};
+use crate::options::{
+    ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, Mix, NetworkOptions, Rate,
+    RunOptions, StorageOptions, WorkloadOptions,
+};
 
 /// One scenario of the registry.
 #[derive(Clone, Debug)]
@@ -29,6 +33,21 @@ pub struct Scenario {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates(pub Rate, pub Rate);
 
+impl Rates {
+    /// Never.
+    pub const NEVER: Self = Self(Rate::NEVER, Rate::NEVER);
+
+    /// Always the same.
+    #[must_use]
+    pub const fn fixed(rate: Rate) -> Self {
+        Self(rate, rate)
+    }
+
+    fn draw(self, stream: &mut Stream) -> Rate {
+        Rate(u32::try_from(stream.range(u64::from(self.0.0)..=u64::from(self.1.0))).expect("between two rates"))
+    }
+}
+
 /// A range of nominal times, nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times(pub u64, pub u64);
@@ -44,8 +63,19 @@ pub enum CloggerDraw {
     Either,
 }
 
+/// How families of faults are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Swarm {
+    /// Every run has them: what the scenario promises.
+    pub always: Families,
+    /// Half of the runs have all of these, half miss exactly one.
+    pub all_but_one: Families,
+    /// Each of these is there in half of the runs.
+    pub sometimes: Families,
+}
+
 /// The configuration that a scenario's runs are drawn from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Base {
     /// Numbers of replicas, drawn evenly.
     pub replicas: &'static [u8],
@@ -61,10 +91,8 @@ pub struct Base {
     pub plan_ns: u64,
     /// Divisor of all delays.
     pub compression: u32,
-    /// Families that every run has.
-    pub always: Families,
-    /// Families that a run may have too.
-    pub sometimes: Families,
+    /// Families of faults.
+    pub swarm: Swarm,
     /// Link delays.
     pub latency: Times,
     /// Loss.
@@ -73,7 +101,9 @@ pub struct Base {
     pub duplicate: Rates,
     /// Clogging.
     pub clogger: CloggerDraw,
-    /// Partitions: chance per tick.
+    /// Length of the clogger's tick, nominal nanoseconds.
+    pub clog_tick_ns: u64,
+    /// Partitions: chance per second of nominal time.
     pub partition: Rate,
     /// Failing writes.
     pub write_failure: Rates,
@@ -81,20 +111,30 @@ pub struct Base {
     pub flush_failure: Rates,
     /// Damaged entries.
     pub corruption: Rates,
-    /// Gray failures.
-    pub gray: GrayOptions,
+    /// Gray failures: per tick, healthy to gray.
+    pub gray_fail: Rate,
+    /// Per tick, gray to healthy.
+    pub gray_recover: Rate,
+    /// Length of the gray tick, nominal nanoseconds.
+    pub gray_tick_ns: u64,
     /// Random crashes of replicas in the plan, at most.
     pub crashes: u32,
+    /// Time until a restart, nominal.
+    pub restart: Times,
     /// Crashes at commits.
     pub crash_per_commit: Rate,
     /// Crashes at steps of a view change.
     pub crash_per_view_change_step: Rate,
+    /// Nominal time between two losses of the primary that the plan holds.
+    pub primary_loss: Times,
     /// Mutation of messages.
     pub mutation: Rates,
     /// Crashes of clients in the plan, at most.
     pub client_crashes: u32,
     /// Pauses between operations.
     pub think: Times,
+    /// How often a client rests instead, and for how long (nominal nanoseconds).
+    pub rest: (Rate, u64),
     /// Weights of the functions.
     pub mix: Mix,
 }
@@ -106,7 +146,7 @@ pub enum Inject {
     Clogs,
     /// Replicas turn gray and recover, by the gray tick.
     Grays,
-    /// Partitions of the four kinds, by the partition tick.
+    /// One one-way partition, then partitions of the four kinds by the partition tick.
     Partitions,
     /// Crashes and pauses of replicas at random times.
     Crashes,
@@ -114,20 +154,178 @@ pub enum Inject {
     Clocks,
     /// Latent damage of stored copies.
     Damage,
-    /// Crashes of clients.
-    ClientCrashes,
+    /// Crashes of clients, and clients cut from a replica.
+    ClientFaults,
     /// Every tenant's clients in turn have bad links.
     TenantFaults,
     /// Clients send without pause.
     LoadBursts,
-    /// The primary is cut off, or crashes, now and then: view changes.
+    /// The primary crashes, stops or is cut off, again and again: view changes.
     PrimaryLoss,
+}
+
+/// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Another event limit.
+    pub events_max: Option<u64>,
+    /// Another limit of virtual time, nanoseconds.
+    pub time_ns_max: Option<u64>,
+    /// Only these families of faults.
+    pub families: Option<Families>,
+    /// No read-modify-writes and no scans.
+    pub plain_workload: bool,
+    /// Guard to switch off.
+    pub bug: Option<String>,
+    /// Another time compression.
+    pub time_compression: Option<u32>,
 }
 
 impl Scenario {
     /// The options of the run of `seed`.
     #[must_use]
-    pub fn draw(&self, _seed: u64) -> RunOptions {
-        unreachable!()
+    pub fn draw(&self, seed: u64, overrides: &Overrides) -> RunOptions {
+        let mut stream = Stream::new(seed, Actor::World, Purpose::Options, 0);
+        let mut options = self.base.draw(self.name, seed, &mut stream);
+        options.families = self.base.swarm.draw(&mut Stream::new(seed, Actor::World, Purpose::Swarm, 0));
+        options.switch_off_absent_families();
+        overrides.apply(&mut options);
+        options
+    }
+}
+
+impl Overrides {
+    fn apply(&self, options: &mut RunOptions) {
+        if let Some(events_max) = self.events_max {
+            options.limits.events_max = events_max;
+        }
+        if let Some(time_ns_max) = self.time_ns_max {
+            options.limits.time_ns_max = time_ns_max;
+            options.limits.plan_ns_max = options.limits.plan_ns_max.min(time_ns_max);
+        }
+        if let Some(compression) = self.time_compression {
+            options.time_compression = compression;
+        }
+        if let Some(families) = self.families {
+            options.families = options.families.and(families);
+            options.switch_off_absent_families();
+        }
+        if self.plain_workload {
+            options.workload.mix.read_modify_write = 0;
+            options.workload.mix.scan = 0;
+        }
+        options.bug.clone_from(&self.bug);
+    }
+}
+
+impl Swarm {
+    /// No faults.
+    pub const NONE: Self = Self { always: Families::NONE, all_but_one: Families::NONE, sometimes: Families::NONE };
+
+    fn draw(self, stream: &mut Stream) -> Families {
+        let mut families = self.always.or(self.all_but_one);
+        let candidates: Vec<Families> = Families::EACH.into_iter().filter(|one| self.all_but_one.and(*one) == *one).collect();
+        if stream.hit(Rate::percent(50))
+            && let Some(missing) = stream.pick(&candidates)
+        {
+            families = families.and_not(*missing);
+        }
+        for one in Families::EACH {
+            // Every family costs its draw, so that a change of one leaves the others as they were.
+            if stream.hit(Rate::percent(50)) && self.sometimes.and(one) == one {
+                families = families.or(one);
+            }
+        }
+        families
+    }
+}
+
+impl Base {
+    fn draw(&self, name: &str, seed: u64, stream: &mut Stream) -> RunOptions {
+        let replicas = *stream.pick(self.replicas).expect("every scenario names a number of replicas");
+        RunOptions {
+            scenario: name.to_owned(),
+            seed,
+            bug: None,
+            cluster: ClusterOptions {
+                replicas,
+                standbys: 0,
+                tenants: self.tenants,
+                clients_per_tenant: self.clients_per_tenant,
+                keys_per_tenant: 100,
+                accounts_per_tenant: 10,
+                initial_balance: 1_000,
+                checkpoint_interval: 64,
+                log_slots: 256,
+                pipeline_max: 16,
+                sessions_max: 32,
+            },
+            limits: Limits { time_ns_max: self.time_ns, events_max: self.events, plan_ns_max: self.plan_ns },
+            time_compression: self.compression,
+            families: Families::NONE,
+            network: self.draw_network(stream),
+            storage: self.draw_storage(stream),
+            crash: CrashOptions {
+                random_max: self.crashes,
+                per_commit: self.crash_per_commit,
+                per_view_change_step: self.crash_per_view_change_step,
+                restart_ns_min: self.restart.0,
+                restart_ns_max: self.restart.1,
+                primary_loss_ns_min: self.primary_loss.0,
+                primary_loss_ns_max: self.primary_loss.1,
+                down_max: replicas - (replicas / 2 + 1),
+            },
+            gray: GrayOptions { fail: self.gray_fail, recover: self.gray_recover, tick_ns: self.gray_tick_ns },
+            clock: ClockOptions { offset_ns_max: 200_000_000, drift_ppm_max: 200, step_ns_max: 100_000_000 },
+            byzantine: ByzantineOptions { mutation: self.mutation.draw(stream) },
+            workload: WorkloadOptions {
+                think_ns_min: self.think.0,
+                think_ns_max: self.think.1,
+                rest: self.rest.0,
+                rest_ns: self.rest.1,
+                operations_max: u32::MAX,
+                retry_ns: 10 * self.latency.1 + 200_000_000,
+                client_crashes_max: self.client_crashes,
+                registers: 12,
+                hot_registers: 3,
+                counters: 3,
+                streams: 2,
+                mix: self.mix,
+            },
+        }
+    }
+
+    fn draw_network(&self, stream: &mut Stream) -> NetworkOptions {
+        let aggressive = stream.hit(Rate::percent(50));
+        let clogger = match self.clogger {
+            CloggerDraw::Off => Clogger::Off,
+            CloggerDraw::Either if aggressive => Clogger::Aggressive,
+            CloggerDraw::Mild | CloggerDraw::Either => Clogger::Mild,
+        };
+        NetworkOptions {
+            latency_ns_min: self.latency.0,
+            latency_ns_max: self.latency.1,
+            drop: self.drop.draw(stream),
+            duplicate: self.duplicate.draw(stream),
+            clogger,
+            clog_tick_ns: self.clog_tick_ns,
+            partition: self.partition,
+            partition_tick_ns: 1_000_000_000,
+            partition_ns_min: 500_000_000,
+            partition_ns_max: 2_000_000_000,
+            link_messages_max: 1_024,
+        }
+    }
+
+    fn draw_storage(&self, stream: &mut Stream) -> StorageOptions {
+        StorageOptions {
+            latency_ns_min: 100_000,
+            latency_ns_max: 1_000_000,
+            write_failure: self.write_failure.draw(stream),
+            flush_failure: self.flush_failure.draw(stream),
+            read_failure: Rate::NEVER,
+            corruption: self.corruption.draw(stream),
+            torn_write: Rate::percent(34),
+        }
     }
 }
