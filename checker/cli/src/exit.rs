@@ -1,0 +1,157 @@
+//! What the exit status of a program means.
+//!
+//! Both programs, their help texts, the documentation and its test take the numbers from this one enum.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// The outcome of a program, in the order of precedence: of two, the greater one becomes the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything that was asked held.
+    Held,
+    /// There was nothing to do.
+    NothingToDo,
+    /// Something stayed undecided, or was not exercised, where certainty was asked.
+    Inconclusive,
+    /// An input could not be taken.
+    Refused,
+    /// The program itself failed.
+    Internal,
+    /// A violation was found.
+    Violated,
+    /// The user stopped the program.
+    Interrupted,
+    /// The command line was wrong.
+    Usage,
+}
+
+impl Exit {
+    /// All outcomes, by number.
+    pub const ALL: [Self; 8] =
+        [Self::Held, Self::Violated, Self::Usage, Self::Inconclusive, Self::Refused, Self::NothingToDo, Self::Internal, Self::Interrupted];
+
+    /// The exit status.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Held => 0,
+            Self::Violated => 1,
+            Self::Usage => 2,
+            Self::Inconclusive => 3,
+            Self::Refused => 4,
+            Self::NothingToDo => 5,
+            Self::Internal => 70,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// One line for help texts and documentation.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Held => "held: nothing violated (without --strict some verdicts may be unknown; they are printed)",
+            Self::Violated => "violated: at least one run breaks an invariant, got stuck, panicked, or is not deterministic",
+            Self::Usage => "usage: the command line is wrong",
+            Self::Inconclusive => "inconclusive: unknown verdicts under --strict, or too little evidence under --require-evidence",
+            Self::Refused => "refused: an input is unreadable, damaged, or of a newer format; the others were still checked",
+            Self::NothingToDo => "nothing to do: no file or run matched",
+            Self::Internal => "internal: the program or its surroundings failed (disk full, an assertion of ours)",
+            Self::Interrupted => "interrupted: results so far are saved",
+        }
+    }
+
+    /// The more important of two outcomes.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    /// The section that both programs print at the end of `--help`.
+    #[must_use]
+    pub fn help() -> String {
+        let mut text = String::from("Exit codes:\n");
+        for exit in Self::ALL {
+            writeln!(text, "  {:>3}  {}", exit.code(), exit.meaning()).expect("writing to a string cannot fail");
+        }
+        text.push_str("Of several outcomes the first of 130, 1, 70, 4, 3, 5 is reported.");
+        text
+    }
+}
+
+/// Why a program ends before its work is done: the exit status and what to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The outcome.
+    pub exit: Exit,
+    /// For people.
+    pub message: String,
+}
+
+impl Problem {
+    /// The command line asks for something that cannot be.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// An input cannot be taken.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Refused, message: message.into() }
+    }
+
+    /// There is nothing to work on.
+    pub fn nothing(message: impl Into<String>) -> Self {
+        Self { exit: Exit::NothingToDo, message: message.into() }
+    }
+
+    /// The program, the disk or the system failed.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Internal, message: message.into() }
+    }
+}
+
+impl core::fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        Self::internal(format!("standard output: {error}"))
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_the_manual() {
+        let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 70, 130]);
+    }
+
+    #[test]
+    fn precedence_is_the_one_that_the_help_prints() {
+        let mut all = Exit::ALL.to_vec();
+        all.retain(|exit| !matches!(exit, Exit::Held | Exit::Usage));
+        all.sort();
+        all.reverse();
+        let printed = all.iter().map(|exit| exit.code().to_string()).collect::<Vec<_>>().join(", ");
+        assert!(Exit::help().contains(&printed), "{printed}");
+    }
+
+    #[test]
+    fn violation_wins_over_refusal_and_refusal_over_doubt() {
+        assert_eq!(Exit::Refused.and(Exit::Violated), Exit::Violated);
+        assert_eq!(Exit::Refused.and(Exit::Inconclusive), Exit::Refused);
+        assert_eq!(Exit::Held.and(Exit::Inconclusive), Exit::Inconclusive);
+    }
+}

@@ -1,0 +1,38 @@
+//! Ctrl-C: the first one asks the program to come to a clean end, the second one ends it at once.
+//!
+//! A signal arrives at the process, so this flag is the one piece of state that belongs to the process.
+
+use crate::exit::Exit;
+use crate::terminal::note;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static REQUESTED: AtomicBool = AtomicBool::new(false);
+static HANDLER: OnceLock<()> = OnceLock::new();
+
+/// Starts listening. `promise` is what the first Ctrl-C prints: what the program still does before it ends.
+pub fn listen(promise: &'static str) {
+    HANDLER.get_or_init(|| {
+        let installed = ctrlc::set_handler(move || {
+            if REQUESTED.swap(true, Ordering::SeqCst) {
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+            note(&format!("\ninterrupted: {promise}; once more Ctrl-C ends at once"));
+        });
+        if let Err(error) = installed {
+            note(&format!("warning: Ctrl-C will end the program at once ({error})"));
+        }
+    });
+}
+
+/// The flag, for those who look at it in their loops.
+#[must_use]
+pub fn flag() -> &'static AtomicBool {
+    &REQUESTED
+}
+
+/// Whether the user wants an end.
+#[must_use]
+pub fn requested() -> bool {
+    REQUESTED.load(Ordering::Relaxed)
+}

@@ -1,0 +1,160 @@
+//! A report for people: a table of counts, then what is wrong, then one sentence about how much was checked.
+
+use crate::exit::Exit;
+use crate::output::{Context, violation};
+use crate::terminal::{Paint, Sink, counted, grouped, table};
+use std::io;
+use vopr_checker::Report;
+use vopr_checker::report::{ScenarioEvidence, Undecided};
+
+/// Screens that are shown without `--verbose`.
+const SCREENS_SHOWN: usize = 10;
+
+/// Prints the whole report.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn report(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
+    if report.runs > 0 {
+        invariants(report, sink)?;
+        evidence(report, context.verbose, paint, sink)?;
+    }
+    violations(report, context.verbose, paint, sink)?;
+    for undecided in &report.undecided {
+        sink.line(&unknown(undecided, paint))?;
+    }
+    for refused in &report.refused {
+        sink.line(&format!("{}  {}: {}", paint.bad("refused"), refused.file.display(), refused.error))?;
+    }
+    if !report.undecided.is_empty() || !report.refused.is_empty() {
+        sink.line("")?;
+    }
+    for line in conclusion(report, context, paint) {
+        sink.line(&line)?;
+    }
+    Ok(())
+}
+
+fn invariants(report: &Report, sink: &mut Sink<'_>) -> io::Result<()> {
+    let header = ["invariant", "pass", "violation", "unknown", "not applicable", "facts"].map(str::to_owned).to_vec();
+    let row = |counts: &vopr_checker::report::InvariantCounts| {
+        let numbers = [counts.pass, counts.violation, counts.unknown, counts.not_applicable, counts.facts];
+        core::iter::once(counts.invariant.to_owned()).chain(numbers.map(grouped)).collect()
+    };
+    let rows: Vec<Vec<String>> = core::iter::once(header).chain(report.invariants.iter().map(row)).collect();
+    for line in table(&rows) {
+        sink.line(&line)?;
+    }
+    sink.line("")
+}
+
+fn evidence(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
+    for (scenario, evidence) in &report.evidence {
+        sink.line(&exercised(scenario, evidence, paint))?;
+        if verbose || evidence.vacuous() {
+            for (words, runs) in &evidence.missing {
+                sink.line(&format!("    missing in {}: {words}", counted(*runs, "run")))?;
+            }
+        }
+    }
+    if report.evidence.is_empty() { Ok(()) } else { sink.line("") }
+}
+
+/// How many runs of a scenario showed what it promises.
+#[must_use]
+pub fn exercised(scenario: &str, evidence: &ScenarioEvidence, paint: Paint) -> String {
+    let vacuous =
+        if evidence.vacuous() { paint.doubt("  vacuous: fewer than 90% of the runs show what it promises") } else { String::new() };
+    format!("evidence  {scenario}: exercised {}/{}{vacuous}", evidence.exercised, evidence.runs)
+}
+
+/// One line about verdicts that could not be reached.
+#[must_use]
+pub fn unknown(undecided: &Undecided, paint: Paint) -> String {
+    let (scenario, seed) = &undecided.first;
+    let runs = counted(undecided.runs, "run");
+    format!("{}  {}: {} ({runs}, the first is {scenario} seed {seed})", paint.doubt("unknown"), undecided.invariant, undecided.reason)
+}
+
+fn violations(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
+    let mut shown = 0;
+    let mut screens = Vec::new();
+    if verbose {
+        screens.extend(report.failures.iter().map(|failure| (1, failure)));
+    } else {
+        let mut groups: Vec<_> = report.groups().into_values().collect();
+        groups.sort_by_key(|(_, failure)| (&failure.file, failure.seed));
+        screens.extend(groups);
+    }
+    for (seen, failure) in &screens {
+        for root in failure.roots() {
+            if verbose || shown < SCREENS_SHOWN {
+                for line in violation::screen(failure, root, *seen, verbose, paint) {
+                    sink.line(&line)?;
+                }
+                sink.line("")?;
+            }
+            shown += 1;
+        }
+    }
+    if !verbose && shown > SCREENS_SHOWN {
+        sink.line(&format!("({} more violations with --verbose)\n", shown - SCREENS_SHOWN))?;
+    }
+    Ok(())
+}
+
+/// The last two lines: the outcome, and how much it rests on.
+fn conclusion(report: &Report, context: &Context, paint: Paint) -> [String; 2] {
+    let chosen = report.invariants.len() as u64;
+    let word = match context.exit {
+        Exit::Held if report.undecided.is_empty() => paint.good("held"),
+        Exit::Held => paint.doubt("held where decided"),
+        Exit::Violated => paint.bad("violated"),
+        Exit::Inconclusive => paint.doubt("inconclusive"),
+        Exit::Refused => paint.bad("refused"),
+        Exit::NothingToDo => paint.doubt("nothing checked"),
+        Exit::Interrupted => paint.doubt("interrupted"),
+        Exit::Internal | Exit::Usage => paint.bad("internal error"),
+    };
+    let facts: u64 = report.invariants.iter().map(|counts| counts.facts).sum();
+    let undecided: u64 = report.undecided.iter().map(|undecided| undecided.runs).sum();
+    let mut parts = vec![counted(chosen, "invariant"), counted(report.files, "file"), counted(report.runs, "run")];
+    parts.extend([counted(report.operations, "operation"), counted(report.rows, "row"), counted(facts, "fact")]);
+    let first =
+        format!("{word}  {} · {:.1} s ({})", parts.join(" · "), context.elapsed.as_secs_f64(), counted(context.threads as u64, "thread"));
+    let failing = format!("{} of {} violated", report.failing_runs, counted(report.runs, "run"));
+    let rest = [counted(undecided, "verdict") + " unknown", counted(report.refused.len() as u64, "file") + " refused"];
+    [first, format!("      {failing} · {}", rest.join(" · "))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::{clean, context, mixed};
+
+    fn text(report: &Report, context: &Context) -> String {
+        let mut written = Vec::new();
+        super::report(report, context, Paint::default(), &mut Sink::new(&mut written)).unwrap();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn success_says_how_much_was_checked() {
+        let text = text(&clean(), &context(Exit::Held));
+        let last: Vec<&str> = text.lines().rev().take(2).collect();
+        assert_eq!(last[1], "held  1 invariant · 1 file · 2 runs · 200 operations · 2 000 rows · 20 facts · 1.5 s (2 threads)");
+        assert_eq!(last[0], "      0 of 2 runs violated · 0 verdicts unknown · 0 files refused");
+        assert!(text.contains("evidence  baseline: exercised 2/2"), "{text}");
+    }
+
+    #[test]
+    fn everything_that_is_not_a_pass_is_named() {
+        let text = text(&mixed(), &context(Exit::Violated));
+        for part in
+            ["VIOLATED", "b.parquet", "unknown  ", "the time limit of 5 ms", "refused  c.parquet: row group 3", "1 of 5 runs violated"]
+        {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 140), "{text}");
+    }
+}

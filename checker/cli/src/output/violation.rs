@@ -1,0 +1,158 @@
+//! A violation on one screen: what is wrong, the rows that prove it, and what to type next.
+//!
+//! Invariants explain each other; a violation that another one explains is folded into a line below it, so that a reader meets
+//! the cause first and once.
+
+use crate::shell;
+use crate::terminal::Paint;
+use std::path::Path;
+use vopr_checker::{Failure, Finding, InvariantId, Step, Witness};
+use vopr_schema::Dictionary;
+
+/// Steps of a witness that are shown without `--verbose`.
+const STEPS_SHOWN: usize = 10;
+
+/// Width of the sentences.
+const TEXT_COLUMNS: usize = 84;
+
+/// The screen of one violation that no other one of its run explains.
+///
+/// `seen` is the number of failures with the same fingerprint, this one included.
+#[must_use]
+pub fn screen(failure: &Failure, root: &Finding, seen: u64, verbose: bool, paint: Paint) -> Vec<String> {
+    let name = root.invariant;
+    let file = failure.file.as_deref().map_or_else(String::new, |file| format!("{}   ", file.display()));
+    let bug = failure.bug.as_deref().map_or_else(String::new, |bug| format!(", bug {bug} on"));
+    let headline = format!("{}  {name}   {file}{} seed {}{bug}", paint.bad("VIOLATED"), failure.scenario, failure.seed);
+    let mut lines = vec![headline, String::new()];
+    lines.extend(story(&root.witness, verbose, paint));
+    let explained = failure.consequences().filter(|finding| finding.because_of == Some(name));
+    let names = explained.map(|finding| finding.invariant).collect::<Vec<_>>().join(", ");
+    let mut remarks = Vec::new();
+    if !names.is_empty() {
+        remarks.push(format!("also violated because of this: {names}"));
+    }
+    if seen > 1 {
+        remarks.push(format!("seen in {seen} runs, this is the first ({})", failure.fingerprint()));
+    }
+    if !remarks.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(remarks.iter().flat_map(|remark| wrapped(remark, TEXT_COLUMNS + 16)).map(|line| format!("  {line}")));
+    lines.push(String::new());
+    if let Some(file) = &failure.file {
+        let commands = next_commands(file, failure, name);
+        lines.extend(commands.into_iter().map(|(verb, command)| format!("  {verb:<11} {command}")));
+    }
+    let page = InvariantId::parse(name).map(|id| id.invariant().page()).unwrap_or_default();
+    lines.push(format!("  {:<11} {page}", "meaning"));
+    lines
+}
+
+/// The summary of a witness and its rows.
+#[must_use]
+pub fn story(witness: &Witness, verbose: bool, paint: Paint) -> Vec<String> {
+    let mut lines: Vec<String> = wrapped(&witness.summary, TEXT_COLUMNS + 16).map(|line| format!("  {line}")).collect();
+    if !witness.steps.is_empty() {
+        lines.push(String::new());
+    }
+    let hidden = if verbose { 0 } else { witness.steps.len().saturating_sub(STEPS_SHOWN) };
+    let head = if hidden == 0 { witness.steps.len() } else { STEPS_SHOWN / 2 };
+    for (index, step) in witness.steps.iter().enumerate() {
+        if index == head && hidden > 0 {
+            lines.push(paint.faint(&format!("    ({hidden} more rows with --verbose)")));
+        }
+        if index < head || index >= head + hidden {
+            lines.extend(step_lines(step, paint));
+        }
+    }
+    lines
+}
+
+fn step_lines(step: &Step, paint: Paint) -> Vec<String> {
+    let mut row = format!("{} row {}", step.kind.name(), step.seq);
+    if let Some(time_ns) = step.time_ns {
+        row = format!("{row} at {}", seconds(time_ns));
+    }
+    let mut lines: Vec<String> = wrapped(&step.words, TEXT_COLUMNS).map(|line| format!("    {line}")).collect();
+    if let Some(last) = lines.last_mut() {
+        let padding = (TEXT_COLUMNS + 6).saturating_sub(last.chars().count());
+        *last = format!("{last}{}{}", " ".repeat(padding), paint.faint(&row));
+    }
+    lines
+}
+
+/// The commands that follow from a violation.
+fn next_commands(file: &Path, failure: &Failure, invariant: &str) -> [(&'static str, String); 2] {
+    // A path that begins with a dash would be taken for a flag.
+    let path = file.display().to_string();
+    let path = if path.starts_with('-') { format!("./{path}") } else { path };
+    let seed = failure.seed.to_string();
+    let check = ["vopr-check", &path, "--scenario", &failure.scenario, "--seed", &seed, "--invariant", invariant, "--verbose"];
+    [("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed])), ("check", shell::command(check))]
+}
+
+/// Virtual time with microseconds.
+#[must_use]
+pub fn seconds(time_ns: u64) -> String {
+    format!("{}.{:06} s", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
+}
+
+/// Breaks a text into lines of at most `width` characters at spaces; a longer word keeps its own line.
+pub fn wrapped(text: &str, width: usize) -> impl Iterator<Item = String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(core::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::failure;
+    use vopr_checker::INVARIANTS;
+    use vopr_schema::Kind;
+
+    #[test]
+    fn a_screen_names_rows_and_commands() {
+        let failure = failure("my runs/a.parquet", 7);
+        let root = failure.roots().next().unwrap();
+        let text = screen(&failure, root, 14, false, Paint::default()).join("\n");
+        for part in [
+            "VIOLATED",
+            "transition row 8131 at 9.204310 s",
+            "seen in 14 runs",
+            "vopr replay 'my runs/a.parquet' --run 7",
+            "vopr-check 'my runs/a.parquet' --scenario baseline --seed 7",
+            &format!("docs/invariants/{}.md", INVARIANTS[0].name),
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_witness_fits_a_screen_unless_all_is_asked() {
+        let steps = (0..100).map(|seq| Step::new(Kind::Message, seq, format!("step {seq}")));
+        let witness = Witness::new("shape", "long").steps(steps);
+        let short = story(&witness, false, Paint::default());
+        assert!(short.len() < 20, "{}", short.len());
+        let text = short.join("\n");
+        assert!(text.contains("step 0 ") && text.contains("step 99 ") && text.contains("(90 more rows"), "{text}");
+        assert_eq!(story(&witness, true, Paint::default()).iter().filter(|line| line.contains("step")).count(), 100);
+    }
+
+    #[test]
+    fn texts_wrap_at_words() {
+        assert_eq!(wrapped("one two three", 8).collect::<Vec<_>>(), ["one two", "three"]);
+        assert_eq!(wrapped("incomprehensible a", 4).collect::<Vec<_>>(), ["incomprehensible", "a"]);
+    }
+}
