@@ -186,7 +186,10 @@ impl Planner<'_> {
     fn partitions(&mut self) {
         let network = self.options.network;
         let start = self.moment(10, 60);
-        let (from, to) = self.two_targets();
+        // Between backups hardly a message would be stopped: this one is between the primary and a backup, either way.
+        let backup = Target::Backup(self.stream.below(u64::from(self.options.cluster.replicas.max(2)) - 1) as u8);
+        let deaf = self.stream.hit(Rate::percent(50));
+        let (from, to) = if deaf { (backup, Target::Primary) } else { (Target::Primary, backup) };
         self.partition(start, Partition::OneWay { from, to });
         let tick = self.options.compress(network.partition_tick_ns).max(1);
         for time in (1..=self.horizon() / tick).map(|index| index * tick) {
