@@ -7,6 +7,8 @@ pub mod check;
 pub mod evidence;
 pub mod index;
 pub mod invariants;
+pub mod linearize;
+pub mod models;
 pub mod registry;
 pub mod report;
 pub mod testing;

@@ -1,0 +1,101 @@
+//! Accounts tied together by transfers and snapshots of balances.
+//!
+//! Slots number the accounts in account order; every account exists from the start.
+
+use super::Model;
+
+/// A request to the ledger, with its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LedgerAction {
+    /// Moves an amount.
+    Transfer {
+        /// Slot of the debited account.
+        from: u32,
+        /// Slot of the credited account.
+        to: u32,
+        /// Amount.
+        amount: u64,
+        /// Whether it was refused for lack of funds; none: outcome unknown.
+        refused: Option<bool>,
+    },
+    /// Saw the balances of a range of slots.
+    Balance {
+        /// First slot.
+        first: u32,
+        /// Balances.
+        seen: Box<[u64]>,
+    },
+}
+
+/// Accounts that hold the same at first.
+#[derive(Clone, Copy, Debug)]
+pub struct Ledger {
+    /// Number of accounts.
+    pub slots: usize,
+    /// What each holds at first.
+    pub initial_balance: u64,
+}
+
+impl Model for Ledger {
+    type State = Box<[u64]>;
+    type Action = LedgerAction;
+
+    fn initial(&self) -> Box<[u64]> {
+        vec![self.initial_balance; self.slots].into_boxed_slice()
+    }
+
+    fn step(&self, state: &Box<[u64]>, action: &LedgerAction) -> Option<Box<[u64]>> {
+        match action {
+            LedgerAction::Transfer { from, to, amount, refused } => {
+                if !self.allows(state, action) {
+                    return None;
+                }
+                let (from, to) = (*from as usize, *to as usize);
+                let mut next = state.clone();
+                if *refused != Some(true) && next[from] >= *amount && from != to {
+                    next[from] -= amount;
+                    next[to] = next[to].wrapping_add(*amount);
+                }
+                Some(next)
+            }
+            LedgerAction::Balance { .. } => self.allows(state, action).then(|| state.clone()),
+        }
+    }
+
+    fn allows(&self, state: &Box<[u64]>, action: &LedgerAction) -> bool {
+        match action {
+            LedgerAction::Transfer { from, amount, refused, .. } => {
+                let short = state[*from as usize] < *amount;
+                refused.is_none_or(|refused| refused == short)
+            }
+            LedgerAction::Balance { first, seen } => {
+                let first = *first as usize;
+                state[first..first + seen.len()] == **seen
+            }
+        }
+    }
+
+    fn is_read_only(&self, action: &LedgerAction) -> bool {
+        matches!(action, LedgerAction::Balance { .. } | LedgerAction::Transfer { refused: Some(true), .. })
+    }
+
+    fn state_bytes(&self, state: &Box<[u64]>) -> usize {
+        size_of::<Box<[u64]>>() + size_of_val::<[u64]>(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_is_refused_exactly_when_funds_are_short() {
+        let model = Ledger { slots: 2, initial_balance: 10 };
+        let transfer = |amount, refused| LedgerAction::Transfer { from: 0, to: 1, amount, refused };
+        let after = model.step(&model.initial(), &transfer(7, Some(false))).expect("10 are enough");
+        assert_eq!(*after, [3, 17]);
+        assert_eq!(model.step(&after, &transfer(4, Some(false))), None);
+        assert_eq!(model.step(&after, &transfer(4, None)), Some(after.clone()));
+        assert_eq!(model.step(&after, &transfer(3, Some(true))), None);
+    }
+}
