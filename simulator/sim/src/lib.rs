@@ -1,5 +1,6 @@
 //! The simulated world: faults, workload, scenarios, recorder.
 
+pub mod atlas;
 pub mod clocks;
 pub mod entropy;
 pub mod event_queue;
