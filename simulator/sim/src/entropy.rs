@@ -97,7 +97,7 @@ impl Stream {
 
     /// The next 64 bits.
     #[inline]
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
@@ -108,7 +108,29 @@ impl Stream {
         if bound <= 1 {
             return 0;
         }
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// A number in `0..bound`, as a small one.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "below the bound, which is as small")]
+    pub fn below_u8(&mut self, bound: u8) -> u8 {
+        self.below(u64::from(bound)) as u8
+    }
+
+    /// A number in `0..bound`, as an index.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "below the bound, which is an index too")]
+    pub fn index(&mut self, bound: usize) -> usize {
+        self.below(bound as u64) as usize
+    }
+
+    /// A number in `range`, in 32 bits.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "at most the end of the range, or its start")]
+    pub fn range_u32(&mut self, range: RangeInclusive<u32>) -> u32 {
+        let (low, high) = range.into_inner();
+        self.range(u64::from(low)..=u64::from(high)) as u32
     }
 
     /// A number in `range`; its start when the range is empty.
@@ -117,7 +139,7 @@ impl Stream {
         let (low, high) = range.into_inner();
         match high.saturating_sub(low).checked_add(1) {
             Some(width) => low + self.below(width),
-            None => self.next(),
+            None => self.bits(),
         }
     }
 
@@ -125,7 +147,7 @@ impl Stream {
     #[inline]
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+        (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
     /// True with the given probability. Never and always cost no draw.
@@ -142,9 +164,8 @@ impl Stream {
 
     /// One of `items`; none if there are none.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "below the length, which is a usize")]
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        items.get(self.below(items.len() as u64) as usize)
+        items.get(self.index(items.len()))
     }
 }
 
@@ -154,7 +175,7 @@ mod tests {
 
     #[test]
     fn streams_differ_in_each_part_of_their_name_and_are_what_they_were() {
-        let first = |seed, actor, purpose, incarnation| Stream::new(seed, actor, purpose, incarnation).next();
+        let first = |seed, actor, purpose, incarnation| Stream::new(seed, actor, purpose, incarnation).bits();
         let base = first(1, Actor::Replica(0), Purpose::Loss, 0);
         assert_eq!(base, first(1, Actor::Replica(0), Purpose::Loss, 0));
         let others = [
@@ -182,7 +203,7 @@ mod tests {
         let mut untouched = stream.clone();
         assert!(!stream.chance(0.0) && stream.chance(1.0) && !stream.hit(Rate::NEVER) && stream.hit(Rate::ALWAYS));
         assert_eq!((stream.below(1), stream.range(7..=7)), (0, 7));
-        assert_eq!(stream.next(), untouched.next());
+        assert_eq!(stream.bits(), untouched.bits());
     }
 
     #[test]

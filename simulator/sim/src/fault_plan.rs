@@ -20,6 +20,9 @@ pub struct FaultPlan(pub Vec<PlannedFault>);
 
 impl FaultPlan {
     /// As JSON text: what a history records.
+    ///
+    /// # Panics
+    /// Never: plain integers, strings and booleans always serialise.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("plain integers, strings and booleans always serialise")

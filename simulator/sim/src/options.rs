@@ -112,6 +112,9 @@ impl RunOptions {
     }
 
     /// As JSON text: what a history records.
+    ///
+    /// # Panics
+    /// Never: plain integers, strings and booleans always serialise.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("plain integers, strings and booleans always serialise")
@@ -298,7 +301,7 @@ pub struct CrashOptions {
     pub random_max: u32,
     /// A crash at a commit: between commit and apply, or between apply and reply; per committed entry and replica.
     pub per_commit: Rate,
-    /// A crash at a step of a view change: after start_view_change, after do_view_change, while start_view leaves.
+    /// A crash at a step of a view change: after `start_view_change`, after `do_view_change`, while `start_view` leaves.
     pub per_view_change_step: Rate,
     /// Shortest time until the restart, nominal nanoseconds.
     pub restart_ns_min: u64,

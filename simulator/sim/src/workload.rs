@@ -295,7 +295,7 @@ impl Workload {
             }
         }
         let mut writes: Vec<(u64, u64)> = Vec::new();
-        for key in keys.split_off(self.choices.below(keys.len() as u64) as usize) {
+        for key in keys.split_off(self.choices.index(keys.len())) {
             writes.push((key, self.value()));
         }
         if self.choices.hit(Rate::percent(20)) {

@@ -86,7 +86,7 @@ impl Planner<'_> {
     }
 
     fn any_replica(&mut self) -> u8 {
-        self.stream.below(u64::from(self.options.cluster.replicas)) as u8
+        self.stream.below_u8(self.options.cluster.replicas)
     }
 
     /// The primary half of the time: most of what can go wrong goes wrong there.
@@ -97,8 +97,8 @@ impl Planner<'_> {
     fn client(&mut self) -> ClientName {
         let cluster = self.options.cluster;
         ClientName {
-            tenant: self.stream.below(u64::from(cluster.tenants)) as u32,
-            client: self.stream.below(u64::from(cluster.clients_per_tenant)) as u32,
+            tenant: self.stream.range_u32(0..=cluster.tenants - 1),
+            client: self.stream.range_u32(0..=cluster.clients_per_tenant - 1),
         }
     }
 
@@ -137,7 +137,7 @@ impl Planner<'_> {
             .flat_map(|from| (0..replicas).filter(move |to| *to != from).map(move |to| (replica(from), replica(to))))
             .collect();
         while links.len() > CLOGGED_LINKS_MAX - 2 {
-            let index = self.stream.below(links.len() as u64) as usize;
+            let index = self.stream.index(links.len());
             links.swap_remove(index);
         }
         let (client, server) = (Endpoint::Client(self.client()), replica(self.any_replica()));
@@ -169,8 +169,8 @@ impl Planner<'_> {
     /// One of the four modes. All but the slow one take the replica away in part: without room for that it is slow.
     fn gray_mode(&mut self, start: u64, end: u64) -> GrayMode {
         let mode = match self.stream.below(4) {
-            0 => GrayMode::Slow { factor: self.stream.range(2..=11) as u32 },
-            1 => GrayMode::Intermittent { failure: Rate::percent(self.stream.range(10..=59) as u32) },
+            0 => GrayMode::Slow { factor: self.stream.range_u32(2..=11) },
+            1 => GrayMode::Intermittent { failure: Rate::percent(self.stream.range_u32(10..=59)) },
             2 if self.stream.hit(Rate::percent(50)) => GrayMode::ReadsOnly,
             2 => GrayMode::WritesOnly,
             _ => GrayMode::Unresponsive,
@@ -178,7 +178,7 @@ impl Planner<'_> {
         if matches!(mode, GrayMode::Slow { .. }) || self.outage(start, end) {
             mode
         } else {
-            GrayMode::Slow { factor: self.stream.range(2..=11) as u32 }
+            GrayMode::Slow { factor: self.stream.range_u32(2..=11) }
         }
     }
 
@@ -187,7 +187,7 @@ impl Planner<'_> {
         let network = self.options.network;
         let start = self.moment(10, 60);
         // Between backups hardly a message would be stopped: this one is between the primary and a backup, either way.
-        let backup = Target::Backup(self.stream.below(u64::from(self.options.cluster.replicas.max(2)) - 1) as u8);
+        let backup = Target::Backup(self.stream.below_u8(self.options.cluster.replicas.max(2) - 1));
         let deaf = self.stream.hit(Rate::percent(50));
         let (from, to) = if deaf { (backup, Target::Primary) } else { (Target::Primary, backup) };
         self.partition(start, Partition::OneWay { from, to });
@@ -219,10 +219,10 @@ impl Planner<'_> {
     fn two_targets(&mut self) -> (Target, Target) {
         let replicas = self.options.cluster.replicas;
         if self.stream.hit(Rate::percent(50)) {
-            return (Target::Primary, Target::Backup(self.stream.below(u64::from(replicas.max(2)) - 1) as u8));
+            return (Target::Primary, Target::Backup(self.stream.below_u8(replicas.max(2) - 1)));
         }
         let first = self.any_replica();
-        let step = 1 + self.stream.below(u64::from(replicas.max(2)) - 1) as u8;
+        let step = 1 + self.stream.below_u8(replicas.max(2) - 1);
         (Target::Replica(first), Target::Replica((first + step) % replicas))
     }
 
@@ -270,14 +270,14 @@ impl Planner<'_> {
     /// A constant offset for one or two replicas, drifts, a step or two; all inside the protocol's tolerance.
     fn clocks(&mut self) {
         let clock = self.options.clock;
-        for _ in 0..1 + self.stream.below(2) {
+        for _ in 0..self.stream.range(1..=2) {
             let (time, target) = (self.moment(0, 20), Target::Replica(self.any_replica()));
             let offset_ns = self.signed_time(clock.offset_ns_max);
             self.push(time, None, Fault::ClockOffset { target, offset_ns });
         }
         for replica in 0..self.options.cluster.replicas {
             if self.stream.hit(Rate::percent(50)) {
-                let ppm = self.stream.range(1..=u64::from(clock.drift_ppm_max)) as i32;
+                let ppm = self.stream.range_u32(1..=clock.drift_ppm_max).cast_signed();
                 let ppm = if self.stream.hit(Rate::percent(50)) { ppm } else { -ppm };
                 self.push(0, None, Fault::ClockDrift { target: Target::Replica(replica), ppm });
             }
@@ -300,20 +300,20 @@ impl Planner<'_> {
         for _ in 0..self.stream.below(5) {
             let (time, target) = (self.moment(10, 90), Target::Replica(self.any_replica()));
             let place = match self.stream.below(8) {
-                0 => Place::Superblock { copy: self.stream.below(2) as u8 },
-                1 => Place::Checkpoint { place: self.stream.below(2) as u8 },
-                _ => Place::Entry { position: Rate(self.stream.below(1 + u64::from(Rate::ALWAYS.0)) as u32) },
+                0 => Place::Superblock { copy: self.stream.below_u8(2) },
+                1 => Place::Checkpoint { place: self.stream.below_u8(2) },
+                _ => Place::Entry { position: Rate(self.stream.range_u32(0..=Rate::ALWAYS.0)) },
             };
-            let bits = self.stream.range(1..=8) as u8;
+            let bits = 1 + self.stream.below_u8(8);
             self.push(time, None, Fault::Corruption { target, place, bits });
         }
     }
 
     /// Clients crash, some of them twice within moments, so that low request numbers come again; others lose a replica.
     fn client_faults(&mut self) {
-        for _ in 0..self.stream.below(1 + u64::from(self.options.workload.client_crashes_max)) {
+        for _ in 0..self.stream.range_u32(0..=self.options.workload.client_crashes_max) {
             let (client, mut start) = (self.client(), self.moment(1, 80));
-            for _ in 0..1 + self.stream.below(2) {
+            for _ in 0..self.stream.range(1..=2) {
                 let end = start + self.duration(10 * MILLISECOND, 300 * MILLISECOND);
                 self.push(start, Some(end), Fault::ClientCrash { client });
                 start = end + self.duration(5 * MILLISECOND, 200 * MILLISECOND);
@@ -332,10 +332,10 @@ impl Planner<'_> {
         let share = 70 / u64::from(self.options.cluster.tenants.max(1));
         let mut low = 2;
         while !waiting.is_empty() {
-            let tenant = waiting.swap_remove(self.stream.below(waiting.len() as u64) as usize);
+            let tenant = waiting.swap_remove(self.stream.index(waiting.len()));
             let start = self.moment(low, low + share);
             let end = start + self.duration(300 * MILLISECOND, 1_200 * MILLISECOND);
-            let loss = Rate::percent(self.stream.range(30..=80) as u32);
+            let loss = Rate::percent(self.stream.range_u32(30..=80));
             self.push(start, Some(end), Fault::TenantLoss { tenant, loss });
             low += share;
         }
@@ -343,7 +343,7 @@ impl Planner<'_> {
 
     /// Clients send without pause for a while.
     fn load_bursts(&mut self) {
-        for _ in 0..1 + self.stream.below(3) {
+        for _ in 0..self.stream.range(1..=3) {
             let start = self.moment(5, 85);
             let end = start + self.duration(100 * MILLISECOND, 400 * MILLISECOND);
             self.push(start, Some(end), Fault::LoadBurst);
