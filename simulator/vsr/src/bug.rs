@@ -1,0 +1,81 @@
+//! Guards that can be switched off at run time, one per seeded bug.
+//!
+//! One binary proves itself: each guard is consulted in the one place where it stands, and a campaign with it switched off must
+//! be caught by its invariant.
+
+macro_rules! bugs {
+    ($($(#[$meta:meta])* $name:ident => $text:literal,)*) => {
+        /// A guard of the replica that is switched off.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Bug {
+            $($(#[$meta])* $name,)*
+        }
+
+        impl Bug {
+            /// All bugs.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The bug's name on the command line and in histories.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// A vote leaves before its entry is durable.
+    AcksBeforeDurable => "acks_before_durable",
+    /// One acknowledgement less than a quorum commits.
+    CommitsBelowQuorum => "commits_below_quorum",
+    /// The view is not persisted before a vote.
+    ForgetsViewOnRestart => "forgets_view_on_restart",
+    /// A damaged tail is dropped at a restart without asking peers.
+    TruncatesCommittedOnRecovery => "truncates_committed_on_recovery",
+    /// Checksum and hash of stored entries are not checked.
+    SkipsEntryChecksum => "skips_entry_checksum",
+    /// Requests that were seen before are prepared and applied again.
+    AppliesRetryTwice => "applies_retry_twice",
+    /// Cached replies are returned by request number, whatever the session and the request.
+    ReplyCacheByNumberOnly => "reply_cache_by_number_only",
+    /// A replica that believes to be primary answers reads from its state.
+    StalePrimaryServesReads => "stale_primary_serves_reads",
+    /// A primary answers reads as if its whole log were committed.
+    ReadsUncommitted => "reads_uncommitted",
+    /// Cached replies are found by the client's number, whatever its tenant.
+    TenantLostInCache => "tenant_lost_in_cache",
+    /// The commit number is reset to that of a `start_view`.
+    LosesCommitOnStartView => "loses_commit_on_start_view",
+    /// Votes are counted, not voters.
+    CountsDuplicateVotes => "counts_duplicate_votes",
+}
+
+impl Bug {
+    /// The bug of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|bug| bug.name() == name)
+    }
+}
+
+impl core::fmt::Display for Bug {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bug;
+
+    #[test]
+    fn names_lead_back_to_their_bugs() {
+        for bug in Bug::ALL {
+            assert_eq!(Bug::from_name(bug.name()), Some(*bug));
+        }
+        assert_eq!(Bug::from_name("none"), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Every constant of the protocol, and the relations between them, checked when the crate is compiled.
+//!
+//! A number that two sub-protocols rely on is written once, so that changing it cannot break one of them silently.
+
+/// Copies of the superblock on a disk: two pairs, written in turn, so that a torn write never touches the pair before.
+pub const SUPERBLOCK_COPIES: u8 = 4;
+/// Copies that one superblock is written to; all of them must be durable before it counts.
+pub const SUPERBLOCK_PAIR: u8 = 2;
+/// Places for checkpoints on a disk, written in turn.
+pub const CHECKPOINT_PLACES: u8 = 2;
+
+/// Members that vote, at most.
+pub const REPLICAS_MAX: u8 = 7;
+/// Members altogether, at most: bit sets of members are 32 bits wide.
+pub const MEMBERS_MAX: u8 = 32;
+
+/// Entries in one message, at most.
+pub const TAIL_ENTRIES_MAX: usize = 10_000;
+/// Bytes of one message, at most.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// Bytes of one command, at most.
+pub const COMMAND_BYTES_MAX: usize = 1 << 20;
+
+/// Slots of the log ring, unless configured.
+pub const LOG_SLOTS: u32 = 256;
+/// Ops from one checkpoint to the next, unless configured.
+pub const CHECKPOINT_INTERVAL: u64 = 64;
+/// Uncommitted entries of a primary, at most, unless configured.
+pub const PIPELINE_MAX: u32 = 16;
+/// Sessions in the table, at most, unless configured.
+pub const SESSIONS_MAX: u32 = 32;
+
+const MS: u64 = 1_000_000;
+
+/// A prepare without a quorum is sent again after this long.
+pub const PREPARE_TIMEOUT_NS: u64 = 100 * MS;
+/// A primary tells its commit number this often.
+pub const HEARTBEAT_NS: u64 = 250 * MS;
+/// A backup that has heard nothing from its primary for this long suspects it.
+pub const VIEW_CHANGE_TIMEOUT_NS: u64 = 1_000 * MS;
+/// Looks for a word from the primary within [`VIEW_CHANGE_TIMEOUT_NS`].
+pub const VIEW_CHANGE_TICKS: u32 = 4;
+/// A view change that takes longer goes on to the next view.
+pub const VIEW_CHANGE_WINDOW_NS: u64 = 500 * MS;
+/// The window grows with each view that fails, up to this many times its length.
+pub const VIEW_CHANGE_WINDOW_FACTOR_MAX: u64 = 8;
+/// View-change messages are sent again this often.
+pub const VIEW_CHANGE_RESEND_NS: u64 = 150 * MS;
+/// A recovering replica asks again this often.
+pub const RECOVERY_RETRY_NS: u64 = 500 * MS;
+/// A gap in the log is older than mere reordering after this long.
+pub const REPAIR_DELAY_NS: u64 = 50 * MS;
+/// A repair request that is not answered for this long goes to another peer.
+pub const REPAIR_TIMEOUT_NS: u64 = 500 * MS;
+/// A request for a checkpoint that is not answered for this long goes to another peer.
+pub const STATE_TRANSFER_TIMEOUT_NS: u64 = 500 * MS;
+/// A primary that has not heard from a quorum for this long steps down.
+pub const ABDICATION_TIMEOUT_NS: u64 = 1_000 * MS;
+/// A suspicious backup asks the others again this often.
+pub const PING_NS: u64 = 250 * MS;
+
+/// Entries asked for in one repair request.
+pub const REPAIR_ENTRIES_MAX: u64 = 16;
+/// Repair requests that a replica serves from its disk at once.
+pub const REPAIR_SERVED_MAX: usize = 8;
+/// Repairs of one gap that stay unanswered before a checkpoint is asked for instead.
+pub const REPAIR_ATTEMPTS_MAX: u32 = 6;
+
+const _: () = {
+    assert!(SUPERBLOCK_COPIES == 2 * SUPERBLOCK_PAIR, "two pairs are written in turn");
+    assert!(CHECKPOINT_PLACES >= 2, "the old checkpoint stays until the new one is durable");
+    assert!(MEMBERS_MAX as u32 <= u32::BITS, "members are counted in bit sets of 32 bits");
+    assert!(ring_is_large_enough(LOG_SLOTS, CHECKPOINT_INTERVAL, PIPELINE_MAX), "the ring would fill before a checkpoint frees it");
+    assert!(LOG_SLOTS as usize <= TAIL_ENTRIES_MAX, "a whole ring must fit into one message");
+    assert!(HEARTBEAT_NS * 2 <= VIEW_CHANGE_TIMEOUT_NS, "one lost heartbeat must not start a view change");
+    assert!(HEARTBEAT_NS * 2 <= ABDICATION_TIMEOUT_NS, "one lost answer must not end a view");
+    assert!(VIEW_CHANGE_RESEND_NS * 2 <= VIEW_CHANGE_WINDOW_NS, "a lost vote must be sent again inside the window");
+    assert!(REPAIR_ENTRIES_MAX < LOG_SLOTS as u64, "a repair must fit into the ring");
+};
+
+/// Whether a ring of `log_slots` leaves room for two checkpoint intervals and a full pipeline, so that a primary never
+/// waits for a checkpoint that cannot be taken.
+#[must_use]
+pub const fn ring_is_large_enough(log_slots: u32, checkpoint_interval: u64, pipeline_max: u32) -> bool {
+    log_slots as u64 >= 2 * checkpoint_interval + pipeline_max as u64
+}

@@ -1,0 +1,130 @@
+//! The session table: who may ask, what was answered last, who must leave when the table is full.
+//!
+//! It changes only when entries commit, in their order, so that it is the same on every replica; a retried request finds its
+//! reply here and is never executed again.
+
+use crate::ids::{ClientKey, Hash, Op, RequestNumber, SessionNumber};
+use crate::wire::{Reader, Writer};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// One client's session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// Whose.
+    pub client: ClientKey,
+    /// Its number: the op of its registration.
+    pub session: SessionNumber,
+    /// The nonce that the client registered with.
+    pub nonce: u64,
+    /// Number of the last committed request; 0 after the registration.
+    pub request: RequestNumber,
+    /// Op of the last committed request, or of the registration.
+    pub op: Op,
+    /// Hash of that request.
+    pub request_hash: Hash,
+    /// Its result.
+    pub result: Arc<[u8]>,
+}
+
+impl Session {
+    /// Bytes of a session with an empty result.
+    pub(crate) const ENCODED_LEN_MIN: usize = 8 * 5 + 32 + 4;
+
+    pub(crate) fn encoded_len(&self) -> usize {
+        Self::ENCODED_LEN_MIN + self.result.len()
+    }
+
+    pub(crate) fn encode_into(&self, writer: &mut Writer) {
+        writer.client(self.client);
+        writer.u64(self.session.0);
+        writer.u64(self.nonce);
+        writer.u64(self.request.0);
+        writer.u64(self.op.0);
+        writer.hash(&self.request_hash);
+        writer.sized(&self.result);
+    }
+
+    pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            client: reader.client()?,
+            session: reader.session()?,
+            nonce: reader.u64()?,
+            request: reader.request()?,
+            op: reader.op()?,
+            request_hash: reader.hash()?,
+            result: reader.sized()?.into(),
+        })
+    }
+}
+
+/// All sessions, in the order of their clients.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionTable {
+    sessions: Vec<Session>,
+    capacity: usize,
+}
+
+impl SessionTable {
+    /// An empty table for `capacity` sessions.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { sessions: Vec::with_capacity(capacity), capacity }
+    }
+
+    /// A table out of a checkpoint.
+    #[must_use]
+    pub fn restore(sessions: Vec<Session>, capacity: usize) -> Self {
+        Self { sessions, capacity }
+    }
+
+    /// The sessions, in the order of their clients.
+    #[must_use]
+    pub fn sessions(&self) -> &[Session] {
+        &self.sessions
+    }
+
+    fn find(&self, client: ClientKey) -> Result<usize, usize> {
+        self.sessions.binary_search_by_key(&client, |session| session.client)
+    }
+
+    /// The session of a client.
+    #[must_use]
+    pub fn get(&self, client: ClientKey) -> Option<&Session> {
+        self.find(client).ok().map(|index| &self.sessions[index])
+    }
+
+    /// Opens a session in place of the client's old one. When the table is full, the session whose last commit is the oldest
+    /// leaves and is returned: commits are the same everywhere, so the choice is too.
+    pub fn register(&mut self, opened: Session) -> Option<Session> {
+        match self.find(opened.client) {
+            Ok(index) => {
+                self.sessions[index] = opened;
+                None
+            }
+            Err(_) => {
+                let evicted = (self.sessions.len() >= self.capacity).then(|| self.evict()).flatten();
+                let index = self.find(opened.client).unwrap_or_else(|index| index);
+                self.sessions.insert(index, opened);
+                evicted
+            }
+        }
+    }
+
+    fn evict(&mut self) -> Option<Session> {
+        let oldest = self.sessions.iter().enumerate().min_by_key(|(_, session)| (session.op, session.session))?.0;
+        Some(self.sessions.remove(oldest))
+    }
+
+    /// Keeps the result of a committed request, if its session is still in the table.
+    pub fn record(&mut self, client: ClientKey, session: SessionNumber, request: RequestNumber, op: Op, hash: Hash, result: Arc<[u8]>) {
+        let Ok(index) = self.find(client) else { return };
+        let kept = &mut self.sessions[index];
+        if kept.session == session {
+            kept.request = request;
+            kept.op = op;
+            kept.request_hash = hash;
+            kept.result = result;
+        }
+    }
+}
