@@ -2,6 +2,8 @@
 //!
 //! A scenario names ranges; [`Scenario::draw`] turns them into one run's options, from the seed's own stream.
 
+mod describe;
+
 use crate::entropy::{Actor, Purpose, Stream};
 use crate::options::{
     ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, Mix, NetworkOptions, Rate,

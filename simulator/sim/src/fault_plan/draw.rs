@@ -300,7 +300,7 @@ impl Planner<'_> {
         for _ in 0..self.stream.below(5) {
             let (time, target) = (self.moment(10, 90), Target::Replica(self.any_replica()));
             let place = match self.stream.below(8) {
-                0 => Place::Superblock { copy: self.stream.below_u8(2) },
+                0 => Place::Superblock { copy: self.stream.below_u8(4) },
                 1 => Place::Checkpoint { place: self.stream.below_u8(2) },
                 _ => Place::Entry { position: Rate(self.stream.range_u32(0..=Rate::ALWAYS.0)) },
             };

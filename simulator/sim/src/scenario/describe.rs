@@ -1,0 +1,88 @@
+//! A scenario's configuration in words, made from the data that its runs are drawn from.
+//!
+//! A description that is written by hand ends up describing an older scenario.
+
+use super::{Base, CloggerDraw, Rates, Times};
+use crate::options::{MILLISECOND, Rate, SECOND};
+
+impl Base {
+    /// The configuration in one line; what is off is left out.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let replicas: Vec<String> = self.replicas.iter().map(ToString::to_string).collect();
+        let plural = |count: u32, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let mut parts = vec![
+            format!("{} replicas", replicas.join(" or ")),
+            plural(self.tenants, "tenant"),
+            format!("{} clients each", self.clients_per_tenant),
+            format!("{} s", self.time_ns / SECOND),
+            format!("{} events", self.events),
+            format!("latency {}", span(self.latency)),
+        ];
+        let rates = [
+            (self.drop, "drops"),
+            (self.duplicate, "duplicates"),
+            (self.write_failure, "write failures"),
+            (self.flush_failure, "flush failures"),
+            (self.corruption, "corruption"),
+            (self.mutation, "mutated messages"),
+            (Rates::fixed(self.crash_per_commit), "crashes per commit"),
+            (Rates::fixed(self.crash_per_view_change_step), "crashes per view-change step"),
+            (Rates::fixed(self.partition), "partitions per second"),
+        ];
+        parts.extend(rates.iter().filter(|(rates, _)| rates.1 != Rate::NEVER).map(|(rates, what)| format!("{} {what}", share(*rates))));
+        match self.clogger {
+            CloggerDraw::Off => {}
+            CloggerDraw::Mild => parts.push("mild clogger".to_owned()),
+            CloggerDraw::Either => parts.push("mild or aggressive clogger".to_owned()),
+        }
+        if self.gray_fail != Rate::NEVER {
+            let (fail, recover) = (Rates::fixed(self.gray_fail), Rates::fixed(self.gray_recover));
+            parts.push(format!("gray: {} fail, {} recover per tick", share(fail), share(recover)));
+        }
+        if self.compression > 1 {
+            parts.push(format!("delays divided by {}", self.compression));
+        }
+        parts.join(", ")
+    }
+}
+
+fn span(times: Times) -> String {
+    format!("{}-{} ms", times.0 / MILLISECOND, times.1 / MILLISECOND)
+}
+
+/// Parts per million as percent, without superfluous digits.
+fn share(rates: Rates) -> String {
+    let percent = |rate: Rate| f64::from(rate.0) / 10_000.0;
+    if rates.0 == rates.1 { format!("{}%", percent(rates.1)) } else { format!("{}-{}%", percent(rates.0), percent(rates.1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenarios;
+
+    #[test]
+    fn the_registry_has_the_figures_that_were_agreed() {
+        let text: Vec<String> =
+            scenarios::all().iter().map(|scenario| format!("{}: {}", scenario.name, scenario.base.describe())).collect();
+        let expected = "\
+baseline: 3 replicas, 1 tenant, 4 clients each, 10 s, 10000 events, latency 1-5 ms
+swizzle_clogging: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-10 ms, 5% drops, 2% duplicates, \
+mild or aggressive clogger
+gray_failures: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-20 ms, 2% drops, \
+gray: 10% fail, 30% recover per tick
+multi_tenant_isolation: 3 replicas, 5 tenants, 3 clients each, 15 s, 25000 events, latency 1-10 ms, 0-5% drops, 0-2% duplicates, \
+0-1% write failures, 0-1% flush failures, 0-0.1% corruption, mild clogger, gray: 5% fail, 40% recover per tick
+time_compression: 3 replicas, 1 tenant, 4 clients each, 100 s, 50000 events, latency 1-5 ms, 1% drops, delays divided by 10
+combined: 3 or 5 replicas, 3 tenants, 3 clients each, 50 s, 30000 events, latency 1-50 ms, 0-10% drops, 0-5% duplicates, \
+0-2% write failures, 0-2% flush failures, 0-0.2% corruption, 0.1-1% mutated messages, 5% partitions per second, \
+mild or aggressive clogger, gray: 15% fail, 25% recover per tick, delays divided by 5
+crash_during_commit: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-5 ms, 0-1% write failures, \
+0-1% flush failures, 5% crashes per commit
+crash_during_view_change: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-5 ms, 10% drops, \
+10% crashes per view-change step
+gray_failure_intermittent_network: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-20 ms, 10% drops, \
+5% duplicates, 15% partitions per second";
+        assert_eq!(text.join("\n"), expected);
+    }
+}
