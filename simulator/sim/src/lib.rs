@@ -1,6 +1,7 @@
 //! The simulated world: faults, workload, scenarios, recorder.
 
 pub mod atlas;
+pub mod bugs;
 pub mod clocks;
 pub mod entropy;
 pub mod event_queue;

@@ -9,6 +9,7 @@ use crate::options::{
     ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, Mix, NetworkOptions, Rate,
     RunOptions, StorageOptions, WorkloadOptions,
 };
+use vsr::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, PIPELINE_MAX, SESSIONS_MAX};
 
 /// One scenario of the registry.
 #[derive(Clone, Debug)]
@@ -257,10 +258,10 @@ impl Base {
                 keys_per_tenant: 100,
                 accounts_per_tenant: 10,
                 initial_balance: 1_000,
-                checkpoint_interval: 64,
-                log_slots: 256,
-                pipeline_max: 16,
-                sessions_max: 32,
+                checkpoint_interval: u32::try_from(CHECKPOINT_INTERVAL).expect("a few entries"),
+                log_slots: LOG_SLOTS,
+                pipeline_max: PIPELINE_MAX,
+                sessions_max: SESSIONS_MAX,
             },
             limits: Limits { time_ns_max: self.time_ns, events_max: self.events, plan_ns_max: self.plan_ns },
             time_compression: self.compression,

@@ -6,6 +6,7 @@ use super::{ClientName, Endpoint, Fault, FaultPlan, GrayMode, Partition, Place, 
 use crate::entropy::{Actor, Purpose, Stream};
 use crate::options::{Clogger, MILLISECOND, Rate, RunOptions, SECOND};
 use crate::scenario::{Inject, Scenario};
+use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 
 /// Directed links that the clogger flaps at most, so that a plan stays readable.
 const CLOGGED_LINKS_MAX: usize = 8;
@@ -300,8 +301,8 @@ impl Planner<'_> {
         for _ in 0..self.stream.below(5) {
             let (time, target) = (self.moment(10, 90), Target::Replica(self.any_replica()));
             let place = match self.stream.below(8) {
-                0 => Place::Superblock { copy: self.stream.below_u8(4) },
-                1 => Place::Checkpoint { place: self.stream.below_u8(2) },
+                0 => Place::Superblock { copy: self.stream.below_u8(SUPERBLOCK_COPIES) },
+                1 => Place::Checkpoint { place: self.stream.below_u8(CHECKPOINT_PLACES) },
                 _ => Place::Entry { position: Rate(self.stream.range_u32(0..=Rate::ALWAYS.0)) },
             };
             let bits = 1 + self.stream.below_u8(8);
