@@ -6,12 +6,19 @@ pub mod column;
 pub mod dictionary;
 pub mod digest;
 pub mod history;
+pub mod layout;
+mod pages;
+pub mod provenance;
+pub mod read;
 pub mod rows;
 pub mod tables;
+pub mod write;
 
 pub use column::Pair;
 pub use dictionary::Dictionary;
 pub use history::{Ended, History, Run};
+pub use provenance::{Provenance, RowGroup, SCHEMA_MAJOR, SCHEMA_MINOR, SchemaVersion};
+pub use read::{HistoryFile, Place, Projection, ReadError};
 pub use rows::{
     Command, Detail, Fate, FaultFamily, FaultKind, Function, Kind, Mutation, OperationError, Outcome, RejectReason, Status, StorageIo,
     StorageOutcome, TransitionEvent, Zone,
@@ -19,3 +26,4 @@ pub use rows::{
 pub use tables::{
     FaultRow, Faults, MessageRow, Messages, OperationRow, Operations, StorageAccesses, StorageRow, TransitionRow, Transitions,
 };
+pub use write::{HistoryWriter, WriteError, WriteOptions, WrittenFile, file_name, partial_path};

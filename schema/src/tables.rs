@@ -109,9 +109,10 @@ macro_rules! table {
                 vec![ $( Column::view(&self.$field), )* ]
             }
 
-            /// The same columns, to be filled by a reader.
-            pub fn columns_mut(&mut self) -> Vec<ColumnMut<'_>> {
-                vec![ $( Column::view_mut(&mut self.$field), )* ]
+            /// `seq`, `time_ns`, the kind's own columns and `run_ends`, to be filled by a reader.
+            pub(crate) fn parts_mut(&mut self) -> (&mut Vec<u64>, &mut Vec<u64>, Vec<ColumnMut<'_>>, &mut Vec<usize>) {
+                let columns = vec![ $( Column::view_mut(&mut self.$field), )* ];
+                (&mut self.seq, &mut self.time_ns, columns, &mut self.run_ends)
             }
         }
     };

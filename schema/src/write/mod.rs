@@ -1,0 +1,260 @@
+//! Writes histories: whole runs to one Parquet file, which appears under its name only when it is complete.
+//!
+//! Recording is a third of what a simulation costs, so columns go from memory to pages without a row in between.
+
+mod chunk;
+mod columns;
+mod encodings;
+mod group;
+mod interner;
+mod irregular;
+mod levels;
+mod runs;
+mod split;
+
+pub(crate) use chunk::{EXPANSION_FREE, EXPANSION_MAX};
+pub(crate) use group::{ROWS_FREE, ROWS_PER_BYTE};
+
+use crate::dictionary::Dictionary;
+use crate::history::History;
+use crate::layout::{self, Leaf};
+use crate::provenance::{GroupEntry, Provenance, SchemaVersion};
+use columns::ColumnEncoder;
+use group::{GroupEncoder, GroupRows};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Rows that a row group holds at most; readers refuse more.
+pub const ROWS_PER_GROUP_MAX: usize = 1 << 20;
+
+/// Bytes in memory after which a row group is closed.
+pub const BYTES_PER_GROUP_MAX: usize = 64 << 20;
+
+/// Longest text of a run (options, plan, detail), bytes.
+pub const TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// Why a history could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file system refused.
+    #[error("{}: {action} failed: {source}", path.display())]
+    File {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Its answer.
+        source: std::io::Error,
+    },
+    /// The Parquet library refused a row group or the footer.
+    #[error("the file's footer or a row group could not be written: {source}")]
+    Footer {
+        /// Its answer.
+        source: ParquetError,
+    },
+    /// zstd refused.
+    #[error("a page could not be compressed: {source}")]
+    Compress {
+        /// Its answer.
+        source: std::io::Error,
+    },
+    /// The history in memory contradicts itself; the recorder is at fault.
+    #[error("the history to write contradicts itself: {what}")]
+    Inconsistent {
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// A column holds a code that its dictionary does not have.
+    #[error("column {column} holds code {code}, which its dictionary does not have")]
+    Code {
+        /// The column.
+        column: String,
+        /// The code.
+        code: usize,
+    },
+    /// A run is there twice.
+    #[error("scenario {scenario}, seed {seed} is in the file already: write each run once")]
+    DuplicateRun {
+        /// Scenario of both.
+        scenario: String,
+        /// Seed of both.
+        seed: u64,
+    },
+}
+
+/// Limits of row groups.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteOptions {
+    /// Rows per row group, at most [`ROWS_PER_GROUP_MAX`].
+    pub rows_per_group_max: usize,
+    /// Bytes in memory per row group.
+    pub bytes_per_group_max: usize,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self { rows_per_group_max: ROWS_PER_GROUP_MAX, bytes_per_group_max: BYTES_PER_GROUP_MAX }
+    }
+}
+
+/// A file that is complete and durable under its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Rows of all kinds.
+    pub rows: u64,
+    /// Runs.
+    pub runs: u64,
+    /// Row groups.
+    pub row_groups: usize,
+}
+
+/// The name of a file with these runs: `SCENARIO-FIRSTSEED-COUNT.parquet`.
+#[must_use]
+pub fn file_name(scenario: &str, first_seed: u64, count: u64) -> String {
+    format!("{scenario}-{first_seed}-{count}.parquet")
+}
+
+/// Where a file is written before it is complete: its name with `.partial` behind it.
+#[must_use]
+pub fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
+}
+
+/// Writes one file.
+///
+/// Every call of [`HistoryWriter::write`] adds at least one row group per kind of row, and each has a fixed cost of about ten
+/// kilobytes, so hand over many runs at once (a hundred thousand rows or more). Dropping the writer without
+/// [`HistoryWriter::finish`] leaves the incomplete `.partial` file behind and the final name untouched.
+pub struct HistoryWriter {
+    file: SerializedFileWriter<File>,
+    path: PathBuf,
+    provenance: Provenance,
+    options: WriteOptions,
+    leaves: Vec<Leaf>,
+    encoder: ColumnEncoder,
+    groups: Vec<GroupEntry>,
+    seen: BTreeSet<(String, u64)>,
+    batches: usize,
+    rows: u64,
+}
+
+impl HistoryWriter {
+    /// Starts a file at `path`, replacing what an interrupted writer left at its partial path.
+    ///
+    /// # Errors
+    /// [`WriteError::File`] when the partial file can not be created.
+    pub fn create(path: &Path, provenance: Provenance, options: WriteOptions) -> Result<Self, WriteError> {
+        let partial = partial_path(path);
+        let file = File::create(&partial).map_err(|source| WriteError::File { path: partial, action: "creating it", source })?;
+        let schema = layout::parquet_schema().map_err(|source| WriteError::Footer { source })?;
+        let properties = WriterProperties::builder().set_offset_index_disabled(true).build();
+        let file = SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(|source| WriteError::Footer { source })?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            provenance,
+            options,
+            leaves: layout::leaves(),
+            encoder: ColumnEncoder::new()?,
+            groups: Vec::new(),
+            seen: BTreeSet::new(),
+            batches: 0,
+            rows: 0,
+        })
+    }
+
+    /// Adds all runs of `history`: for each kind present one row group, or several when there are too many rows for one.
+    ///
+    /// # Errors
+    /// [`WriteError::DuplicateRun`] and [`WriteError::Inconsistent`] before anything is written, others when writing fails;
+    /// after any error the file can not be finished sensibly and should be dropped.
+    pub fn write(&mut self, history: &History) -> Result<(), WriteError> {
+        split::check(history)?;
+        for run in &history.runs {
+            if !self.seen.insert((run.scenario.clone(), run.seed)) {
+                return Err(WriteError::DuplicateRun { scenario: run.scenario.clone(), seed: run.seed });
+            }
+        }
+        let runs_before = self.seen.len() - history.runs.len();
+        for batch in split::batches(history, self.options) {
+            for group in batch {
+                self.write_group(history, &group, runs_before)?;
+            }
+            self.batches += 1;
+        }
+        self.rows += history.rows() as u64;
+        Ok(())
+    }
+
+    fn write_group(&mut self, history: &History, group: &GroupRows, runs_before: usize) -> Result<(), WriteError> {
+        let footer = |source| WriteError::Footer { source };
+        let schema = self.file.schema_descr().clone();
+        let chunks = GroupEncoder { encoder: &mut self.encoder, leaves: &self.leaves, schema: &schema }.encode(history, group)?;
+        let mut writer = self.file.next_row_group().map_err(footer)?;
+        for chunk in chunks {
+            writer.append_column(&chunk.bytes, chunk.close).map_err(footer)?;
+        }
+        writer.close().map_err(footer)?;
+        self.groups.push(GroupEntry {
+            batch: self.batches,
+            kind: group.kind.name().to_owned(),
+            rows: group.rows.len() as u64,
+            first_run: (runs_before + group.runs.start) as u64,
+            runs: group.runs.len() as u64,
+            first_seed: history.runs[group.runs.start].seed,
+            last_seed: history.runs[group.runs.end - 1].seed,
+        });
+        Ok(())
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        self.file.bytes_written() as u64
+    }
+
+    /// Writes the footer, makes the file durable and gives it its name.
+    ///
+    /// # Errors
+    /// When writing, flushing or renaming fails; the final name is then untouched.
+    pub fn finish(mut self) -> Result<WrittenFile, WriteError> {
+        let footer = |source| WriteError::Footer { source };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        self.provenance.ended_unix_ms = u64::try_from(now).unwrap_or(u64::MAX);
+        for (key, value) in self.provenance.to_pairs(SchemaVersion::CURRENT, &self.groups) {
+            self.file.append_key_value_metadata(KeyValue::new(key, value));
+        }
+        // Taking the file out of the writer writes the footer.
+        let file = self.file.into_inner().map_err(footer)?;
+        let bytes = publish(&file, &self.path)?;
+        Ok(WrittenFile { path: self.path, bytes, rows: self.rows, runs: self.seen.len() as u64, row_groups: self.groups.len() })
+    }
+}
+
+/// Flushes the partial file, renames it, and flushes the directory, without which the new name may not survive a crash.
+fn publish(file: &File, path: &Path) -> Result<u64, WriteError> {
+    let partial = partial_path(path);
+    let failed = |path: &Path, action| {
+        let path = path.to_owned();
+        move |source| WriteError::File { path, action, source }
+    };
+    file.sync_all().map_err(failed(&partial, "flushing it"))?;
+    let bytes = file.metadata().map_err(failed(&partial, "measuring it"))?.len();
+    std::fs::rename(&partial, path).map_err(failed(&partial, "renaming it"))?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory, "flushing the directory"))?;
+    Ok(bytes)
+}
