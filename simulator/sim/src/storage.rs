@@ -1,0 +1,360 @@
+//! A replica's disk: superblock copies, the ring of log entries, two checkpoints, and the accesses that are going on.
+//!
+//! A write goes through two stages, each with its own latency and its own way to fail: into the cache, then flushed. What
+//! a crash finds between the two may be lost, torn, or there all the same.
+
+mod slot;
+
+pub use slot::{Damaged, flip_bits};
+
+use crate::entropy::{Actor, Purpose, Stream};
+use crate::gray::Gray;
+use crate::options::{Rate, RunOptions, StorageOptions};
+use slot::{OnDisk, Slot};
+use std::sync::Arc;
+use vopr_schema::{StorageIo, StorageOutcome, Zone};
+use vsr::checkpoint::Checkpoint;
+use vsr::entry::Entry;
+use vsr::io::{DiskImage, ReadId, Stored, Write, WriteId};
+use vsr::superblock::Superblock;
+
+/// Checkpoint places of a disk.
+const CHECKPOINT_PLACES: usize = 2;
+
+/// A completed stage of an access, as the history tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// What was done.
+    pub io: StorageIo,
+    /// Where.
+    pub zone: Zone,
+    /// Op number of an entry or checkpoint, sequence number of a superblock; none for a read of a blank slot.
+    pub number: Option<u64>,
+    /// Bytes.
+    pub size: usize,
+    /// How it ended.
+    pub outcome: StorageOutcome,
+    /// Position in the run's order when the access was asked for.
+    pub started_seq: u64,
+    /// Duration of the stage.
+    pub latency_ns: u64,
+}
+
+/// What the end of a stage leads to.
+#[derive(Debug)]
+pub enum Next {
+    /// The same access ends its next stage after so many nanoseconds.
+    Continue(u64),
+    /// The write is durable.
+    Durable(WriteId),
+    /// The write or its flush failed.
+    Failed(WriteId),
+    /// The answer to a read.
+    Content(ReadId, Stored<Arc<Entry>>),
+}
+
+#[derive(Debug)]
+enum Access {
+    Write(Writing),
+    Read { read: ReadId, slot: u32, latency_ns: u64, started_seq: u64 },
+}
+
+#[derive(Debug)]
+struct Writing {
+    write: WriteId,
+    what: Write,
+    /// Accesses of one place wait for each other: a crash before this time finds nothing begun.
+    begins_ns: u64,
+    write_ns: u64,
+    flush_ns: u64,
+    flushing: bool,
+    started_seq: u64,
+}
+
+/// Runs the same code on whichever kind of slot a write goes to.
+macro_rules! at_its_place {
+    ($disk:expr, $what:expr, |$slot:ident, $value:ident| $code:expr) => {
+        match $what {
+            Write::Superblock { copy, superblock: $value } => {
+                let $slot = &mut $disk.superblocks[usize::from(*copy)];
+                $code
+            }
+            Write::Entry($value) => {
+                let place = ring_place($value.op.0, $disk.log.len());
+                let $slot = &mut $disk.log[place];
+                $code
+            }
+            Write::Checkpoint { place, checkpoint: $value } => {
+                let $slot = &mut $disk.checkpoints[usize::from(*place)];
+                $code
+            }
+        }
+    };
+}
+
+/// The disk of one replica; it outlives the replica's incarnations.
+#[derive(Debug)]
+pub struct Disk {
+    options: StorageOptions,
+    time_compression: u32,
+    superblocks: Vec<Slot<Superblock>>,
+    log: Vec<Slot<Arc<Entry>>>,
+    checkpoints: Vec<Slot<Arc<Checkpoint>>>,
+    accesses: Vec<Option<Access>>,
+    free: Vec<u32>,
+    latency: Stream,
+    fault: Stream,
+    gray: Stream,
+    corruption: Stream,
+    crash_loss: Stream,
+}
+
+impl Disk {
+    /// An empty, freshly formatted disk.
+    #[must_use]
+    pub fn new(options: &RunOptions, replica: u8) -> Self {
+        let stream = |purpose| Stream::new(options.seed, Actor::Replica(replica), purpose, 0);
+        Self {
+            options: options.storage,
+            time_compression: options.time_compression,
+            superblocks: vec![Slot::default(); usize::from(vsr::constants::SUPERBLOCK_COPIES)],
+            log: vec![Slot::default(); options.cluster.log_slots as usize],
+            checkpoints: vec![Slot::default(); CHECKPOINT_PLACES],
+            accesses: Vec::new(),
+            free: Vec::new(),
+            latency: stream(Purpose::StorageLatency),
+            fault: stream(Purpose::StorageFault),
+            gray: stream(Purpose::Gray),
+            corruption: stream(Purpose::Corruption),
+            crash_loss: stream(Purpose::CrashLoss),
+        }
+    }
+
+    /// Begins a write; answers the access and when its first stage ends.
+    pub fn write(&mut self, now_ns: u64, write: WriteId, what: Write, gray: &Gray, started_seq: u64) -> (u32, u64) {
+        let (write_ns, flush_ns) = (self.duration_ns(gray), self.duration_ns(gray));
+        let begins_ns = at_its_place!(self, &what, |slot, _value| slot.occupy(now_ns, write_ns + flush_ns));
+        let writing = Writing { write, what, begins_ns, write_ns, flush_ns, flushing: false, started_seq };
+        (self.insert(Access::Write(writing)), begins_ns + write_ns)
+    }
+
+    /// Begins a read of a slot of the ring; answers the access and when it ends.
+    pub fn read(&mut self, now_ns: u64, read: ReadId, slot: u32, gray: &Gray, started_seq: u64) -> (u32, u64) {
+        let latency_ns = self.duration_ns(gray);
+        (self.insert(Access::Read { read, slot, latency_ns, started_seq }), now_ns + latency_ns)
+    }
+
+    /// A stage of an access ends.
+    ///
+    /// # Panics
+    /// When there is no such access: events of an earlier incarnation must not come here.
+    pub fn advance(&mut self, access: u32, gray: &Gray) -> (Completed, Next) {
+        match self.accesses[access as usize].take().expect("an access has one event at a time") {
+            Access::Read { read, slot, latency_ns, started_seq } => {
+                self.free.push(access);
+                self.finish_read(read, slot, gray, Completed { latency_ns, started_seq, ..READ })
+            }
+            Access::Write(writing) => self.advance_write(access, writing, gray),
+        }
+    }
+
+    fn advance_write(&mut self, access: u32, mut writing: Writing, gray: &Gray) -> (Completed, Next) {
+        let (io, rate, latency_ns) = if writing.flushing {
+            (StorageIo::Flush, self.options.flush_failure, writing.flush_ns)
+        } else {
+            (StorageIo::Write, self.options.write_failure, writing.write_ns)
+        };
+        let failed = gray.writes_fail() || self.fault.hit(rate) || self.gray.hit(gray.failure());
+        let outcome = self.outcome(failed, latency_ns);
+        let completed = Completed { io, outcome, latency_ns, ..describe(&writing) };
+        let next = match (failed, writing.flushing) {
+            (true, false) => Next::Failed(writing.write),
+            (true, true) => {
+                // After a failed flush a kernel may call the page clean: what was cached is gone.
+                at_its_place!(self, &writing.what, |slot, _value| slot.forget_cached());
+                Next::Failed(writing.write)
+            }
+            (false, false) => {
+                at_its_place!(self, &writing.what, |slot, value| slot.cache(value.clone()));
+                Next::Continue(writing.flush_ns)
+            }
+            (false, true) => {
+                at_its_place!(self, &writing.what, |slot, _value| slot.flush());
+                Next::Durable(writing.write)
+            }
+        };
+        if matches!(next, Next::Continue(_)) {
+            writing.flushing = true;
+            self.accesses[access as usize] = Some(Access::Write(writing));
+        } else {
+            self.free.push(access);
+        }
+        (completed, next)
+    }
+
+    fn finish_read(&mut self, read: ReadId, slot: u32, gray: &Gray, mut completed: Completed) -> (Completed, Next) {
+        let failed = gray.reads_fail() || self.fault.hit(self.options.read_failure) || self.gray.hit(gray.failure());
+        completed.outcome = self.outcome(failed, completed.latency_ns);
+        let place = &self.log[slot as usize % self.log.len()];
+        if let Some(entry) = place.whole() {
+            completed.number = Some(entry.number());
+            completed.size = entry.stored_size();
+        }
+        if failed {
+            return (completed, Next::Content(read, Stored::Failed));
+        }
+        if let Some(damaged) = place.damaged() {
+            completed = Completed { number: Some(damaged.number), size: damaged.size, outcome: damaged.outcome, ..completed };
+        }
+        (completed, Next::Content(read, place.stored()))
+    }
+
+    /// The machine stops at `now_ns`. Answers what became of each write that was not durable: ok where it survived.
+    pub fn crash(&mut self, now_ns: u64) -> Vec<Completed> {
+        let mut losses = Vec::new();
+        let mut unfinished: Vec<Writing> = Vec::new();
+        for access in self.accesses.drain(..).flatten() {
+            if let Access::Write(writing) = access {
+                unfinished.push(writing);
+            }
+        }
+        self.free.clear();
+        unfinished.sort_by_key(|writing| (writing.begins_ns, writing.write));
+        for writing in unfinished {
+            let outcome = self.crash_outcome(writing.begins_ns < now_ns);
+            let stream = &mut self.crash_loss;
+            match outcome {
+                StorageOutcome::Torn => at_its_place!(self, &writing.what, |slot, value| slot.tear(value, stream)),
+                StorageOutcome::Ok => at_its_place!(self, &writing.what, |slot, value| slot.survive(value.clone())),
+                _ => {}
+            }
+            let io = if writing.flushing { StorageIo::Flush } else { StorageIo::Write };
+            let latency_ns = now_ns.saturating_sub(writing.begins_ns);
+            losses.push(Completed { io, outcome, latency_ns, ..describe(&writing) });
+        }
+        self.superblocks.iter_mut().for_each(Slot::stop);
+        self.log.iter_mut().for_each(Slot::stop);
+        self.checkpoints.iter_mut().for_each(Slot::stop);
+        losses
+    }
+
+    fn crash_outcome(&mut self, begun: bool) -> StorageOutcome {
+        if !begun {
+            StorageOutcome::Lost
+        } else if self.crash_loss.hit(self.options.torn_write) {
+            StorageOutcome::Torn
+        } else if self.crash_loss.hit(Rate::percent(50)) {
+            StorageOutcome::Lost
+        } else {
+            StorageOutcome::Ok
+        }
+    }
+
+    /// Whether the entry that has just become durable is to be damaged.
+    pub fn decays(&mut self) -> bool {
+        self.corruption.hit(self.options.corruption)
+    }
+
+    /// Flips bits of the entry stored for `op`; false when the slot holds another op's entry, or none.
+    pub fn corrupt_entry(&mut self, op: u64, bits: u32) -> bool {
+        let place = ring_place(op, self.log.len());
+        self.log[place].number() == Some(op) && self.log[place].corrupt(bits, &mut self.corruption)
+    }
+
+    /// Flips bits of a copy of the superblock; false when it is blank.
+    pub fn corrupt_superblock(&mut self, copy: u8, bits: u32) -> bool {
+        let copies = self.superblocks.len();
+        self.superblocks[usize::from(copy) % copies].corrupt(bits, &mut self.corruption)
+    }
+
+    /// Flips bits of a checkpoint; false when the place is blank.
+    pub fn corrupt_checkpoint(&mut self, place: u8, bits: u32) -> bool {
+        self.checkpoints[usize::from(place) % CHECKPOINT_PLACES].corrupt(bits, &mut self.corruption)
+    }
+
+    /// How many bits a decay flips: 1 to 8.
+    pub fn bits(&mut self) -> u32 {
+        u32::try_from(self.corruption.range(1..=8)).unwrap_or(1)
+    }
+
+    /// Op numbers of the ring's oldest and newest durable entry.
+    #[must_use]
+    pub fn span(&self) -> Option<(u64, u64)> {
+        let numbers = || self.log.iter().filter_map(Slot::number);
+        Some((numbers().min()?, numbers().max()?))
+    }
+
+    /// Everything that the disk holds.
+    #[must_use]
+    pub fn image(&self) -> DiskImage {
+        DiskImage {
+            superblocks: self.superblocks.iter().map(Slot::stored).collect(),
+            log: self.log.iter().map(Slot::stored).collect(),
+            checkpoints: self.checkpoints.iter().map(Slot::stored).collect(),
+        }
+    }
+
+    /// Every place that a read would find damaged.
+    pub fn damaged(&self) -> impl Iterator<Item = (Zone, Damaged)> + '_ {
+        let superblocks = self.superblocks.iter().filter_map(Slot::damaged).map(|damaged| (Zone::Superblock, damaged));
+        let log = self.log.iter().filter_map(Slot::damaged).map(|damaged| (Zone::Log, damaged));
+        let checkpoints = self.checkpoints.iter().filter_map(Slot::damaged).map(|damaged| (Zone::Checkpoint, damaged));
+        superblocks.chain(log).chain(checkpoints)
+    }
+
+    /// Ends every fault to come; what is damaged stays damaged.
+    pub fn heal(&mut self) {
+        self.options.write_failure = Rate::NEVER;
+        self.options.flush_failure = Rate::NEVER;
+        self.options.read_failure = Rate::NEVER;
+        self.options.corruption = Rate::NEVER;
+        self.options.torn_write = Rate::NEVER;
+    }
+
+    fn insert(&mut self, access: Access) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.accesses[index as usize] = Some(access);
+            return index;
+        }
+        self.accesses.push(Some(access));
+        u32::try_from(self.accesses.len() - 1).expect("a disk has fewer than 2^32 accesses at a time")
+    }
+
+    fn duration_ns(&mut self, gray: &Gray) -> u64 {
+        let nominal = self.latency.range(self.options.latency_ns_min..=self.options.latency_ns_max);
+        crate::options::compress(nominal, self.time_compression) * u64::from(gray.slowness())
+    }
+
+    fn outcome(&self, failed: bool, latency_ns: u64) -> StorageOutcome {
+        if failed {
+            StorageOutcome::Failed
+        } else if latency_ns > crate::options::compress(self.options.latency_ns_max, self.time_compression) {
+            StorageOutcome::Slow
+        } else {
+            StorageOutcome::Ok
+        }
+    }
+}
+
+const READ: Completed = Completed {
+    io: StorageIo::Read,
+    zone: Zone::Log,
+    number: None,
+    size: 0,
+    outcome: StorageOutcome::Ok,
+    started_seq: 0,
+    latency_ns: 0,
+};
+
+fn ring_place(op: u64, slots: usize) -> usize {
+    usize::try_from(op % slots as u64).expect("below the number of slots")
+}
+
+fn describe(writing: &Writing) -> Completed {
+    let (zone, number, size) = match &writing.what {
+        Write::Superblock { superblock, .. } => (Zone::Superblock, superblock.number(), superblock.stored_size()),
+        Write::Entry(entry) => (Zone::Log, entry.number(), entry.stored_size()),
+        Write::Checkpoint { checkpoint, .. } => (Zone::Checkpoint, checkpoint.number(), checkpoint.stored_size()),
+    };
+    Completed { zone, number: Some(number), size, started_seq: writing.started_seq, ..READ }
+}
