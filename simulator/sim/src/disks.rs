@@ -1,0 +1,148 @@
+//! What passes between a replica and its disk, and what the history says of it.
+//!
+//! Faults that damage stored bytes ask the atlas first: a cluster that has lost every good copy of an entry could only
+//! stop, and a run of it would prove nothing.
+
+use crate::fault_plan::Place;
+use crate::node::Process;
+use crate::storage::{Completed, Next};
+use crate::world::{Event, World};
+use vopr_schema::{FaultFamily, FaultKind, StorageIo, StorageOutcome, StorageRow, Zone};
+use vsr::io::{DiskImage, Input, ReadId, Write, WriteId};
+
+impl World {
+    pub(crate) fn begin_write(&mut self, node: usize, write: WriteId, what: Write) {
+        let started_seq = self.recorder.last_seq();
+        let machine = &mut self.nodes[node];
+        let (access, ends_ns) = machine.disk.write(self.now_ns, write, what, &machine.gray, started_seq);
+        self.queue.push(ends_ns, Event::Disk { node: machine.id, access, incarnation: machine.incarnation });
+    }
+
+    pub(crate) fn begin_read(&mut self, node: usize, read: ReadId, slot: u32) {
+        let started_seq = self.recorder.last_seq();
+        let machine = &mut self.nodes[node];
+        let (access, ends_ns) = machine.disk.read(self.now_ns, read, slot, &machine.gray, started_seq);
+        self.queue.push(ends_ns, Event::Disk { node: machine.id, access, incarnation: machine.incarnation });
+    }
+
+    /// A stage of an access ends; false when its incarnation is gone, or has to wait until its process resumes.
+    pub(crate) fn disk_event(&mut self, event: Event, node: usize, access: u32, incarnation: u32) -> bool {
+        let machine = &mut self.nodes[node];
+        if machine.incarnation != incarnation || machine.process == Process::Down {
+            return false;
+        }
+        if machine.process == Process::Paused {
+            machine.deferred.push(event);
+            return false;
+        }
+        let (completed, next) = machine.disk.advance(access, &machine.gray);
+        self.record_storage(node, &completed);
+        match next {
+            Next::Continue(flush_ns) => self.queue.push(self.now_ns + flush_ns, event),
+            Next::Durable(write) => {
+                self.decay(node, &completed);
+                if self.release(node, write) {
+                    self.step(node, Input::Written(write));
+                }
+            }
+            Next::Failed { write, injected } => {
+                if injected {
+                    let flush = completed.io == StorageIo::Flush;
+                    let kind = if flush { FaultKind::FlushFailure } else { FaultKind::WriteFailure };
+                    self.record_fault(FaultFamily::Storage, kind, node, 0.0);
+                }
+                self.step(node, Input::WriteFailed(write));
+            }
+            Next::Content { read, content, injected } => {
+                if injected {
+                    self.record_fault(FaultFamily::Storage, FaultKind::ReadFailure, node, 0.0);
+                }
+                self.step(node, Input::Read { read, content });
+            }
+        }
+        true
+    }
+
+    /// An entry that has just become durable may be damaged on the spot.
+    fn decay(&mut self, node: usize, completed: &Completed) {
+        let (Zone::Log, Some(op)) = (completed.zone, completed.number) else {
+            return;
+        };
+        self.atlas.written(node, op);
+        if self.healed || !self.nodes[node].disk.decays() || !self.atlas.admits(node, op) {
+            return;
+        }
+        let disk = &mut self.nodes[node].disk;
+        let bits = disk.bits();
+        if disk.corrupt_entry(op, bits) {
+            self.atlas.damaged(node, op);
+            self.record_fault(FaultFamily::Storage, FaultKind::Corruption, node, f64::from(bits));
+        }
+    }
+
+    /// Damages a stored copy, if there is one and the atlas admits it.
+    pub(crate) fn corrupt(&mut self, node: usize, place: Place, bits: u32) -> bool {
+        let disk = &mut self.nodes[node].disk;
+        match place {
+            Place::Entry { position } => {
+                let Some((oldest, newest)) = disk.span() else {
+                    return false;
+                };
+                let op = oldest + (newest - oldest) * u64::from(position.0.min(1_000_000)) / 1_000_000;
+                if !self.atlas.admits(node, op) || !disk.corrupt_entry(op, bits) {
+                    return false;
+                }
+                self.atlas.damaged(node, op);
+                true
+            }
+            Place::Superblock { copy } => disk.corrupt_superblock(copy, bits),
+            Place::Checkpoint { place } => disk.corrupt_checkpoint(place, bits),
+        }
+    }
+
+    /// A crash: what was not durable is lost, torn, or there all the same.
+    pub(crate) fn lose_unflushed(&mut self, node: usize) {
+        let losses = self.nodes[node].disk.crash(self.now_ns);
+        let lost = losses.iter().filter(|loss| loss.outcome == StorageOutcome::Lost).count();
+        if lost > 0 {
+            self.record_fault(FaultFamily::Crash, FaultKind::LostWrite, node, lost as f64);
+        }
+        for loss in losses {
+            if loss.outcome == StorageOutcome::Torn {
+                self.record_fault(FaultFamily::Storage, FaultKind::TornWrite, node, 1.0);
+            }
+            self.record_storage(node, &loss);
+        }
+    }
+
+    /// A restart reads the whole disk: one row per damaged place, and one for all the rest.
+    pub(crate) fn read_disk(&mut self, node: usize) -> DiskImage {
+        let disk = &self.nodes[node].disk;
+        let image = disk.image();
+        if self.recorder.is_on() {
+            let started_seq = self.recorder.last_seq();
+            let damaged: Vec<_> = disk.damaged().collect();
+            let whole = Completed { started_seq, ..Completed::READ };
+            self.record_storage(node, &whole);
+            for (zone, found) in damaged {
+                let (number, size, outcome) = (Some(found.number), found.size, found.outcome);
+                self.record_storage(node, &Completed { zone, number, size, outcome, ..whole });
+            }
+        }
+        image
+    }
+
+    fn record_storage(&mut self, node: usize, completed: &Completed) {
+        self.recorder.storage(StorageRow {
+            replica: self.nodes[node].id,
+            io: completed.io,
+            zone: completed.zone,
+            op: completed.number,
+            started_seq: completed.started_seq,
+            size_bytes: u32::try_from(completed.size).unwrap_or(u32::MAX),
+            outcome: completed.outcome,
+            latency_ns: completed.latency_ns,
+            ..StorageRow::default()
+        });
+    }
+}
