@@ -10,6 +10,13 @@ pub const CLOCK_BASE_NS: u64 = 3_600_000_000_000;
 
 const PARTS: i128 = 1_000_000_000;
 
+/// As [`crate::options::RunOptions::compress`], for those who keep only the divisor.
+#[inline]
+#[must_use]
+pub fn compress(nominal_ns: u64, time_compression: u32) -> u64 {
+    nominal_ns / 1_000 * (1_000 / u64::from(time_compression.max(1)))
+}
+
 /// One replica's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WallClock {
@@ -54,6 +61,12 @@ impl WallClock {
         }
         let true_ns = i128::from(after_ns) * PARTS / (PARTS + i128::from(self.drift_ppb)).max(1);
         u64::try_from(true_ns).unwrap_or(u64::MAX)
+    }
+
+    /// How fast it runs, parts per billion.
+    #[must_use]
+    pub fn drift_ppb(&self) -> i64 {
+        self.drift_ppb
     }
 
     /// Moves the clock by `delta_ns` at once.

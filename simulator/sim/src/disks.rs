@@ -5,9 +5,10 @@
 
 use crate::fault_plan::Place;
 use crate::node::Process;
-use crate::storage::{Completed, Next};
+use crate::storage::{Completed, Next, Written};
 use crate::world::{Event, World};
 use vopr_schema::{FaultFamily, FaultKind, StorageIo, StorageOutcome, StorageRow, Zone};
+use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::io::{DiskImage, Input, ReadId, Write, WriteId};
 
 impl World {
@@ -39,7 +40,8 @@ impl World {
         self.record_storage(node, &completed);
         match next {
             Next::Continue(flush_ns) => self.queue.push(self.now_ns + flush_ns, event),
-            Next::Durable(write) => {
+            Next::Durable { write, what } => {
+                self.release_from_atlas(node, what);
                 self.decay(node, &completed);
                 if self.release(node, write) {
                     self.step(node, Input::Written(write));
@@ -68,36 +70,56 @@ impl World {
         let (Zone::Log, Some(op)) = (completed.zone, completed.number) else {
             return;
         };
-        self.atlas.written(node, op);
-        if self.healed || !self.nodes[node].disk.decays() || !self.atlas.admits(node, op) {
-            return;
-        }
-        let disk = &mut self.nodes[node].disk;
-        let bits = disk.bits();
-        if disk.corrupt_entry(op, bits) {
-            self.atlas.damaged(node, op);
+        let (id, slot) = (self.nodes[node].id, self.slot_of(op));
+        if self.nodes[node].disk.decays() && self.atlas.may_damage_entry(id, slot) {
+            let disk = &mut self.nodes[node].disk;
+            let bits = disk.bits();
+            disk.corrupt_entry(op, bits);
             self.record_fault(FaultFamily::Storage, FaultKind::Corruption, node, f64::from(bits));
         }
     }
 
     /// Damages a stored copy, if there is one and the atlas admits it.
     pub(crate) fn corrupt(&mut self, node: usize, place: Place, bits: u32) -> bool {
-        let disk = &mut self.nodes[node].disk;
+        let id = self.nodes[node].id;
         match place {
             Place::Entry { position } => {
-                let Some((oldest, newest)) = disk.span() else {
+                let Some((oldest, newest)) = self.nodes[node].disk.span() else {
                     return false;
                 };
                 let op = oldest + (newest - oldest) * u64::from(position.0.min(1_000_000)) / 1_000_000;
-                if !self.atlas.admits(node, op) || !disk.corrupt_entry(op, bits) {
-                    return false;
-                }
-                self.atlas.damaged(node, op);
-                true
+                let slot = self.slot_of(op);
+                let disk = &mut self.nodes[node].disk;
+                disk.holds_entry(op) && self.atlas.may_damage_entry(id, slot) && disk.corrupt_entry(op, bits)
             }
-            Place::Superblock { copy } => disk.corrupt_superblock(copy, bits),
-            Place::Checkpoint { place } => disk.corrupt_checkpoint(place, bits),
+            Place::Superblock { copy } => {
+                let disk = &mut self.nodes[node].disk;
+                let copy = copy % SUPERBLOCK_COPIES;
+                let sequences = disk.superblock_sequences();
+                sequences[usize::from(copy)].is_some()
+                    && self.atlas.may_damage_superblock(id, copy, &sequences)
+                    && disk.corrupt_superblock(copy, bits)
+            }
+            Place::Checkpoint { place } => {
+                let disk = &mut self.nodes[node].disk;
+                let place = place % CHECKPOINT_PLACES;
+                disk.holds_checkpoint(place) && self.atlas.may_damage_checkpoint(id, place) && disk.corrupt_checkpoint(place, bits)
+            }
         }
+    }
+
+    /// What was damaged is whole again.
+    fn release_from_atlas(&mut self, node: usize, what: Written) {
+        let id = self.nodes[node].id;
+        match what {
+            Written::Entry(op) => self.atlas.release_entry(id, self.slot_of(op)),
+            Written::Superblock(copy) => self.atlas.release_superblock(id, copy),
+            Written::Checkpoint(place) => self.atlas.release_checkpoint(id, place),
+        }
+    }
+
+    fn slot_of(&self, op: u64) -> u32 {
+        u32::try_from(op % u64::from(self.options.cluster.log_slots)).expect("below the number of slots")
     }
 
     /// A crash: what was not durable is lost, torn, or there all the same.

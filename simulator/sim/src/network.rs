@@ -3,6 +3,7 @@
 //! Nothing is polled. A link is asked when a message is sent and again when it arrives, faults change its state in
 //! between, and each kind of decision draws from its own stream, so that a new loss on one link moves no other draw.
 
+use crate::clocks::compress;
 use crate::entropy::{Actor, Purpose, Stream};
 use crate::gray::Gray;
 use crate::options::{NetworkOptions, Rate, RunOptions};
@@ -200,11 +201,6 @@ impl Network {
             link.clogs.clear();
         }
     }
-}
-
-/// As [`RunOptions::compress`], for those who keep only the divisor.
-fn compress(nominal_ns: u64, time_compression: u32) -> u64 {
-    nominal_ns / 1_000 * (1_000 / u64::from(time_compression.max(1)))
 }
 
 fn stream(slot: &mut Option<Stream>, seed: u64, from: u16, to: u16, purpose: Purpose) -> &mut Stream {

@@ -14,12 +14,10 @@ use slot::{OnDisk, Slot};
 use std::sync::Arc;
 use vopr_schema::{StorageIo, StorageOutcome, Zone};
 use vsr::checkpoint::Checkpoint;
+use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::entry::Entry;
 use vsr::io::{DiskImage, ReadId, Stored, Write, WriteId};
 use vsr::superblock::Superblock;
-
-/// Checkpoint places of a disk.
-const CHECKPOINT_PLACES: usize = 2;
 
 /// A completed stage of an access, as the history tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +44,39 @@ pub enum Next {
     /// The same access ends its next stage after so many nanoseconds.
     Continue(u64),
     /// The write is durable.
-    Durable(WriteId),
+    Durable {
+        /// Its name.
+        write: WriteId,
+        /// What is whole now.
+        what: Written,
+    },
     /// The write or its flush failed.
-    Failed(WriteId),
+    Failed {
+        /// Its name.
+        write: WriteId,
+        /// Whether a fault of its own made it fail, and not a gray machine.
+        injected: bool,
+    },
     /// The answer to a read.
-    Content(ReadId, Stored<Arc<Entry>>),
+    Content {
+        /// Its name.
+        read: ReadId,
+        /// What was read.
+        content: Stored<Arc<Entry>>,
+        /// As for failed writes.
+        injected: bool,
+    },
+}
+
+/// A place that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The slot of this op.
+    Entry(u64),
+    /// This copy of the superblock.
+    Superblock(u8),
+    /// This checkpoint place.
+    Checkpoint(u8),
 }
 
 #[derive(Debug)]
@@ -117,9 +143,9 @@ impl Disk {
         Self {
             options: options.storage,
             time_compression: options.time_compression,
-            superblocks: vec![Slot::default(); usize::from(vsr::constants::SUPERBLOCK_COPIES)],
+            superblocks: vec![Slot::default(); usize::from(SUPERBLOCK_COPIES)],
             log: vec![Slot::default(); options.cluster.log_slots as usize],
-            checkpoints: vec![Slot::default(); CHECKPOINT_PLACES],
+            checkpoints: vec![Slot::default(); usize::from(CHECKPOINT_PLACES)],
             accesses: Vec::new(),
             free: Vec::new(),
             latency: stream(Purpose::StorageLatency),
@@ -152,7 +178,7 @@ impl Disk {
         match self.accesses[access as usize].take().expect("an access has one event at a time") {
             Access::Read { read, slot, latency_ns, started_seq } => {
                 self.free.push(access);
-                self.finish_read(read, slot, gray, Completed { latency_ns, started_seq, ..READ })
+                self.finish_read(read, slot, gray, Completed { latency_ns, started_seq, ..Completed::READ })
             }
             Access::Write(writing) => self.advance_write(access, writing, gray),
         }
@@ -164,15 +190,16 @@ impl Disk {
         } else {
             (StorageIo::Write, self.options.write_failure, writing.write_ns)
         };
-        let failed = gray.writes_fail() || self.fault.hit(rate) || self.gray.hit(gray.failure());
+        let injected = self.fault.hit(rate);
+        let failed = injected || gray.writes_fail() || self.gray.hit(gray.failure());
         let outcome = self.outcome(failed, latency_ns);
         let completed = Completed { io, outcome, latency_ns, ..describe(&writing) };
         let next = match (failed, writing.flushing) {
-            (true, false) => Next::Failed(writing.write),
+            (true, false) => Next::Failed { write: writing.write, injected },
             (true, true) => {
                 // After a failed flush a kernel may call the page clean: what was cached is gone.
                 at_its_place!(self, &writing.what, |slot, _value| slot.forget_cached());
-                Next::Failed(writing.write)
+                Next::Failed { write: writing.write, injected }
             }
             (false, false) => {
                 at_its_place!(self, &writing.what, |slot, value| slot.cache(value.clone()));
@@ -180,7 +207,7 @@ impl Disk {
             }
             (false, true) => {
                 at_its_place!(self, &writing.what, |slot, _value| slot.flush());
-                Next::Durable(writing.write)
+                Next::Durable { write: writing.write, what: written(&writing.what) }
             }
         };
         if matches!(next, Next::Continue(_)) {
@@ -193,7 +220,8 @@ impl Disk {
     }
 
     fn finish_read(&mut self, read: ReadId, slot: u32, gray: &Gray, mut completed: Completed) -> (Completed, Next) {
-        let failed = gray.reads_fail() || self.fault.hit(self.options.read_failure) || self.gray.hit(gray.failure());
+        let injected = self.fault.hit(self.options.read_failure);
+        let failed = injected || gray.reads_fail() || self.gray.hit(gray.failure());
         completed.outcome = self.outcome(failed, completed.latency_ns);
         let place = &self.log[slot as usize % self.log.len()];
         if let Some(entry) = place.whole() {
@@ -201,12 +229,12 @@ impl Disk {
             completed.size = entry.stored_size();
         }
         if failed {
-            return (completed, Next::Content(read, Stored::Failed));
+            return (completed, Next::Content { read, content: Stored::Failed, injected });
         }
         if let Some(damaged) = place.damaged() {
             completed = Completed { number: Some(damaged.number), size: damaged.size, outcome: damaged.outcome, ..completed };
         }
-        (completed, Next::Content(read, place.stored()))
+        (completed, Next::Content { read, content: place.stored(), injected })
     }
 
     /// The machine stops at `now_ns`. Answers what became of each write that was not durable: ok where it survived.
@@ -255,21 +283,38 @@ impl Disk {
         self.corruption.hit(self.options.corruption)
     }
 
+    /// Whether the slot of `op` holds its entry, damaged or not.
+    #[must_use]
+    pub fn holds_entry(&self, op: u64) -> bool {
+        self.log[ring_place(op, self.log.len())].number() == Some(op)
+    }
+
+    /// Whether a checkpoint place is written.
+    #[must_use]
+    pub fn holds_checkpoint(&self, place: u8) -> bool {
+        self.checkpoints[usize::from(place)].number().is_some()
+    }
+
+    /// Sequence numbers of the copies of the superblock.
+    #[must_use]
+    pub fn superblock_sequences(&self) -> Vec<Option<u64>> {
+        self.superblocks.iter().map(Slot::number).collect()
+    }
+
     /// Flips bits of the entry stored for `op`; false when the slot holds another op's entry, or none.
     pub fn corrupt_entry(&mut self, op: u64, bits: u32) -> bool {
         let place = ring_place(op, self.log.len());
-        self.log[place].number() == Some(op) && self.log[place].corrupt(bits, &mut self.corruption)
+        self.holds_entry(op) && self.log[place].corrupt(bits, &mut self.corruption)
     }
 
     /// Flips bits of a copy of the superblock; false when it is blank.
     pub fn corrupt_superblock(&mut self, copy: u8, bits: u32) -> bool {
-        let copies = self.superblocks.len();
-        self.superblocks[usize::from(copy) % copies].corrupt(bits, &mut self.corruption)
+        self.superblocks[usize::from(copy)].corrupt(bits, &mut self.corruption)
     }
 
     /// Flips bits of a checkpoint; false when the place is blank.
     pub fn corrupt_checkpoint(&mut self, place: u8, bits: u32) -> bool {
-        self.checkpoints[usize::from(place) % CHECKPOINT_PLACES].corrupt(bits, &mut self.corruption)
+        self.checkpoints[usize::from(place)].corrupt(bits, &mut self.corruption)
     }
 
     /// How many bits a decay flips: 1 to 8.
@@ -322,13 +367,13 @@ impl Disk {
 
     fn duration_ns(&mut self, gray: &Gray) -> u64 {
         let nominal = self.latency.range(self.options.latency_ns_min..=self.options.latency_ns_max);
-        crate::options::compress(nominal, self.time_compression) * u64::from(gray.slowness())
+        crate::clocks::compress(nominal, self.time_compression) * u64::from(gray.slowness())
     }
 
     fn outcome(&self, failed: bool, latency_ns: u64) -> StorageOutcome {
         if failed {
             StorageOutcome::Failed
-        } else if latency_ns > crate::options::compress(self.options.latency_ns_max, self.time_compression) {
+        } else if latency_ns > crate::clocks::compress(self.options.latency_ns_max, self.time_compression) {
             StorageOutcome::Slow
         } else {
             StorageOutcome::Ok
@@ -336,15 +381,62 @@ impl Disk {
     }
 }
 
-const READ: Completed = Completed {
-    io: StorageIo::Read,
-    zone: Zone::Log,
-    number: None,
-    size: 0,
-    outcome: StorageOutcome::Ok,
-    started_seq: 0,
-    latency_ns: 0,
-};
+impl Completed {
+    /// A read of the log that found nothing.
+    pub const READ: Self = Self {
+        io: StorageIo::Read,
+        zone: Zone::Log,
+        number: None,
+        size: 0,
+        outcome: StorageOutcome::Ok,
+        started_seq: 0,
+        latency_ns: 0,
+    };
+}
+
+impl OnDisk for Arc<Entry> {
+    fn stored_bytes(&self) -> Vec<u8> {
+        self.encode_stored()
+    }
+    fn stored_size(&self) -> usize {
+        self.stored_len()
+    }
+    fn number(&self) -> u64 {
+        self.op.0
+    }
+}
+
+impl OnDisk for Superblock {
+    fn stored_bytes(&self) -> Vec<u8> {
+        self.encode_stored()
+    }
+    fn stored_size(&self) -> usize {
+        self.stored_len()
+    }
+    fn number(&self) -> u64 {
+        self.sequence
+    }
+}
+
+impl OnDisk for Arc<Checkpoint> {
+    fn stored_bytes(&self) -> Vec<u8> {
+        self.encode_stored()
+    }
+    fn stored_size(&self) -> usize {
+        self.stored_len()
+    }
+    fn number(&self) -> u64 {
+        self.op.0
+    }
+}
+
+fn written(what: &Write) -> Written {
+    match what {
+        Write::Superblock { copy, .. } => Written::Superblock(*copy),
+        Write::Entry(entry) => Written::Entry(entry.op.0),
+        Write::Checkpoint { place, .. } => Written::Checkpoint(*place),
+    }
+}
 
 fn ring_place(op: u64, slots: usize) -> usize {
     usize::try_from(op % slots as u64).expect("below the number of slots")
@@ -356,5 +448,5 @@ fn describe(writing: &Writing) -> Completed {
         Write::Entry(entry) => (Zone::Log, entry.number(), entry.stored_size()),
         Write::Checkpoint { checkpoint, .. } => (Zone::Checkpoint, checkpoint.number(), checkpoint.stored_size()),
     };
-    Completed { zone, number: Some(number), size, started_seq: writing.started_seq, ..READ }
+    Completed { zone, number: Some(number), size, started_seq: writing.started_seq, ..Completed::READ }
 }

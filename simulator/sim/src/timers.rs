@@ -44,6 +44,17 @@ impl Timers {
         sooner
     }
 
+    /// When the event of a timer, whose time came while nobody looked, has to be queued again; none if that is not needed.
+    pub fn missed(&mut self, timer: Timer, now_ns: u64) -> Option<u64> {
+        let index = timer as usize;
+        if self.queued[index] > now_ns {
+            return None;
+        }
+        let deadline_ns = self.deadlines[index];
+        self.queued[index] = if deadline_ns == UNSET { UNSET } else { deadline_ns.max(now_ns) };
+        (deadline_ns != UNSET).then_some(self.queued[index])
+    }
+
     /// Stops a timer.
     #[inline]
     pub fn cancel(&mut self, timer: Timer) {

@@ -2,7 +2,7 @@
 //!
 //! The protocol crate knows no columns and the format knows no protocol, so each pair of words is joined here, once.
 
-use vopr_schema::{Detail, Status};
+use vopr_schema::{Command, Detail, RejectReason, Status};
 use vsr::io::{AbdicationCause, Damage, Timer};
 
 /// Protocol status.
@@ -49,5 +49,79 @@ pub fn timer_detail(timer: Timer) -> Detail {
         Timer::Abdication => Detail::AbdicationTimer,
         Timer::Ping => Detail::PingTimer,
         Timer::Scrub => Detail::ScrubTimer,
+    }
+}
+
+/// The kind of a message.
+pub fn command(command: vsr::message::Command) -> Command {
+    match command {
+        vsr::message::Command::Request => Command::Request,
+        vsr::message::Command::Prepare => Command::Prepare,
+        vsr::message::Command::PrepareOk => Command::PrepareOk,
+        vsr::message::Command::Reply => Command::Reply,
+        vsr::message::Command::Commit => Command::Commit,
+        vsr::message::Command::Ping => Command::Ping,
+        vsr::message::Command::Pong => Command::Pong,
+        vsr::message::Command::StartViewChange => Command::StartViewChange,
+        vsr::message::Command::DoViewChange => Command::DoViewChange,
+        vsr::message::Command::StartView => Command::StartView,
+        vsr::message::Command::GetView => Command::GetView,
+        vsr::message::Command::RepairRequest => Command::RepairRequest,
+        vsr::message::Command::RepairResponse => Command::RepairResponse,
+        vsr::message::Command::Nack => Command::Nack,
+        vsr::message::Command::StateTransferRequest => Command::StateTransferRequest,
+        vsr::message::Command::StateTransferResponse => Command::StateTransferResponse,
+        vsr::message::Command::RecoveryRequest => Command::RecoveryRequest,
+        vsr::message::Command::RecoveryResponse => Command::RecoveryResponse,
+        vsr::message::Command::Register => Command::Register,
+        vsr::message::Command::Eviction => Command::Eviction,
+        vsr::message::Command::Redirect => Command::Redirect,
+        vsr::message::Command::Reconfigure => Command::Reconfigure,
+    }
+}
+
+/// Why a message was refused.
+pub fn reject_reason(reason: vsr::message::RejectReason) -> RejectReason {
+    match reason {
+        vsr::message::RejectReason::Checksum => RejectReason::Checksum,
+        vsr::message::RejectReason::Malformed => RejectReason::Malformed,
+        vsr::message::RejectReason::WrongCluster => RejectReason::WrongCluster,
+        vsr::message::RejectReason::WrongEpoch => RejectReason::WrongEpoch,
+        vsr::message::RejectReason::NotMember => RejectReason::NotMember,
+        vsr::message::RejectReason::OldView => RejectReason::OldView,
+        vsr::message::RejectReason::NewerView => RejectReason::NewerView,
+        vsr::message::RejectReason::WrongStatus => RejectReason::WrongStatus,
+        vsr::message::RejectReason::NotPrimary => RejectReason::NotPrimary,
+        vsr::message::RejectReason::WrongDestination => RejectReason::WrongDestination,
+        vsr::message::RejectReason::InvalidMetadata => RejectReason::InvalidMetadata,
+        vsr::message::RejectReason::BrokenChain => RejectReason::BrokenChain,
+        vsr::message::RejectReason::TailLengthMismatch => RejectReason::TailLengthMismatch,
+        vsr::message::RejectReason::TooLarge => RejectReason::TooLarge,
+        vsr::message::RejectReason::InvalidRange => RejectReason::InvalidRange,
+        vsr::message::RejectReason::CommitBeyondLog => RejectReason::CommitBeyondLog,
+        vsr::message::RejectReason::ConflictsWithCommitted => RejectReason::ConflictsWithCommitted,
+        vsr::message::RejectReason::HashMismatch => RejectReason::HashMismatch,
+        vsr::message::RejectReason::Duplicate => RejectReason::Duplicate,
+        vsr::message::RejectReason::Stale => RejectReason::Stale,
+        vsr::message::RejectReason::UnknownSession => RejectReason::UnknownSession,
+        vsr::message::RejectReason::OldRequest => RejectReason::OldRequest,
+        vsr::message::RejectReason::PipelineFull => RejectReason::PipelineFull,
+        vsr::message::RejectReason::SlotChanged => RejectReason::SlotChanged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{command, reject_reason};
+    use vopr_schema::Dictionary;
+
+    #[test]
+    fn protocol_and_history_call_things_by_the_same_names() {
+        for &known in vsr::message::Command::ALL {
+            assert_eq!(command(known).name(), known.name());
+        }
+        for &known in vsr::message::RejectReason::ALL {
+            assert_eq!(reject_reason(known).name(), known.name());
+        }
     }
 }

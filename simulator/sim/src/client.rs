@@ -1,0 +1,347 @@
+//! Clients: each registers a session, invokes one operation at a time, and asks again until it is told.
+//!
+//! A client believes what a reply says, as a real one would: whether the cluster may say so is the checker's business.
+
+use crate::entropy::{Actor, Purpose, Stream};
+use crate::fault_plan::ClientName;
+use crate::network::FIRST_CLIENT;
+use crate::options::{ClusterOptions, RunOptions};
+use crate::recorder::{OperationReturn, RowIndex};
+use crate::workload::{Operation, Told, Workload};
+use crate::world::{Event, World};
+use std::sync::Arc;
+use vopr_schema::{FaultFamily, FaultKind, OperationRow, Outcome, Pair};
+use vsr::entry::request_hash;
+use vsr::ids::{ClientId, ClientKey, Epoch, Hash, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
+use vsr::message::{Body, Message};
+
+/// A client's patience grows with each attempt, up to this many times.
+const PATIENCE_MAX: u64 = 8;
+
+/// What a client is doing.
+#[derive(Debug)]
+enum Stage {
+    /// It crashed.
+    Down,
+    /// It has nothing more to do.
+    Done,
+    /// It asks for a session, which it asked for by this number.
+    Registering(u64),
+    /// It has a session and pauses.
+    Pausing,
+    /// It waits for the answer to its operation.
+    Waiting(Pending),
+}
+
+/// An operation that has not returned.
+#[derive(Debug)]
+struct Pending {
+    operation: Operation,
+    command: Arc<[u8]>,
+    row: RowIndex,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Client {
+    name: ClientName,
+    stage: Stage,
+    session: u64,
+    request: u64,
+    /// The replica that it asks.
+    target: u8,
+    /// The newest view that it was told of.
+    view: u64,
+    attempts: u32,
+    /// Only the alarm of this number counts.
+    alarm: u32,
+    workload: Workload,
+    retry: Stream,
+}
+
+impl Client {
+    /// A client that has not been started.
+    #[must_use]
+    pub fn new(options: &RunOptions, index: u32) -> Self {
+        let of_tenant = options.cluster.clients_per_tenant;
+        let name = ClientName { tenant: index / of_tenant, client: index % of_tenant };
+        Self {
+            name,
+            stage: Stage::Down,
+            session: 0,
+            request: 0,
+            target: 0,
+            view: 0,
+            attempts: 0,
+            alarm: 0,
+            workload: Workload::new(options, name),
+            retry: Stream::new(options.seed, Actor::Client(index), Purpose::Retry, 0),
+        }
+    }
+
+    /// The client's number over all tenants.
+    #[must_use]
+    pub fn index(cluster: &ClusterOptions, key: ClientKey) -> u16 {
+        u16::try_from(key.tenant.0 * cluster.clients_per_tenant + key.client.0).unwrap_or(u16::MAX)
+    }
+
+    /// Whether it crashed.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        matches!(self.stage, Stage::Down)
+    }
+
+    /// Its pending operation in words.
+    #[must_use]
+    pub fn pending(&self) -> Option<String> {
+        let ClientName { tenant, client } = self.name;
+        match &self.stage {
+            Stage::Waiting(_) => Some(format!(
+                "request {} of session {} of client {tenant}/{client} is pending after {} attempts",
+                self.request, self.session, self.attempts
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether an operation has not returned.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting(_))
+    }
+
+    fn key(&self) -> ClientKey {
+        ClientKey { tenant: TenantId(self.name.tenant), client: ClientId(self.name.client) }
+    }
+
+    fn message(&self) -> Option<Message> {
+        let body = match &self.stage {
+            Stage::Registering(nonce) => Body::Register { nonce: *nonce },
+            Stage::Waiting(pending) => Body::Request {
+                session: SessionNumber(self.session),
+                request: RequestNumber(self.request),
+                command: Arc::clone(&pending.command),
+            },
+            _ => return None,
+        };
+        let (from, to) = (Peer::Client(self.key()), Peer::Replica(ReplicaId(self.target)));
+        Some(Message { epoch: Epoch(0), view: View(self.view), from, to, body })
+    }
+
+    fn hash_of_registration(&self, nonce: u64) -> Hash {
+        request_hash(self.key(), SessionNumber(0), RequestNumber(0), &nonce.to_le_bytes())
+    }
+}
+
+/// A reply's fields.
+struct Answer {
+    session: SessionNumber,
+    request: RequestNumber,
+    op: Op,
+    request_hash: Hash,
+    result: Arc<[u8]>,
+}
+
+impl World {
+    /// A client begins its life, or comes back: it has no session, and its request numbers begin at 1.
+    pub(crate) fn start_client(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let nominal = client.workload.pause_ns();
+        client.stage = Stage::Registering(client.retry.next());
+        client.attempts = 0;
+        let wait = self.options.compress(nominal);
+        self.set_alarm(index, wait);
+    }
+
+    /// A client crashes: session, request number and pending operation are forgotten. The operation may still happen.
+    pub(crate) fn crash_client(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        client.stage = Stage::Down;
+        (client.session, client.request, client.attempts) = (0, 0, 0);
+        client.alarm += 1;
+    }
+
+    fn set_alarm(&mut self, index: usize, wait_ns: u64) {
+        let client = &mut self.clients[index];
+        client.alarm += 1;
+        let event = Event::Client { client: endpoint(index) - FIRST_CLIENT, alarm: client.alarm };
+        self.queue.push(self.now_ns + wait_ns, event);
+    }
+
+    /// A client's alarm rings; false when a later one has taken its place.
+    pub(crate) fn client_alarm(&mut self, index: usize, alarm: u32) -> bool {
+        if self.clients[index].alarm != alarm {
+            return false;
+        }
+        match self.clients[index].stage {
+            Stage::Down | Stage::Done => return false,
+            Stage::Pausing => self.invoke(index),
+            Stage::Registering(_) if self.healed => self.clients[index].stage = Stage::Done,
+            Stage::Registering(_) | Stage::Waiting(_) => {
+                let client = &mut self.clients[index];
+                if client.attempts > 0 {
+                    // No answer: perhaps another replica leads by now.
+                    client.target = (client.target + 1) % self.options.cluster.replicas;
+                }
+                self.attempt(index);
+            }
+        }
+        true
+    }
+
+    /// Sends what the client waits for (again), and sets its patience.
+    fn attempt(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let Some(message) = client.message() else {
+            return;
+        };
+        let patience = (1_u64 << client.attempts.min(3)).min(PATIENCE_MAX);
+        client.attempts += 1;
+        let nominal = self.options.workload.retry_ns * patience;
+        let nominal = nominal + client.retry.below(nominal / 4 + 1);
+        if let Stage::Waiting(pending) = &client.stage {
+            self.recorder.attempted(pending.row);
+        }
+        let to = u16::from(client.target);
+        self.send(endpoint(index), to, message);
+        let wait = self.options.compress(nominal);
+        self.set_alarm(index, wait);
+    }
+
+    /// The next operation begins, if there is one and the world is not at rest.
+    fn invoke(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let next = if self.healed { None } else { client.workload.next_operation() };
+        let Some(operation) = next else {
+            client.stage = Stage::Done;
+            return;
+        };
+        client.request += 1;
+        client.attempts = 0;
+        self.operations_invoked += 1;
+        let row = if self.recorder.is_on() { self.recorder.invoked(row_of(client, &operation)) } else { RowIndex::NONE };
+        let command = operation.command().encode().into();
+        self.clients[index].stage = Stage::Waiting(Pending { operation, command, row });
+        self.attempt(index);
+    }
+
+    fn pause_client(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        client.stage = Stage::Pausing;
+        let nominal = client.workload.pause_ns();
+        if self.load_bursts > 0 {
+            self.invoke(index);
+        } else {
+            let wait = self.options.compress(nominal);
+            self.set_alarm(index, wait);
+        }
+    }
+
+    /// A message reaches a client that runs.
+    pub(crate) fn client_receives(&mut self, index: usize, message: Message) {
+        let client = &mut self.clients[index];
+        let from = message.from_replica().map(|replica| replica.0);
+        match message.body {
+            Body::Reply { session, request, op, request_hash, result } => {
+                client.view = client.view.max(message.view.0);
+                let answer = Answer { session, request, op, request_hash, result };
+                self.client_reply(index, from, message.view, answer);
+            }
+            Body::Redirect => self.client_redirected(index, message.view),
+            Body::Eviction { session } if session.0 == client.session && client.session != 0 => {
+                // Whether the pending operation happened is not known: asking again in a new session could do it twice.
+                client.stage = Stage::Registering(client.retry.next());
+                (client.session, client.request, client.attempts) = (0, 0, 0);
+                if self.healed {
+                    client.stage = Stage::Done;
+                } else {
+                    self.attempt(index);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn client_redirected(&mut self, index: usize, view: View) {
+        let client = &mut self.clients[index];
+        if view.0 < client.view {
+            return;
+        }
+        client.view = view.0;
+        let primary = u8::try_from(view.0 % u64::from(self.options.cluster.replicas)).unwrap_or(0);
+        if primary != client.target && matches!(client.stage, Stage::Registering(_) | Stage::Waiting(_)) {
+            client.target = primary;
+            self.attempt(index);
+        }
+    }
+
+    fn client_reply(&mut self, index: usize, from: Option<u8>, view: View, answer: Answer) {
+        let client = &mut self.clients[index];
+        match &client.stage {
+            Stage::Registering(nonce) if answer.request.0 == 0 && answer.request_hash == client.hash_of_registration(*nonce) => {
+                (client.session, client.request) = (answer.session.0, 0);
+                client.target = from.unwrap_or(client.target);
+                self.pause_client(index);
+            }
+            Stage::Waiting(_) if (answer.session.0, answer.request.0) == (client.session, client.request) => {
+                let Some(told) = Told::from_reply(&answer.result) else {
+                    return;
+                };
+                let Stage::Waiting(pending) = core::mem::replace(&mut client.stage, Stage::Pausing) else {
+                    return;
+                };
+                client.target = from.unwrap_or(client.target);
+                client.workload.told(&pending.operation, &told);
+                let refused = told.error.is_some();
+                *(if refused { &mut self.operations_error } else { &mut self.operations_ok }) += 1;
+                if self.recorder.is_on() {
+                    let results = told.results.map(|pairs| pairs.into_iter().map(|(key, value)| Pair { key, value }).collect());
+                    self.recorder.returned(
+                        pending.row,
+                        OperationReturn {
+                            outcome: if refused { Outcome::Error } else { Outcome::Ok },
+                            result: told.result,
+                            results,
+                            error: told.error,
+                            op: Some(answer.op.0),
+                            view: Some(view.0),
+                            replica: from,
+                        },
+                    );
+                }
+                self.pause_client(index);
+            }
+            _ => {}
+        }
+    }
+
+    /// A planned crash of a client.
+    pub(crate) fn client_fault(&mut self, index: usize) {
+        self.record_fault(FaultFamily::Client, FaultKind::ClientCrash, usize::from(endpoint(index)), 0.0);
+        self.crash_client(index);
+    }
+}
+
+fn endpoint(index: usize) -> u16 {
+    FIRST_CLIENT + u16::try_from(index).unwrap_or(u16::MAX - FIRST_CLIENT)
+}
+
+fn row_of(client: &Client, operation: &Operation) -> OperationRow {
+    let keys = |keys: &[u64]| Some(keys.iter().map(|&key| Pair { key, value: None }).collect());
+    let pairs = |pairs: &[(u64, u64)]| Some(pairs.iter().map(|&(key, value)| Pair { key, value: Some(value) }).collect());
+    let transaction = operation.function == vopr_schema::Function::Transaction;
+    OperationRow {
+        client: client.name.client,
+        session: Some(client.session),
+        request_number: client.request,
+        tenant: client.name.tenant,
+        function: operation.function,
+        key: operation.key,
+        key_last: operation.key_last,
+        value: operation.value,
+        expected: operation.expected,
+        reads: if transaction { keys(&operation.reads) } else { None },
+        writes: if transaction { pairs(&operation.writes) } else { None },
+        ..OperationRow::default()
+    }
+}

@@ -1,0 +1,189 @@
+//! The simulator as a library: requests in, summaries (and histories) out.
+//!
+//! A request is options and plan, nothing else: drawn from a scenario and a seed, or taken from a recorded run. Everything
+//! that happens follows from it.
+
+use crate::bugs;
+use crate::entropy::STREAMS_VERSION;
+use crate::fault_plan::{FaultPlan, draw_plan};
+use crate::options::RunOptions;
+use crate::panics;
+use crate::scenario::{Overrides, Scenario};
+use crate::world::World;
+use vopr_schema::{Ended, History, Run};
+
+/// One run to simulate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRequest {
+    /// Every drawn value.
+    pub options: RunOptions,
+    /// What is injected when.
+    pub plan: FaultPlan,
+}
+
+/// Why a run cannot be simulated.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// No guard has this name.
+    #[error("there is no bug {0:?} to switch on")]
+    UnknownBug(String),
+    /// The options of a recorded run cannot be read.
+    #[error("the recorded options cannot be read: {0}")]
+    Options(#[source] serde_json::Error),
+    /// The plan of a recorded run cannot be read.
+    #[error("the recorded fault plan cannot be read: {0}")]
+    Plan(#[source] serde_json::Error),
+    /// The run was recorded with other random streams.
+    #[error("the run was recorded with version {0} of the random streams; this program has version {STREAMS_VERSION}")]
+    Streams(u32),
+    /// Options that no world can be built from.
+    #[error("the options make no world: {0}")]
+    Impossible(&'static str),
+}
+
+impl RunRequest {
+    /// The run of `seed` in `scenario`.
+    ///
+    /// # Errors
+    /// [`RequestError::UnknownBug`], and [`RequestError::Impossible`] for overrides that contradict each other.
+    pub fn new(scenario: &Scenario, seed: u64, overrides: &Overrides) -> Result<Self, RequestError> {
+        let options = scenario.draw(seed, overrides);
+        let plan = draw_plan(scenario, &options);
+        Self { options, plan }.validated()
+    }
+
+    /// A recorded run once more, from its row alone: nothing is drawn again but the streams of single accesses.
+    ///
+    /// # Errors
+    /// The row's options or plan cannot be read, or belong to another version of the random streams.
+    pub fn recorded(run: &Run) -> Result<Self, RequestError> {
+        if run.streams_version != STREAMS_VERSION {
+            return Err(RequestError::Streams(run.streams_version));
+        }
+        let options = RunOptions::from_json(&run.options).map_err(RequestError::Options)?;
+        let plan = FaultPlan::from_json(&run.plan).map_err(RequestError::Plan)?;
+        Self { options, plan }.validated()
+    }
+
+    fn validated(self) -> Result<Self, RequestError> {
+        let cluster = &self.options.cluster;
+        if let Some(bug) = &self.options.bug
+            && bugs::find(bug).is_none()
+        {
+            return Err(RequestError::UnknownBug(bug.clone()));
+        }
+        let impossible = RequestError::Impossible;
+        if cluster.replicas == 0 || cluster.replicas > vsr::constants::REPLICAS_MAX {
+            return Err(impossible("1 to 7 replicas vote"));
+        }
+        if self.options.clients() == 0 || self.options.clients() > 10_000 {
+            return Err(impossible("1 to 10,000 clients work"));
+        }
+        if cluster.log_slots == 0 || cluster.checkpoint_interval == 0 || cluster.pipeline_max == 0 || cluster.sessions_max == 0 {
+            return Err(impossible("log, checkpoints, pipeline and session table have a size"));
+        }
+        if !self.plan.0.is_sorted_by_key(|planned| planned.time_ns) {
+            return Err(impossible("the fault plan is in the order of time"));
+        }
+        Ok(self)
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Why the run ended.
+    pub ended: Ended,
+    /// Reason of a stuck run, place and message of a panic.
+    pub ended_detail: Option<String>,
+    /// Simulated events.
+    pub events: u64,
+    /// Messages that left a sender, copies not counted.
+    pub messages: u64,
+    /// Operations that clients invoked.
+    pub operations_invoked: u64,
+    /// Operations that returned and happened.
+    pub operations_ok: u64,
+    /// Operations that the state machine refused.
+    pub operations_error: u64,
+    /// Virtual time of the end, nanoseconds.
+    pub end_time_ns: u64,
+    /// Virtual time at which the heal phase began.
+    pub heal_time_ns: Option<u64>,
+    /// Injected faults by family, in the order of [`vopr_schema::FaultFamily`].
+    pub faults_by_family: [u64; 7],
+    /// A cheap hash over all events, recorded or not: equal for equal runs.
+    pub trace: u64,
+    /// Digest of the recorded run; none when it was not recorded.
+    pub digest: Option<[u8; 32]>,
+    /// Rows that the run added to the history.
+    pub rows: usize,
+}
+
+/// Simulates one run after another on one thread, reusing memory.
+#[derive(Debug, Default)]
+pub struct Simulator {
+    world: Option<World>,
+}
+
+impl Simulator {
+    /// A simulator without a past.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Simulates a run; with a history its rows are appended there. A panic of the system under test ends the run, not the
+    /// program: it is told in the summary and in the run's row.
+    pub fn simulate(&mut self, request: &RunRequest, history: Option<&mut History>) -> RunSummary {
+        let mut world = World::new(request, self.world.take());
+        let mut history = history;
+        let rows_before = history.as_deref().map_or(0, History::rows);
+        world.recorder.begin(history.as_deref_mut());
+        let (ended, detail) = match panics::catch(|| world.run()) {
+            Ok(end) => end,
+            Err(message) => (Ended::Panicked, Some(message)),
+        };
+        let run = run_row(&world, request, ended, detail.clone());
+        let digest = world.recorder.finish(run, history.as_deref_mut());
+        let summary = RunSummary {
+            ended,
+            ended_detail: detail,
+            events: world.events,
+            messages: world.messages_sent,
+            operations_invoked: world.operations_invoked,
+            operations_ok: world.operations_ok,
+            operations_error: world.operations_error,
+            end_time_ns: world.now_ns,
+            heal_time_ns: world.heal_time_ns,
+            faults_by_family: world.faults_by_family,
+            trace: world.trace,
+            digest,
+            rows: history.as_deref().map_or(0, History::rows) - rows_before,
+        };
+        self.world = Some(world);
+        summary
+    }
+}
+
+fn run_row(world: &World, request: &RunRequest, ended: Ended, ended_detail: Option<String>) -> Run {
+    let options = &request.options;
+    Run {
+        scenario: options.scenario.clone(),
+        seed: options.seed,
+        replicas: options.cluster.replicas,
+        standbys: options.cluster.standbys,
+        clients: options.clients(),
+        tenants: options.cluster.tenants,
+        bug: options.bug.clone(),
+        options: options.to_json(),
+        plan: request.plan.to_json(),
+        streams_version: STREAMS_VERSION,
+        end_time_ns: world.now_ns,
+        heal_time_ns: world.heal_time_ns,
+        events: world.events,
+        ended,
+        ended_detail,
+        ..Run::default()
+    }
+}
