@@ -10,7 +10,7 @@ use crate::recorder::{OperationReturn, RowIndex};
 use crate::workload::{Operation, Told, Workload};
 use crate::world::{Event, World};
 use std::sync::Arc;
-use vopr_schema::{FaultFamily, FaultKind, OperationRow, Outcome, Pair};
+use vopr_schema::{OperationRow, Outcome, Pair};
 use vsr::entry::request_hash;
 use vsr::ids::{ClientId, ClientKey, Epoch, Hash, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
 use vsr::message::{Body, Message};
@@ -147,7 +147,7 @@ impl World {
     pub(crate) fn start_client(&mut self, index: usize) {
         let client = &mut self.clients[index];
         let nominal = client.workload.pause_ns();
-        client.stage = Stage::Registering(client.retry.next());
+        client.stage = Stage::Registering(client.retry.bits());
         client.attempts = 0;
         let wait = self.options.compress(nominal);
         self.set_alarm(index, wait);
@@ -156,6 +156,9 @@ impl World {
     /// A client crashes: session, request number and pending operation are forgotten. The operation may still happen.
     pub(crate) fn crash_client(&mut self, index: usize) {
         let client = &mut self.clients[index];
+        if matches!(client.stage, Stage::Done) {
+            self.clients_working += 1;
+        }
         client.stage = Stage::Down;
         (client.session, client.request, client.attempts) = (0, 0, 0);
         client.alarm += 1;
@@ -176,7 +179,7 @@ impl World {
         match self.clients[index].stage {
             Stage::Down | Stage::Done => return false,
             Stage::Pausing => self.invoke(index),
-            Stage::Registering(_) if self.healed => self.clients[index].stage = Stage::Done,
+            Stage::Registering(_) if self.healed => self.retire_client(index),
             Stage::Registering(_) | Stage::Waiting(_) => {
                 let client = &mut self.clients[index];
                 if client.attempts > 0 {
@@ -213,7 +216,7 @@ impl World {
         let client = &mut self.clients[index];
         let next = if self.healed { None } else { client.workload.next_operation() };
         let Some(operation) = next else {
-            client.stage = Stage::Done;
+            self.retire_client(index);
             return;
         };
         client.request += 1;
@@ -223,6 +226,12 @@ impl World {
         let command = operation.command().encode().into();
         self.clients[index].stage = Stage::Waiting(Pending { operation, command, row });
         self.attempt(index);
+    }
+
+    /// A client has nothing more to do.
+    fn retire_client(&mut self, index: usize) {
+        self.clients[index].stage = Stage::Done;
+        self.clients_working -= 1;
     }
 
     fn pause_client(&mut self, index: usize) {
@@ -245,15 +254,15 @@ impl World {
             Body::Reply { session, request, op, request_hash, result } => {
                 client.view = client.view.max(message.view.0);
                 let answer = Answer { session, request, op, request_hash, result };
-                self.client_reply(index, from, message.view, answer);
+                self.client_reply(index, from, message.view, &answer);
             }
             Body::Redirect => self.client_redirected(index, message.view),
             Body::Eviction { session } if session.0 == client.session && client.session != 0 => {
                 // Whether the pending operation happened is not known: asking again in a new session could do it twice.
-                client.stage = Stage::Registering(client.retry.next());
+                client.stage = Stage::Registering(client.retry.bits());
                 (client.session, client.request, client.attempts) = (0, 0, 0);
                 if self.healed {
-                    client.stage = Stage::Done;
+                    self.retire_client(index);
                 } else {
                     self.attempt(index);
                 }
@@ -275,7 +284,7 @@ impl World {
         }
     }
 
-    fn client_reply(&mut self, index: usize, from: Option<u8>, view: View, answer: Answer) {
+    fn client_reply(&mut self, index: usize, from: Option<u8>, view: View, answer: &Answer) {
         let client = &mut self.clients[index];
         match &client.stage {
             Stage::Registering(nonce) if answer.request.0 == 0 && answer.request_hash == client.hash_of_registration(*nonce) => {
@@ -295,35 +304,29 @@ impl World {
                 let refused = told.error.is_some();
                 *(if refused { &mut self.operations_error } else { &mut self.operations_ok }) += 1;
                 if self.recorder.is_on() {
-                    let results = told.results.map(|pairs| pairs.into_iter().map(|(key, value)| Pair { key, value }).collect());
-                    self.recorder.returned(
-                        pending.row,
-                        OperationReturn {
-                            outcome: if refused { Outcome::Error } else { Outcome::Ok },
-                            result: told.result,
-                            results,
-                            error: told.error,
-                            op: Some(answer.op.0),
-                            view: Some(view.0),
-                            replica: from,
-                        },
-                    );
+                    self.recorder.returned(pending.row, return_of(told, answer.op, view, from));
                 }
                 self.pause_client(index);
             }
             _ => {}
         }
     }
-
-    /// A planned crash of a client.
-    pub(crate) fn client_fault(&mut self, index: usize) {
-        self.record_fault(FaultFamily::Client, FaultKind::ClientCrash, usize::from(endpoint(index)), 0.0);
-        self.crash_client(index);
-    }
 }
 
 fn endpoint(index: usize) -> u16 {
     FIRST_CLIENT + u16::try_from(index).unwrap_or(u16::MAX - FIRST_CLIENT)
+}
+
+fn return_of(told: Told, op: Op, view: View, replica: Option<u8>) -> OperationReturn {
+    OperationReturn {
+        outcome: if told.error.is_some() { Outcome::Error } else { Outcome::Ok },
+        result: told.result,
+        results: told.results.map(|pairs| pairs.into_iter().map(|(key, value)| Pair { key, value }).collect()),
+        error: told.error,
+        op: Some(op.0),
+        view: Some(view.0),
+        replica,
+    }
 }
 
 fn row_of(client: &Client, operation: &Operation) -> OperationRow {

@@ -102,11 +102,7 @@ impl World {
 
     fn send_copy(&mut self, id: u64, copy: u16, from: u16, to: u16, message: Message) {
         let mutation = self.mutator.draw(from, to);
-        let row = if self.recorder.is_on() {
-            self.recorder.message(messages::row(id, copy, from, to, &message))
-        } else {
-            RowIndex::NONE
-        };
+        let row = if self.recorder.is_on() { self.recorder.message(messages::row(id, copy, from, to, &message)) } else { RowIndex::NONE };
         let payload = match mutation {
             None => Payload::Message(message),
             Some(mutation) => self.mutate(row, from, to, &message, mutation),
@@ -125,7 +121,7 @@ impl World {
     fn mutate(&mut self, row: RowIndex, from: u16, to: u16, message: &Message, mutation: Mutation) -> Payload {
         let mut bytes = message.encode();
         let magnitude = self.mutator.apply(from, to, mutation, &mut bytes);
-        self.recorder.mutated(row, mutation, &bytes);
+        self.recorder.mutated(row, mutation, Message::checksum_of(&bytes), bytes.len());
         self.record_mutation(from, to, magnitude);
         Payload::Bytes(bytes)
     }
@@ -167,15 +163,15 @@ impl World {
     }
 
     fn arrive_at_client(&mut self, flight: Flight) {
-        let client = flight.to - FIRST_CLIENT;
-        if self.clients[usize::from(client)].is_down() {
+        let client = usize::from(flight.to - FIRST_CLIENT);
+        if self.clients[client].is_down() {
             self.recorder.fate(flight.row, Fate::ReceiverDown);
             return;
         }
         self.recorder.fate(flight.row, Fate::Delivered);
         let message = match flight.payload {
             Payload::Message(message) => message,
-            Payload::Bytes(bytes) => match Message::decode(&bytes) {
+            Payload::Bytes(bytes) => match Message::decode(&bytes, self.replica_bug) {
                 Ok(message) => message,
                 Err(reason) => {
                     self.recorder.rejected(flight.row, crate::recorder::convert::reject_reason(reason));
@@ -183,6 +179,6 @@ impl World {
                 }
             },
         };
-        self.client_receives(client, flight.from, message);
+        self.client_receives(client, message);
     }
 }

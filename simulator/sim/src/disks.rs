@@ -127,7 +127,8 @@ impl World {
         let losses = self.nodes[node].disk.crash(self.now_ns);
         let lost = losses.iter().filter(|loss| loss.outcome == StorageOutcome::Lost).count();
         if lost > 0 {
-            self.record_fault(FaultFamily::Crash, FaultKind::LostWrite, node, lost as f64);
+            let magnitude = f64::from(u32::try_from(lost).unwrap_or(u32::MAX));
+            self.record_fault(FaultFamily::Crash, FaultKind::LostWrite, node, magnitude);
         }
         for loss in losses {
             if loss.outcome == StorageOutcome::Torn {

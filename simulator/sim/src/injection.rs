@@ -73,7 +73,7 @@ impl World {
             }
             Fault::ClientCrash { client } => {
                 active.target = self.client_endpoint(client)?;
-                self.crash_client(active.target - FIRST_CLIENT);
+                self.crash_client(usize::from(active.target - FIRST_CLIENT));
             }
             Fault::ClientPartition { client, replica } => {
                 (active.target, active.peer) = (self.client_endpoint(client)?, self.replica(replica)?);
@@ -82,10 +82,7 @@ impl World {
             }
             Fault::TenantLoss { tenant, loss } => self.set_tenant_loss(tenant, loss),
             Fault::Corruption { target, place, bits } => return self.begin_corruption(index, target, place, bits, end_time_ns),
-            Fault::LoadBurst => {
-                self.load_bursts += 1;
-                self.hurry_clients();
-            }
+            Fault::LoadBurst => self.load_bursts += 1,
         }
         self.record_planned(index, &fault, active, end_time_ns);
         Some(active)
@@ -106,7 +103,7 @@ impl World {
             Fault::Pause { .. } if self.nodes[node].stopped_by == Some(index) => self.resume(node),
             Fault::ClockOffset { offset_ns, .. } => self.nodes[node].clock.step(-offset_ns),
             Fault::ClockDrift { .. } => self.nodes[node].clock.set_drift(self.now_ns, active.drift_ppb),
-            Fault::ClientCrash { .. } => self.restart_client(active.target - FIRST_CLIENT),
+            Fault::ClientCrash { .. } => self.start_client(usize::from(active.target - FIRST_CLIENT)),
             Fault::ClientPartition { .. } => {
                 self.network.join(active.target, active.peer);
                 self.network.join(active.peer, active.target);
@@ -258,6 +255,31 @@ impl World {
         self.count_fault(family);
         let target = u32::try_from(target).ok();
         self.recorder.fault(FaultRow { family, fault, target, magnitude, ..FaultRow::default() });
+    }
+
+    /// A message was changed on its way.
+    pub(crate) fn record_mutation(&mut self, from: u16, to: u16, magnitude: u32) {
+        self.count_fault(FaultFamily::Byzantine);
+        self.recorder.fault(FaultRow {
+            family: FaultFamily::Byzantine,
+            fault: FaultKind::MessageMutation,
+            target: Some(u32::from(from)),
+            peer: Some(u32::from(to)),
+            magnitude: f64::from(magnitude),
+            ..FaultRow::default()
+        });
+    }
+
+    /// Writes the faults that last for the whole run.
+    pub(crate) fn record_rates(&mut self) {
+        let network = self.options.network;
+        for (kind, rate) in [(FaultKind::Loss, network.drop), (FaultKind::Duplication, network.duplicate)] {
+            if rate != Rate::NEVER {
+                self.count_fault(FaultFamily::Network);
+                let (family, magnitude) = (FaultFamily::Network, rate.share());
+                self.recorder.fault(FaultRow { family, fault: kind, magnitude, ..FaultRow::default() });
+            }
+        }
     }
 
     fn count_fault(&mut self, family: FaultFamily) {

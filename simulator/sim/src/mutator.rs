@@ -8,6 +8,9 @@ use crate::storage::flip_bits;
 use std::collections::BTreeMap;
 use vopr_schema::Mutation;
 
+/// Where the checksum stands in the header of an encoded message.
+const CHECKSUM_FIELD: core::ops::Range<usize> = 4..8;
+
 /// Changes messages at the run's rate.
 #[derive(Debug)]
 pub struct Mutator {
@@ -54,8 +57,7 @@ impl Mutator {
             }
             Mutation::Checksum => {
                 let mask = u32::try_from(stream.range(1..=u64::from(u32::MAX))).unwrap_or(1).to_le_bytes();
-                let field = vsr::codec::CHECKSUM_OFFSET..vsr::codec::CHECKSUM_OFFSET + 4;
-                bytes[field].iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+                bytes[CHECKSUM_FIELD].iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
                 4
             }
             _ => {

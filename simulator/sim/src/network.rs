@@ -187,8 +187,8 @@ impl Network {
     }
 
     /// Sets the extra loss on all links of a client.
-    pub fn set_client_loss(&mut self, client: u16, loss: Rate) {
-        self.client_loss[usize::from(client)] = loss;
+    pub fn set_client_loss(&mut self, client: usize, loss: Rate) {
+        self.client_loss[client] = loss;
     }
 
     /// Ends every fault; messages on their way arrive.

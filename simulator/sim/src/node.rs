@@ -38,7 +38,6 @@ pub struct HeldSend {
 }
 
 /// One replica's machine.
-#[derive(Debug)]
 pub struct Node {
     /// Number of the replica.
     pub id: u8,

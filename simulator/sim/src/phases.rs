@@ -152,7 +152,6 @@ impl World {
                     && (summary.view, summary.op, summary.commit) == (reference.view, reference.op, reference.commit)
                     && summary.op == summary.commit
                     && replica.applied() == summary.commit
-                    && replica.is_whole()
             })
     }
 
@@ -169,10 +168,9 @@ impl World {
                 continue;
             };
             let (summary, applied) = (replica.summary(), replica.applied().0);
-            let whole = if replica.is_whole() { "" } else { ", something left to repair" };
             let _ = write!(
                 words,
-                "replica {} is {:?} in view {} with op {}, commit {} of {head}, applied {applied}{whole}; ",
+                "replica {} is {:?} in view {} with op {}, commit {} of {head}, applied {applied}; ",
                 node.id, summary.status, summary.view, summary.op, summary.commit
             );
         }

@@ -34,13 +34,12 @@ impl World {
         machine.replica.as_mut().expect("only replicas that run are stepped").step(clock_ns, input, &mut effects);
         let mut crashed = None;
         for index in 0..effects.len() {
-            let last_start_view = !effects[index + 1..].iter().any(is_start_view);
             let effect = core::mem::replace(&mut effects[index], Effect::CancelTimer(Timer::Scrub));
             let point = crash_point(&effect);
             let left = self.carry_out(node, effect);
             if let Some(kind) = point
                 && left
-                && !(kind == FaultKind::CrashDuringStartView && last_start_view)
+                && (kind != FaultKind::CrashDuringStartView || effects[index + 1..].iter().any(is_start_view))
                 && self.crash_strikes(node, kind)
             {
                 crashed = Some(kind);
@@ -49,12 +48,11 @@ impl World {
         }
         effects.clear();
         self.effects = effects;
-        match crashed {
-            Some(kind) => self.crash_at_step(node, kind),
-            None => {
-                let machine = &mut self.nodes[node];
-                machine.summary = machine.replica.as_ref().expect("it has just been stepped").summary();
-            }
+        if let Some(kind) = crashed {
+            self.crash_at_step(node, kind);
+        } else {
+            let machine = &mut self.nodes[node];
+            machine.summary = machine.replica.as_ref().expect("it has just been stepped").summary();
         }
     }
 
@@ -79,19 +77,19 @@ impl World {
             Effect::CancelTimer(timer) => self.nodes[node].timers.cancel(timer),
             Effect::Note { state, note } => {
                 self.nodes[node].summary = state;
-                self.note(node, &note);
+                self.noted(node, &note);
             }
             Effect::Reject(reason) => self.refused(node, reason),
         }
         true
     }
 
-    fn note(&mut self, node: usize, note: &Note) {
-        if matches!(note, Note::Committed { .. }) {
+    fn noted(&mut self, node: usize, what: &Note) {
+        if matches!(what, Note::Committed { .. }) {
             self.last_commit_ns = self.now_ns;
         }
         if self.recorder.is_on() {
-            let row = transitions::of_note(&self.nodes[node].summary, note);
+            let row = transitions::of_note(&self.nodes[node].summary, what);
             self.record_transition(node, row);
         }
     }
@@ -249,7 +247,7 @@ impl World {
 }
 
 fn is_start_view(effect: &Effect) -> bool {
-    matches!(effect, Effect::Send { message: Message { body: Body::StartView { .. }, .. }, .. })
+    matches!(effect, Effect::Send { message: Message { body: Body::StartView(_), .. }, .. })
 }
 
 /// After which effects the scenarios crash a replica.
@@ -264,9 +262,9 @@ fn crash_point(effect: &Effect) -> Option<FaultKind> {
 
 fn crash_point_of(message: &Message) -> Option<FaultKind> {
     match message.body {
-        Body::StartViewChange { .. } => Some(FaultKind::CrashAfterStartViewChange),
-        Body::DoViewChange { .. } => Some(FaultKind::CrashAfterDoViewChange),
-        Body::StartView { .. } => Some(FaultKind::CrashDuringStartView),
+        Body::StartViewChange => Some(FaultKind::CrashAfterStartViewChange),
+        Body::DoViewChange(_) => Some(FaultKind::CrashAfterDoViewChange),
+        Body::StartView(_) => Some(FaultKind::CrashDuringStartView),
         _ => None,
     }
 }

@@ -3,12 +3,14 @@
 //! When recording is off nothing is built: each method returns at its first line. The world never reads a row back, so
 //! recording cannot change what happens.
 
-// pub mod convert;
-// pub mod transitions;
+pub(crate) mod convert;
+pub(crate) mod messages;
+pub(crate) mod transitions;
 
 use vopr_schema::column::Niche;
 use vopr_schema::{
-    Fate, FaultRow, History, MessageRow, OperationError, OperationRow, Outcome, Pair, RejectReason, Run, StorageRow, TransitionRow,
+    Fate, FaultRow, History, MessageRow, Mutation, OperationError, OperationRow, Outcome, Pair, RejectReason, Run, StorageRow,
+    TransitionRow,
 };
 
 /// Row of a table; meaningless while recording is off.
@@ -94,9 +96,16 @@ impl Recorder {
         self.history.rows()
     }
 
+    /// The last position that was given away.
+    #[inline]
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
     /// The next position in the run's order.
     #[inline]
-    pub fn next_seq(&mut self) -> u64 {
+    fn next_seq(&mut self) -> u64 {
         self.last_seq += 1;
         self.last_seq
     }
@@ -171,13 +180,20 @@ impl Recorder {
         index
     }
 
-    /// The request was sent (again), under a session that may have changed since the invocation.
-    pub fn attempted(&mut self, row: RowIndex, session: u64, request_number: u64) {
+    /// The request of an operation was sent (again).
+    pub fn attempted(&mut self, row: RowIndex) {
         if self.on {
-            let operations = &mut self.history.operations;
-            operations.attempts[row.get()] += 1;
-            operations.session.0[row.get()] = session;
-            operations.request_number[row.get()] = request_number;
+            self.history.operations.attempts[row.get()] += 1;
+        }
+    }
+
+    /// A fault changed the bytes of a copy; the row keeps the columns of what was sent.
+    pub fn mutated(&mut self, row: RowIndex, mutation: Mutation, checksum: Option<u32>, size: usize) {
+        if self.on {
+            let messages = &mut self.history.messages;
+            messages.mutation.codes[row.get()] = vopr_schema::Dictionary::code(mutation);
+            messages.checksum.0[row.get()] = checksum.map_or(u32::NONE, |checksum| checksum.min(u32::MAX - 1));
+            messages.size_bytes[row.get()] = u32::try_from(size).unwrap_or(u32::MAX);
         }
     }
 

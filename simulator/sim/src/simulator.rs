@@ -3,7 +3,7 @@
 //! A request is options and plan, nothing else: drawn from a scenario and a seed, or taken from a recorded run. Everything
 //! that happens follows from it.
 
-use crate::bugs;
+use crate::bugs::{self, UnknownBug};
 use crate::entropy::STREAMS_VERSION;
 use crate::fault_plan::{FaultPlan, draw_plan};
 use crate::options::RunOptions;
@@ -25,8 +25,8 @@ pub struct RunRequest {
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// No guard has this name.
-    #[error("there is no bug {0:?} to switch on")]
-    UnknownBug(String),
+    #[error(transparent)]
+    UnknownBug(#[from] UnknownBug),
     /// The options of a recorded run cannot be read.
     #[error("the recorded options cannot be read: {0}")]
     Options(#[source] serde_json::Error),
@@ -67,10 +67,8 @@ impl RunRequest {
 
     fn validated(self) -> Result<Self, RequestError> {
         let cluster = &self.options.cluster;
-        if let Some(bug) = &self.options.bug
-            && bugs::find(bug).is_none()
-        {
-            return Err(RequestError::UnknownBug(bug.clone()));
+        if let Some(bug) = &self.options.bug {
+            bugs::find(bug)?;
         }
         let impossible = RequestError::Impossible;
         if cluster.replicas == 0 || cluster.replicas > vsr::constants::REPLICAS_MAX {
@@ -121,7 +119,7 @@ pub struct RunSummary {
 }
 
 /// Simulates one run after another on one thread, reusing memory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Simulator {
     world: Option<World>,
 }

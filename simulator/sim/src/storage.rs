@@ -178,7 +178,7 @@ impl Disk {
         match self.accesses[access as usize].take().expect("an access has one event at a time") {
             Access::Read { read, slot, latency_ns, started_seq } => {
                 self.free.push(access);
-                self.finish_read(read, slot, gray, Completed { latency_ns, started_seq, ..Completed::READ })
+                self.finish_read(read, slot, gray, Completed { started_seq, latency_ns, ..Completed::READ })
             }
             Access::Write(writing) => self.advance_write(access, writing, gray),
         }
@@ -383,15 +383,8 @@ impl Disk {
 
 impl Completed {
     /// A read of the log that found nothing.
-    pub const READ: Self = Self {
-        io: StorageIo::Read,
-        zone: Zone::Log,
-        number: None,
-        size: 0,
-        outcome: StorageOutcome::Ok,
-        started_seq: 0,
-        latency_ns: 0,
-    };
+    pub const READ: Self =
+        Self { io: StorageIo::Read, zone: Zone::Log, number: None, size: 0, outcome: StorageOutcome::Ok, started_seq: 0, latency_ns: 0 };
 }
 
 impl OnDisk for Arc<Entry> {
@@ -399,7 +392,7 @@ impl OnDisk for Arc<Entry> {
         self.encode_stored()
     }
     fn stored_size(&self) -> usize {
-        self.stored_len()
+        self.encode_stored().len()
     }
     fn number(&self) -> u64 {
         self.op.0
@@ -411,7 +404,7 @@ impl OnDisk for Superblock {
         self.encode_stored()
     }
     fn stored_size(&self) -> usize {
-        self.stored_len()
+        self.encode_stored().len()
     }
     fn number(&self) -> u64 {
         self.sequence
@@ -423,7 +416,7 @@ impl OnDisk for Arc<Checkpoint> {
         self.encode_stored()
     }
     fn stored_size(&self) -> usize {
-        self.stored_len()
+        self.encode_stored().len()
     }
     fn number(&self) -> u64 {
         self.op.0

@@ -4,17 +4,22 @@
 //! each run from options and plan alone, so that nothing of an earlier run can reach a later one; only buffers are kept.
 
 use crate::atlas::Atlas;
+use crate::bugs;
 use crate::client::Client;
-use crate::delivery::Flights;
+use crate::delivery::{Current, Flights};
 use crate::event_queue::EventQueue;
 use crate::fault_plan::FaultPlan;
+use crate::gray::Gray;
 use crate::injection::Active;
+use crate::mutator::Mutator;
 use crate::network::Network;
 use crate::node::{Node, Process};
 use crate::options::RunOptions;
 use crate::recorder::Recorder;
-use crate::timers::Due;
-use vsr::io::{Effect, Input, Timer};
+use crate::simulator::RunRequest;
+use vsr::Config;
+use vsr::ids::ReplicaId;
+use vsr::io::{Effect, Timer};
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +76,6 @@ pub enum Event {
 }
 
 /// One simulated world.
-#[derive(Debug)]
 pub struct World {
     pub(crate) now_ns: u64,
     pub(crate) queue: EventQueue<Event>,
@@ -95,5 +99,125 @@ pub struct World {
     pub(crate) operations_ok: u64,
     pub(crate) operations_error: u64,
     pub(crate) operations_invoked: u64,
-    effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
+    /// The message that a replica is working on.
+    pub(crate) current: Option<Current>,
+    pub(crate) mutator: Mutator,
+    /// The gray state of those who are never gray.
+    pub(crate) well: Gray,
+    pub(crate) replica_bug: Option<vsr::Bug>,
+    pub(crate) kernel_bug: Option<kernel::KernelBug>,
+    pub(crate) messages_sent: u64,
+    /// Clients that may still invoke something.
+    pub(crate) clients_working: usize,
+    pub(crate) last_commit_ns: u64,
+    pub(crate) heal_time_ns: Option<u64>,
+}
+
+impl World {
+    /// The world of a run, before its first event. Of `past` only memory is reused.
+    #[must_use]
+    pub fn new(request: &RunRequest, past: Option<Self>) -> Self {
+        let options = request.options.clone();
+        let (mut queue, mut flights, mut effects) = past.map_or_else(Default::default, |past| (past.queue, past.flights, past.effects));
+        queue.clear();
+        flights.clear();
+        effects.clear();
+        let members = options.cluster.replicas + options.cluster.standbys;
+        let bug = options.bug.as_deref().and_then(|name| bugs::find(name).ok());
+        Self {
+            now_ns: 0,
+            queue,
+            nodes: (0..members).map(|id| Node::new(&options, id)).collect(),
+            clients: (0..options.clients()).map(|index| Client::new(&options, index)).collect(),
+            network: Network::new(&options),
+            flights,
+            recorder: Recorder::default(),
+            plan: request.plan.clone(),
+            active: vec![Active::default(); request.plan.0.len()],
+            atlas: Atlas::new(options.cluster.replicas),
+            load_bursts: 0,
+            healed: false,
+            events: 0,
+            trace: 0,
+            faults_by_family: [0; 7],
+            operations_ok: 0,
+            operations_error: 0,
+            operations_invoked: 0,
+            effects,
+            current: None,
+            mutator: Mutator::new(&options),
+            well: Gray::default(),
+            replica_bug: bug.and_then(bugs::SeededBug::replica),
+            kernel_bug: bug.and_then(bugs::SeededBug::kernel),
+            messages_sent: 0,
+            clients_working: options.clients() as usize,
+            last_commit_ns: 0,
+            heal_time_ns: None,
+            options,
+        }
+    }
+
+    /// What a replica must be told once.
+    pub(crate) fn config(&self, node: usize) -> Config {
+        let cluster = &self.options.cluster;
+        Config {
+            standbys: cluster.standbys,
+            log_slots: cluster.log_slots,
+            checkpoint_interval: u64::from(cluster.checkpoint_interval),
+            pipeline_max: cluster.pipeline_max,
+            sessions_max: cluster.sessions_max,
+            time_divisor: u64::from(self.options.time_compression.max(1)),
+            bug: self.replica_bug,
+            ..Config::new(ReplicaId(self.nodes[node].id), cluster.replicas)
+        }
+    }
+
+    /// Takes the next event; those that have become void are not counted.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        let (time_ns, event) = self.queue.pop()?;
+        self.now_ns = time_ns;
+        self.recorder.set_time(time_ns);
+        if self.handle(event) {
+            self.events += 1;
+            self.trace = (self.trace.rotate_left(5) ^ time_ns ^ event.code()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        Some(event)
+    }
+
+    fn handle(&mut self, event: Event) -> bool {
+        match event {
+            Event::Arrival { flight } => self.arrival(flight),
+            Event::Timer { node, timer, incarnation } => return self.timer_event(event, usize::from(node), timer, incarnation),
+            Event::Disk { node, access, incarnation } => return self.disk_event(event, usize::from(node), access, incarnation),
+            Event::Restart { node, incarnation } => {
+                let machine = &self.nodes[usize::from(node)];
+                if machine.process != Process::Down || machine.incarnation != incarnation {
+                    return false;
+                }
+                self.restart(usize::from(node));
+            }
+            Event::Client { client, alarm } => return self.client_alarm(usize::from(client), alarm),
+            Event::FaultBegins { index } => self.begin_fault(index),
+            Event::FaultEnds { index } => self.end_fault(index),
+            Event::Settled => {}
+        }
+        true
+    }
+}
+
+impl Event {
+    /// A number that tells events of one time apart, for the trace.
+    fn code(self) -> u64 {
+        match self {
+            Self::Arrival { flight } => u64::from(flight) << 8 | 1,
+            Self::Timer { node, timer, incarnation } => u64::from(incarnation) << 32 | u64::from(node) << 16 | (timer as u64) << 8 | 2,
+            Self::Disk { node, access, incarnation } => u64::from(incarnation) << 48 | u64::from(access) << 16 | u64::from(node) << 8 | 3,
+            Self::Restart { node, incarnation } => u64::from(incarnation) << 16 | u64::from(node) << 8 | 4,
+            Self::Client { client, alarm } => u64::from(alarm) << 32 | u64::from(client) << 8 | 5,
+            Self::FaultBegins { index } => u64::from(index) << 8 | 6,
+            Self::FaultEnds { index } => u64::from(index) << 8 | 7,
+            Self::Settled => 8,
+        }
+    }
 }

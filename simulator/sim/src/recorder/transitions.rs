@@ -6,7 +6,7 @@ use super::convert::{abdication_detail, damage_detail, status, timer_detail};
 use crate::clocks::CLOCK_BASE_NS;
 use vopr_schema::{Status, TransitionEvent, TransitionRow};
 use vsr::entry::Entry;
-use vsr::ids::{ClientKey, Epoch, Op, View};
+use vsr::ids::ClientKey;
 use vsr::io::{EntryName, Note, StateSummary};
 
 /// The columns that every transition of a replica shares.

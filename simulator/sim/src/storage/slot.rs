@@ -124,9 +124,7 @@ impl<T: OnDisk> Slot<T> {
     /// Whether a read finds damage, and which.
     pub fn damaged(&self) -> Option<Damaged> {
         match (&self.cached, &self.durable) {
-            (None, Content::Damaged { bytes, number, outcome }) => {
-                Some(Damaged { number: *number, outcome: *outcome, size: bytes.len() })
-            }
+            (None, Content::Damaged { bytes, number, outcome }) => Some(Damaged { number: *number, outcome: *outcome, size: bytes.len() }),
             _ => None,
         }
     }
