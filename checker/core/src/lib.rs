@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod index;
 pub mod invariants;
 pub mod linearize;
+pub mod logs;
 pub mod models;
 pub mod registry;
 pub mod report;

@@ -11,8 +11,24 @@ use vopr_schema::Kind;
 
 /// All invariants, causes before consequences: an invariant stands behind all that it names in `because_of`.
 pub const INVARIANTS: &[&Invariant] = &[
-    // Replication.
+    // What replicas do.
+    &invariants::message_causality::INVARIANT,
+    &invariants::log_consistency::INVARIANT,
+    &invariants::hash_chain::INVARIANT,
+    &invariants::leader_uniqueness::INVARIANT,
+    &invariants::view_monotonicity::INVARIANT,
+    &invariants::corruption_detection::INVARIANT,
+    &invariants::replica_head::INVARIANT,
+    &invariants::vsr_recovery_safety::INVARIANT,
+    &invariants::quorum_commit::INVARIANT,
+    &invariants::vsr_view_change_safety::INVARIANT,
     &invariants::vsr_agreement::INVARIANT,
+    &invariants::commit_monotonicity::INVARIANT,
+    &invariants::vsr_prefix_property::INVARIANT,
+    &invariants::vsr_durability::INVARIANT,
+    &invariants::commit_history::INVARIANT,
+    &invariants::replica_consistency::INVARIANT,
+    &invariants::liveness::INVARIANT,
     // What clients see.
 ];
 

@@ -138,6 +138,29 @@ impl Entries {
         (hash != u64::NONE).then_some(hash)
     }
 
+    /// The entry before it, if a transition names that one.
+    #[inline]
+    #[must_use]
+    pub fn parent(&self, id: EntryId) -> Option<EntryId> {
+        self.find(self.op(id).checked_sub(1)?, self.previous_hash(id)?)
+    }
+
+    /// The hash at op number `op` of the log that ends in `head`, following the entries' own links downwards; none when a
+    /// link is not known or `op` is above the head.
+    ///
+    /// Equal hashes mean equal logs up to there, because each hash covers the hash before it.
+    #[must_use]
+    pub fn ancestor_hash(&self, head: EntryId, op: u64) -> Option<u64> {
+        let mut at = head;
+        while self.op(at) > op {
+            if self.op(at) == op + 1 {
+                return self.previous_hash(at);
+            }
+            at = self.parent(at)?;
+        }
+        (self.op(at) == op).then(|| self.hash(at))
+    }
+
     /// The transition that names it first.
     #[must_use]
     pub fn first_row(&self, id: EntryId) -> usize {
@@ -155,4 +178,29 @@ impl Entries {
 /// Rows are kept in 32 bits: a batch of 2^32 rows would need hundreds of gigabytes before it came here.
 pub(super) fn narrow(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(NONE - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::RunIndex;
+    use crate::testing::{Story, entry_hash};
+
+    #[test]
+    fn entries_are_numbered_and_linked() {
+        let mut story = Story::clean(4);
+        story.append_after(2, 4, 7, 0);
+        let history = story.history();
+        let index = RunIndex::new(&history, 0);
+        let entries = index.entries();
+        assert_eq!(entries.len(), 5 + 1 - 1);
+        assert_eq!(entries.at_op(4).count(), 2);
+        let head = entries.find(4, entry_hash(4, 7)).unwrap();
+        assert_eq!(entries.parent(head), entries.find(3, entry_hash(3, 0)));
+        assert_eq!(entries.ancestor_hash(head, 4), Some(entry_hash(4, 7)));
+        assert_eq!(entries.ancestor_hash(head, 2), Some(entry_hash(2, 0)));
+        assert_eq!(entries.ancestor_hash(head, 0), Some(entry_hash(0, 0)));
+        assert_eq!(entries.ancestor_hash(head, 5), None);
+        assert_eq!(entries.find(9, 9), None);
+        assert_eq!(entries.at_op(u64::MAX).count(), 0);
+    }
 }

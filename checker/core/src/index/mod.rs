@@ -6,15 +6,19 @@
 mod committed;
 mod deliveries;
 mod entries;
+mod events;
 mod grid;
 mod requests;
+mod testimony;
 mod well_formed;
 
 pub use committed::CommittedLog;
 pub use deliveries::{Deliveries, Vote};
 pub use entries::{Entries, EntryId};
+pub use events::EventSet;
 pub use grid::Grid;
 pub use requests::Requests;
+pub use testimony::{Statement, Testimony};
 pub use well_formed::{Defect, IllFormed};
 
 use crate::witness::Step;
@@ -37,6 +41,7 @@ pub struct RunIndex<'a> {
     committed: OnceLock<CommittedLog>,
     deliveries: OnceLock<Deliveries>,
     requests: OnceLock<Requests>,
+    testimony: OnceLock<Testimony>,
 }
 
 impl<'a> RunIndex<'a> {
@@ -59,6 +64,7 @@ impl<'a> RunIndex<'a> {
             committed: OnceLock::new(),
             deliveries: OnceLock::new(),
             requests: OnceLock::new(),
+            testimony: OnceLock::new(),
         }
     }
 
@@ -96,6 +102,14 @@ impl<'a> RunIndex<'a> {
     #[must_use]
     pub fn members(&self) -> usize {
         usize::from(self.meta().replicas)
+    }
+
+    /// The primary of a view in epoch 0; none in a run without members.
+    #[inline]
+    #[must_use]
+    pub fn primary(&self, view: u64) -> Option<u8> {
+        let members = u64::from(self.meta().replicas);
+        (members > 0).then(|| u8::try_from(view % members).expect("smaller than a number of eight bits"))
     }
 
     /// Members whose agreement decides in epoch 0: more than half.
@@ -196,6 +210,11 @@ impl<'a> RunIndex<'a> {
     /// Operations by client, session and request number.
     pub fn requests(&self) -> &Requests {
         self.requests.get_or_init(|| Requests::build(self))
+    }
+
+    /// Who made which entry durable and who voted for it.
+    pub fn testimony(&self) -> &Testimony {
+        self.testimony.get_or_init(|| Testimony::build(self))
     }
 
     /// A transition as a step of a witness.

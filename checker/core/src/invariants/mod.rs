@@ -3,4 +3,20 @@
 //! File order: statement, formal statement, evidence, what it deliberately does not check, code, tests that fire and tests
 //! that must not. Adding one is a file here, a `mod` line, and a line in [`crate::registry::INVARIANTS`].
 
+pub mod commit_history;
+pub mod commit_monotonicity;
+pub mod corruption_detection;
+pub mod hash_chain;
+pub mod leader_uniqueness;
+pub mod liveness;
+pub mod log_consistency;
+pub mod message_causality;
+pub mod quorum_commit;
+pub mod replica_consistency;
+pub mod replica_head;
+pub mod view_monotonicity;
 pub mod vsr_agreement;
+pub mod vsr_durability;
+pub mod vsr_prefix_property;
+pub mod vsr_recovery_safety;
+pub mod vsr_view_change_safety;

@@ -25,7 +25,7 @@ pub const INVARIANT: Invariant = Invariant {
     category: Category::Replication,
     reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "entry_hash"] }],
     statement: "no op number is committed with two different entry hashes, by any two replicas, in any views, before or after restarts",
-    because_of: &[],
+    because_of: &["log_consistency", "hash_chain", "view_monotonicity", "vsr_recovery_safety", "quorum_commit", "vsr_view_change_safety"],
     check,
 };
 

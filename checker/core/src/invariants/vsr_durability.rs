@@ -1,0 +1,290 @@
+//! `vsr_durability`: a committed entry stays on the disks of a quorum until checkpoints cover it.
+//!
+//! As long as a quorum holds it, every later view change meets a replica that has it; below a quorum it can be lost for ever.
+//!
+//! **Formally.** Replica r *keeps* entry e of op o from its `entry_durable` of e on, until it gives e up: by an `entry_truncated` of e, or by
+//! acting (a `do_view_change`, a vote for an entry, becoming normal) with a head below o. It also keeps e while it has a checkpoint
+//! at or above o (`checkpoint_durable`, `state_installed`, `restarted.commit`). From the first `committed` of e on, at least
+//! floor(n/2) + 1 replicas keep e. Tested when e is first committed and whenever a replica gives e up.
+//!
+//! **Evidence.** transition: replica, event, status, op, commit, `entry_hash`.
+//!
+//! **Deliberately not checked.** Damage that was injected does not end keeping:
+//! 1. members 0 and 1 of three hold committed op 7; 2. a fault damages the slot of member 0: one good copy is left; 3. member 0 finds the
+//! damage, does not vote, and repairs op 7 from member 1. Nothing was lost, though for a while only one disk could show op 7. If
+//! member 0 acts as if it had never held op 7, it gives it up, and that is the violation. Ring slots that are reused too early are not
+//! seen either: rows do not name slots.
+
+use crate::budget::Meter;
+use crate::index::{EntryId, EventSet, RunIndex};
+use crate::invariants::quorum_commit::members;
+use crate::registry::{Category, Invariant, Reads};
+use crate::verdict::{Decision, Verdict};
+use crate::witness::Witness;
+use vopr_schema::{Kind, Status, TransitionEvent as Event};
+
+/// See the module.
+pub const INVARIANT: Invariant = Invariant {
+    name: "vsr_durability",
+    version: 1,
+    category: Category::Replication,
+    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "status", "op", "commit", "entry_hash"] }],
+    statement: "a committed entry stays in the log of a quorum's worth of disks until a checkpoint covers it",
+    because_of: &["quorum_commit", "vsr_recovery_safety", "vsr_agreement"],
+    check,
+};
+
+const EVENTS: EventSet = EventSet::of(&[
+    Event::Started,
+    Event::Restarted,
+    Event::EntryAppended,
+    Event::Repaired,
+    Event::EntryDurable,
+    Event::EntryTruncated,
+    Event::Committed,
+    Event::CheckpointDurable,
+    Event::StateInstalled,
+    Event::VoteCast,
+    Event::Acknowledged,
+    Event::StatusChanged,
+    Event::ViewEntered,
+]);
+
+fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
+    Verdict::decide("nothing was committed", || follow(index, meter))
+}
+
+#[derive(Clone, Copy, Default)]
+struct Replica {
+    /// Op numbers up to this one are covered by a checkpoint.
+    covered: u64,
+    /// Largest op number that it ever made durable and has not given up.
+    durable: u64,
+    /// Head of its log.
+    head: u64,
+}
+
+struct Disks<'a, 'h> {
+    index: &'a RunIndex<'h>,
+    replicas: Vec<Replica>,
+    /// Per entry, the replicas that keep it.
+    keepers: Vec<u32>,
+    /// Per op number, the row that committed it first, as row + 1.
+    committed: Vec<usize>,
+    facts: u64,
+}
+
+fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
+    let mut ticker = meter.ticker();
+    let mut disks = Disks {
+        index,
+        replicas: vec![Replica::default(); index.replicas()],
+        keepers: vec![0; index.entries().len()],
+        committed: vec![0; index.ops()],
+        facts: 0,
+    };
+    for (row, event) in index.events(EVENTS) {
+        ticker.step()?;
+        disks.row(row, event)?;
+    }
+    Ok(disks.facts)
+}
+
+impl Disks<'_, '_> {
+    fn row(&mut self, row: usize, event: Event) -> Result<(), Box<Verdict>> {
+        let table = self.index.transitions();
+        let number = table.replica[row];
+        let bit = 1_u32.checked_shl(number.into()).unwrap_or(0);
+        let op = table.op.get(row).unwrap_or(0);
+        let entry = self.index.entries().of_row(row);
+        let Some(replica) = self.replicas.get_mut(usize::from(number)) else { return Ok(()) };
+        match event {
+            Event::Started => *replica = Replica::default(),
+            Event::Restarted => {
+                (replica.covered, replica.head) = (table.commit[row], op);
+            }
+            Event::EntryAppended | Event::Repaired => replica.head = replica.head.max(op),
+            Event::EntryDurable => {
+                replica.durable = replica.durable.max(op);
+                if let Some(entry) = entry {
+                    self.keepers[entry.index()] |= bit;
+                }
+            }
+            Event::CheckpointDurable | Event::StateInstalled => {
+                replica.covered = replica.covered.max(op);
+                replica.head = replica.head.max(op);
+            }
+            Event::EntryTruncated => {
+                if replica.head == op {
+                    replica.head = op.saturating_sub(1);
+                }
+                if let Some(entry) = entry {
+                    self.gives_up(entry, bit, row)?;
+                }
+            }
+            Event::Committed => {
+                if let (Some(place), Some(entry)) = (self.index.op_index(op), entry)
+                    && self.committed[place] == 0
+                {
+                    self.committed[place] = row + 1;
+                    self.facts += 1;
+                    self.kept_by_quorum(entry, row)?;
+                }
+            }
+            Event::Acknowledged => {
+                let head = replica.head.max(op);
+                self.acts(number, head, row)?;
+            }
+            // Of the rest, op is the replica's head. A start_view_change says nothing about the log.
+            Event::VoteCast if entry.is_some() => self.acts(number, op, row)?,
+            Event::ViewEntered => self.acts(number, op, row)?,
+            Event::StatusChanged if table.status.get(row) == Status::Normal => self.acts(number, op, row)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A replica that acts with this head has given up everything above it.
+    fn acts(&mut self, number: u8, head: u64, row: usize) -> Result<(), Box<Verdict>> {
+        let Some(replica) = self.replicas.get_mut(usize::from(number)) else { return Ok(()) };
+        replica.head = head;
+        let above = core::mem::replace(&mut replica.durable, replica.durable.min(head));
+        let bit = 1_u32.checked_shl(number.into()).unwrap_or(0);
+        for op in head.saturating_add(1)..=above.min(self.index.ops() as u64) {
+            let kept = self.index.entries().at_op(op).find(|entry| self.keepers[entry.index()] & bit != 0);
+            if let Some(entry) = kept {
+                self.gives_up(entry, bit, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gives_up(&mut self, entry: EntryId, bit: u32, row: usize) -> Result<(), Box<Verdict>> {
+        let keepers = &mut self.keepers[entry.index()];
+        if *keepers & bit == 0 {
+            return Ok(());
+        }
+        *keepers &= !bit;
+        let place = self.index.op_index(self.index.entries().op(entry));
+        let committed = place.map_or(0, |place| self.committed[place]);
+        if committed == 0 || self.index.entries().of_row(committed - 1) != Some(entry) {
+            return Ok(());
+        }
+        self.facts += 1;
+        self.kept_by_quorum(entry, row)
+    }
+
+    fn kept_by_quorum(&self, entry: EntryId, row: usize) -> Result<(), Box<Verdict>> {
+        let (table, entries) = (self.index.transitions(), self.index.entries());
+        let op = entries.op(entry);
+        let voters = self.replicas.iter().take(self.index.members()).enumerate();
+        let covering = voters.filter(|(_, replica)| replica.covered >= op).fold(0, |set, (number, _)| set | 1_u32 << number);
+        let survivors = self.survivors(entry, row);
+        let members_mask = 1_u32.checked_shl(u32::try_from(self.index.members()).unwrap_or(32)).map_or(u32::MAX, |bit| bit - 1);
+        let keepers = (self.keepers[entry.index()] | covering | survivors) & members_mask;
+        if keepers.count_ones() as usize >= self.index.quorum() {
+            return Ok(());
+        }
+        let committed = self.index.op_index(op).map_or(0, |place| self.committed[place]);
+        let summary = format!("committed op {op} is kept by {} only, of {} members", members(keepers), self.index.members());
+        let commit = |row: usize| {
+            self.index.transition_step(row, format!("replica {} commits op {op}, hash {:016x}", table.replica[row], entries.hash(entry)))
+        };
+        let at_commit = committed == row + 1;
+        let gives_up = (!at_commit).then(|| {
+            self.index.transition_step(row, format!("replica {} gives op {op} up: {}", table.replica[row], table.event.get(row)))
+        });
+        let shape = if at_commit { "committed_below_quorum_of_disks" } else { "given_up" };
+        Err(Witness::new(shape, summary).step_if(committed.checked_sub(1).map(commit)).step_if(gives_up).into())
+    }
+
+    /// Members whose restart may have found the entry on disk without a confirmed flush, and that have voted for it since.
+    fn survivors(&self, entry: EntryId, row: usize) -> u32 {
+        let seq = self.index.transitions().seq[row];
+        let testimony = self.index.testimony();
+        let voted = testimony.about(entry).iter().filter(|said| said.event == Event::Acknowledged && said.seq < seq);
+        voted
+            .filter(|said| testimony.may_have_survived(self.index, entry, said.row as usize))
+            .fold(0, |set, said| set | 1_u32.checked_shl(said.replica.into()).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Story;
+    use vopr_schema::{Status, TransitionEvent as Event};
+
+    const NAME: &str = "vsr_durability";
+
+    fn shape(story: &Story) -> String {
+        story.verdict(NAME).witness().expect("a violation").shape.clone()
+    }
+
+    #[test]
+    fn a_clean_run_passes() {
+        assert_eq!(Story::clean(3).verdict(NAME).facts(), 3);
+        assert_eq!(Story::new(3).verdict(NAME).name(), "not_applicable");
+    }
+
+    #[test]
+    fn a_commit_without_a_quorum_of_disks_is_a_violation() {
+        let mut story = Story::clean(1);
+        story.accept(0, 2, 0);
+        story.append(1, 2, 0);
+        story.commit(0, 2, 0, Some(3));
+        assert_eq!(shape(&story), "committed_below_quorum_of_disks");
+    }
+
+    #[test]
+    fn truncating_a_committed_entry_below_a_quorum_is_a_violation() {
+        let mut story = Story::clean(2);
+        story.entry(1, Event::EntryTruncated, 2, 0);
+        assert!(story.verdict(NAME).is_pass(), "two of three still keep it");
+        story.entry(2, Event::EntryTruncated, 2, 0);
+        assert_eq!(shape(&story), "given_up");
+    }
+
+    #[test]
+    fn a_checkpoint_keeps_what_it_covers() {
+        let mut story = Story::clean(2);
+        story.event(1, Event::CheckpointDurable, |row| row.op = Some(2));
+        story.entry(1, Event::EntryTruncated, 2, 0);
+        story.entry(2, Event::EntryTruncated, 2, 0);
+        assert!(story.verdict(NAME).is_pass());
+    }
+
+    #[test]
+    fn a_restart_below_a_committed_entry_gives_it_up_once_it_acts() {
+        let mut story = Story::clean(2);
+        for replica in [1, 2] {
+            story.crash(replica);
+            story.restart(replica, |state| (state.op, state.status) = (Some(1), Status::Recovering));
+        }
+        assert!(story.verdict(NAME).is_pass(), "recovering replicas do not act");
+        let mut repaired = story.clone();
+        for replica in [1, 2] {
+            repaired.event(replica, Event::StatusChanged, |row| (row.op, row.status) = (Some(2), Status::Normal));
+        }
+        assert!(repaired.verdict(NAME).is_pass());
+        for replica in [1, 2] {
+            story.event(replica, Event::StatusChanged, |row| row.status = Status::Normal);
+        }
+        assert_eq!(shape(&story), "given_up");
+    }
+
+    #[test]
+    fn truncating_what_was_never_committed_passes() {
+        let mut story = Story::clean(2);
+        story.accept(0, 3, 0);
+        story.accept(1, 3, 0);
+        story.entry(1, Event::EntryTruncated, 3, 0);
+        story.entry(0, Event::EntryTruncated, 3, 0);
+        assert!(story.verdict(NAME).is_pass());
+    }
+
+    #[test]
+    fn a_cut_off_run_passes() {
+        let story = Story::clean(3);
+        assert!(story.cut_off(story.transitions.last().unwrap().seq).verdict(NAME).is_pass());
+    }
+}
