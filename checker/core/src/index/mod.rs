@@ -109,7 +109,7 @@ impl<'a> RunIndex<'a> {
     #[must_use]
     pub fn primary(&self, view: u64) -> Option<u8> {
         let members = u64::from(self.meta().replicas);
-        (members > 0).then(|| u8::try_from(view % members).expect("smaller than a number of eight bits"))
+        if members == 0 { None } else { u8::try_from(view % members).ok() }
     }
 
     /// Members whose agreement decides in epoch 0: more than half.

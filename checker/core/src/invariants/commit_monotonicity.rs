@@ -3,9 +3,9 @@
 //! A commit number that falls un-decides what was decided; a gap or a repetition in applying makes state machines differ.
 //!
 //! **Formally.** Per replica and incarnation, which begins at its checkpoint (`restarted.commit`, 0 when `started`):
-//! 1. the `commit` column never falls; 2. each `committed` is about the op behind the one before (or behind
-//! `state_installed`); 3. the same for each `applied`; 4. an `applied` op is at most `commit`; 5. `state_installed` never goes
-//! below what is applied; 6. an incarnation begins at or above the last `checkpoint_durable`, unless a damaged checkpoint or
+//! (1) the `commit` column never falls; (2) each `committed` is about the op behind the one before (or behind
+//! `state_installed`); (3) the same for each `applied`; (4) an `applied` op is at most `commit`; (5) `state_installed` never goes
+//! below what is applied; (6) an incarnation begins at or above the last `checkpoint_durable`, unless a damaged checkpoint or
 //! superblock copy was found.
 //!
 //! **Evidence.** transition: replica, incarnation, event, op, commit, detail.

@@ -2,11 +2,11 @@
 //!
 //! Damage that is taken for data spreads; data that is taken for damage is thrown away.
 //!
-//! **Formally.** 1. A delivered message that a fault damaged (`bit_flip`, truncated, checksum) is refused, and no transition but `rejected`
-//! and `corruption_detected` names it as its cause. 2. A message that no fault touched is not refused for its checksum, and no
-//! `corruption_detected` names it. 3. A read of the log that returned damaged bytes is followed, on that replica and op, by a
+//! **Formally.** (1) A delivered message that a fault damaged (`bit_flip`, truncated, checksum) is refused, and no transition but `rejected`
+//! and `corruption_detected` names it as its cause. (2) A message that no fault touched is not refused for its checksum, and no
+//! `corruption_detected` names it. (3) A read of the log that returned damaged bytes is followed, on that replica and op, by a
 //! `corruption_detected` within the same incarnation, unless the replica crashes, the entry is truncated, overwritten or covered first, or
-//! the run ends. 4. A `corruption_detected` of a slot stands behind an access of that replica to that slot, or a fault of its disk, that
+//! the run ends. (4) A `corruption_detected` of a slot stands behind an access of that replica to that slot, or a fault of its disk, that
 //! damaged it.
 //!
 //! **Evidence.** message: id, command, to, mutation, fate, `reject_reason`. transition: replica, event, op, cause, detail. storage: replica, io,
@@ -14,7 +14,7 @@
 //!
 //! **Deliberately not checked.** Stale reads (their bytes are undamaged): `hash_chain`. A slot that a read found damaged may also be answered
 //! by the replica without a row when it knows already:
-//! 1. the scrubber finds op 7 damaged; 2. a repair answer reads it again before the repair is complete; 3. one report is enough, so a read of a
+//! (1) the scrubber finds op 7 damaged; (2) a repair answer reads it again before the repair is complete; (3) one report is enough, so a read of a
 //! slot that is already reported and not yet repaired needs none.
 
 use crate::budget::Meter;
@@ -130,13 +130,6 @@ fn has_clean_copy(index: &RunIndex<'_>, message: usize) -> bool {
     index.message_rows().any(|row| table.id[row] == table.id[message] && !damages(table.mutation.get(row)))
 }
 
-/// A row of one of the two tables about disks, in the run's order.
-#[derive(Clone, Copy)]
-enum About {
-    Access(usize),
-    Transition(usize),
-}
-
 const SLOT_EVENTS: EventSet = EventSet::of(&[
     Event::CorruptionDetected,
     Event::EntryTruncated,
@@ -207,7 +200,11 @@ fn faulty_disks(index: &RunIndex<'_>) -> u32 {
                 | FaultKind::ReadFailure
         )
     };
-    index.fault_rows().filter(damaging).filter_map(|row| table.target.get(row)).fold(0, |set, target| set | 1_u32.checked_shl(target).unwrap_or(0))
+    index
+        .fault_rows()
+        .filter(damaging)
+        .filter_map(|row| table.target.get(row))
+        .fold(0, |set, target| set | 1_u32.checked_shl(target).unwrap_or(0))
 }
 
 impl Slots<'_, '_> {

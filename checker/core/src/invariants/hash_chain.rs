@@ -2,7 +2,7 @@
 //!
 //! The chain is what lets a replica judge a log by its last entry; a log whose links do not fit is two logs glued together.
 //!
-//! **Formally.** 1. One (op, hash) has one `previous_hash`. 2. When a replica appends or repairs an entry, votes for it or commits
+//! **Formally.** (1) One (op, hash) has one `previous_hash`. (2) When a replica appends or repairs an entry, votes for it or commits
 //! it, and it certainly holds an entry at op - 1 (op + 1), then the links between the two fit.
 //!
 //! **Evidence.** transition: replica, event, op, commit, `entry_hash`, `previous_hash`.
@@ -29,8 +29,7 @@ pub const INVARIANT: Invariant = Invariant {
     check,
 };
 
-const LINKS: EventSet =
-    EventSet::of(&[Event::EntryAppended, Event::Repaired, Event::Acknowledged, Event::Committed, Event::Applied]);
+const LINKS: EventSet = EventSet::of(&[Event::EntryAppended, Event::Repaired, Event::Acknowledged, Event::Committed, Event::Applied]);
 
 const ALL: EventSet = LOG_EVENTS.and(LINKS);
 

@@ -2,9 +2,9 @@
 //!
 //! Two primaries in one view give one op number to two requests and both can gather acknowledgements for it.
 //!
-//! **Formally.** With n members, the primary of view v is member v mod n. 1. Each prepare of view v that no fault changed leaves the
-//! primary of v; 2. so does each `timestamp_assigned`, and each `view_entered` that names a quorum; 3. the replica that appends an
-//! entry first is the primary of the entry's view; 4. no two entries share (view, op).
+//! **Formally.** With n members, the primary of view v is member v mod n. (1) Each prepare of view v that no fault changed leaves the
+//! primary of v; (2) so does each `timestamp_assigned`, and each `view_entered` that names a quorum; (3) the replica that appends an
+//! entry first is the primary of the entry's view; (4) no two entries share (view, op).
 //!
 //! **Evidence.** message: command, from, view, epoch, mutation. transition: replica, event, view, op, `entry_hash`, `entry_view`,
 //! quorum, epoch.
@@ -27,10 +27,7 @@ pub const INVARIANT: Invariant = Invariant {
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Message, columns: &["command", "from", "view", "epoch", "mutation"] },
-        Reads {
-            kind: Kind::Transition,
-            columns: &["replica", "event", "view", "op", "entry_hash", "entry_view", "quorum", "epoch"],
-        },
+        Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "entry_hash", "entry_view", "quorum", "epoch"] },
     ],
     statement: "at most one primary per view prepares; a prepare of view v comes from the primary of v",
     because_of: &[],

@@ -2,7 +2,7 @@
 //!
 //! A cluster that never answers is perfectly safe; safety alone would pass it.
 //!
-//! **Formally.** 1. The run did not end stuck or by a failed assertion. 2. There is no `stalled` transition. 3. In a run whose heal phase was
+//! **Formally.** (1) The run did not end stuck or by a failed assertion. (2) There is no `stalled` transition. (3) In a run whose heal phase was
 //! completed: every replica whose last row does not leave it down is normal, all in one view, with one commit number; the primary
 //! of that view is among them; and every operation of a client that did not crash has returned. Each of these is read from the
 //! rows, whatever the run's own row says.
@@ -62,7 +62,8 @@ fn ended(index: &RunIndex<'_>) -> Option<Witness> {
     };
     // The last rows are where it stopped.
     let last = index.transition_rows().next_back();
-    let step = last.map(|row| index.transition_step(row, format!("the last thing that a replica did: {}", index.transitions().event.get(row))));
+    let step =
+        last.map(|row| index.transition_step(row, format!("the last thing that a replica did: {}", index.transitions().event.get(row))));
     Some(Witness::new(shape, summary).step_if(step))
 }
 

@@ -4,10 +4,10 @@
 //!
 //! **Formally.** Let the events of a run be its transitions, the sending and the fate of its messages, the invocation and return of its
 //! operations. Happens-before is the order of each replica's own events, of each message's sending before its delivery, and of a
-//! delivery before the transitions that name the message as their cause. 1. It is acyclic: every edge goes forward in `seq`.
-//! 2. A transition's `cause` is a message that was delivered to that replica before. 3. A replica that is down neither acts nor
-//! receives nor sends, and its incarnations are numbered without gaps. 4. An operation that returned with a log position returned
-//! after that position was committed. 5. Rows can be ordered and numbered at all: positions rise, times do not fall, replicas have
+//! delivery before the transitions that name the message as their cause. (1) It is acyclic: every edge goes forward in `seq`.
+//! (2) A transition's `cause` is a message that was delivered to that replica before. (3) A replica that is down neither acts nor
+//! receives nor sends, and its incarnations are numbered without gaps. (4) An operation that returned with a log position returned
+//! after that position was committed. (5) Rows can be ordered and numbered at all: positions rise, times do not fall, replicas have
 //! numbers below 32.
 //!
 //! **Evidence.** message: id, from, to, fate, `fate_seq`. transition: replica, incarnation, event, op, cause. operation: op, `return_seq`.

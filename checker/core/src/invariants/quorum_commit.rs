@@ -3,9 +3,9 @@
 //! It is what makes a commit survive: any later view change meets at least one of those members. The votes are not taken from the
 //! primary's word; each must be found as a message that arrived and as a vote on the member that cast it.
 //!
-//! **Formally.** For each `committed` with `quorum` Q on replica p in view v, entry e: 1. p is the primary of v; 2. Q holds only members
-//! and at least floor(n/2) + 1 of them; 3. for each m in Q: m has an `acknowledged` of e in view v before it, which has an `entry_durable`
-//! of e on m before it; 4. for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p arrived before it.
+//! **Formally.** For each `committed` with `quorum` Q on replica p in view v, entry e: (1) p is the primary of v; (2) Q holds only members
+//! and at least floor(n/2) + 1 of them; (3) for each m in Q: m has an `acknowledged` of e in view v before it, which has an `entry_durable`
+//! of e on m before it; (4) for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p arrived before it.
 //! A `committed` without quorum (learnt) stands behind one with quorum of the same op and entry.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, op, `entry_hash`,
@@ -13,7 +13,7 @@
 //!
 //! **Deliberately not checked.** Epochs after the first (`reconfiguration_safety`). An entry that a restart found on disk counts as
 //! durable without `entry_durable`:
-//! 1. a backup writes entry e and crashes before the flush is confirmed; 2. the write survived; 3. the restarted backup finds e whole
+//! (1) a backup writes entry e and crashes before the flush is confirmed; (2) the write survived; (3) the restarted backup finds e whole
 //! on disk and may vote for it, though no flush of e was ever confirmed.
 
 use crate::budget::Meter;
@@ -158,7 +158,7 @@ mod tests {
         story.verdict(NAME).witness().expect("a violation").shape.clone()
     }
 
-    /// A clean run, and the places of the last prepare_ok of replica 1 and of the commit that it backs.
+    /// A clean run, and the places of the last `prepare_ok` of replica 1 and of the commit that it backs.
     fn last_vote() -> (Story, usize, usize) {
         let story = Story::clean(3);
         let vote = story.messages.iter().rposition(|row| row.command == Command::PrepareOk && row.from == 1).unwrap();

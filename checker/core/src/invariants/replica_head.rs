@@ -8,7 +8,7 @@
 //! **Evidence.** transition: replica, incarnation, event, op, `entry_hash`.
 //!
 //! **Deliberately not checked.** A truncation in between:
-//! 1. a backup flushes e and then truncates it in memory for a view change; 2. the new view brings e back; 3. its slot on disk still
+//! (1) a backup flushes e and then truncates it in memory for a view change; (2) the new view brings e back; (3) its slot on disk still
 //! holds e, so voting at once is sound. If another entry was written into the slot meanwhile, `hash_chain` and `vsr_recovery_safety` see
 //! the consequence.
 

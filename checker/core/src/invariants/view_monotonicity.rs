@@ -2,10 +2,10 @@
 //!
 //! A vote promises to have no part in older views; a replica that forgets it can help to commit in a view that was given up.
 //!
-//! **Formally.** Per replica: 1. within an incarnation the `view` column never falls (a `vote_cast` row holds the view voted for and
-//! is no statement about the replica's own); 2. let p be the largest view of its `vote_cast` and `acknowledged` transitions so
-//! far: no `restarted` recovers a view below p; 3. no prepare, `prepare_ok`, commit, `do_view_change` or `start_view` of a view
-//! below p leaves it; 4. no `entry_appended` is caused by a prepare or `start_view` of a view below its own.
+//! **Formally.** Per replica: (1) within an incarnation the `view` column never falls (a `vote_cast` row holds the view voted for and
+//! is no statement about the replica's own); (2) let p be the largest view of its `vote_cast` and `acknowledged` transitions so
+//! far: no `restarted` recovers a view below p; (3) no prepare, `prepare_ok`, commit, `do_view_change` or `start_view` of a view
+//! below p leaves it; (4) no `entry_appended` is caused by a prepare or `start_view` of a view below its own.
 //!
 //! **Evidence.** transition: replica, event, view, cause. message: id, copy, command, from, view, mutation.
 //!

@@ -10,8 +10,8 @@
 //! **Evidence.** transition: replica, event, status, op, commit, `entry_hash`.
 //!
 //! **Deliberately not checked.** Damage that was injected does not end keeping:
-//! 1. members 0 and 1 of three hold committed op 7; 2. a fault damages the slot of member 0: one good copy is left; 3. member 0 finds the
-//! damage, does not vote, and repairs op 7 from member 1. Nothing was lost, though for a while only one disk could show op 7. If
+//! (1) members 0 and 1 of three hold committed op 7; (2) a fault damages the slot of member 0: one good copy is left; (3) member 0 finds the
+//! damage, does not vote, and repairs op 7 from member (1) Nothing was lost, though for a while only one disk could show op (7) If
 //! member 0 acts as if it had never held op 7, it gives it up, and that is the violation. Ring slots that are reused too early are not
 //! seen either: rows do not name slots.
 
@@ -148,7 +148,8 @@ impl Disks<'_, '_> {
     fn acts(&mut self, number: u8, head: u64, row: usize) -> Result<(), Box<Verdict>> {
         let Some(replica) = self.replicas.get_mut(usize::from(number)) else { return Ok(()) };
         replica.head = head;
-        let above = core::mem::replace(&mut replica.durable, replica.durable.min(head));
+        let above = replica.durable;
+        replica.durable = above.min(head);
         let bit = 1_u32.checked_shl(number.into()).unwrap_or(0);
         for op in head.saturating_add(1)..=above.min(self.index.ops() as u64) {
             let kept = self.index.entries().at_op(op).find(|entry| self.keepers[entry.index()] & bit != 0);
@@ -191,9 +192,8 @@ impl Disks<'_, '_> {
             self.index.transition_step(row, format!("replica {} commits op {op}, hash {:016x}", table.replica[row], entries.hash(entry)))
         };
         let at_commit = committed == row + 1;
-        let gives_up = (!at_commit).then(|| {
-            self.index.transition_step(row, format!("replica {} gives op {op} up: {}", table.replica[row], table.event.get(row)))
-        });
+        let gives_up = (!at_commit)
+            .then(|| self.index.transition_step(row, format!("replica {} gives op {op} up: {}", table.replica[row], table.event.get(row))));
         let shape = if at_commit { "committed_below_quorum_of_disks" } else { "given_up" };
         Err(Witness::new(shape, summary).step_if(committed.checked_sub(1).map(commit)).step_if(gives_up).into())
     }

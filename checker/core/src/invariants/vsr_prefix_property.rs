@@ -2,9 +2,9 @@
 //!
 //! Agreement compares single positions; this one compares whole logs: what each replica commits is one chain without holes.
 //!
-//! **Formally.** Per replica and incarnation: 1. a `committed` (op, e) is about an entry that the replica's log holds then (appended,
-//! repaired, or possibly read by its restart), or that a checkpoint given to it covers; 2. the entry that it committed before, if
-//! that was op - 1, is the one that e names as its predecessor; 3. the `commit` column never exceeds the op of its last
+//! **Formally.** Per replica and incarnation: (1) a `committed` (op, e) is about an entry that the replica's log holds then (appended,
+//! repaired, or possibly read by its restart), or that a checkpoint given to it covers; (2) the entry that it committed before, if
+//! that was op - 1, is the one that e names as its predecessor; (3) the `commit` column never exceeds the op of its last
 //! `committed` (or of its checkpoint). With `vsr_agreement` at one op number, 2 makes the shorter log a prefix of the longer.
 //!
 //! **Evidence.** transition: replica, event, op, commit, `entry_hash`, `previous_hash`.

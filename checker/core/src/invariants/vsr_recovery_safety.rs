@@ -2,12 +2,12 @@
 //!
 //! Quorums intersect in a replica, not in a process: a promise that ends with the process makes the intersection empty.
 //!
-//! **Formally.** Per replica r: 1. `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before, and
-//! `restarted.last_normal_view` at least that of every `acknowledged`. 2. Let A be the entries that r acknowledged and has not truncated
+//! **Formally.** Per replica r: (1) `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before, and
+//! `restarted.last_normal_view` at least that of every `acknowledged`. (2) Let A be the entries that r acknowledged and has not truncated
 //! since. An op of A above both the recovered head and the recovered checkpoint must be reported damaged (`corruption_detected`)
 //! before r acts (votes for an entry, casts a `do_view_change`, becomes normal), and r must not act before its head has reached that
-//! op again or the entry was truncated. 3. A `do_view_change` of r has a log that holds the largest entry of A: following the links
-//! down from its head ends there. 4. r does not truncate an entry of A in the view in which it acknowledged it, unless a checkpoint
+//! op again or the entry was truncated. (3) A `do_view_change` of r has a log that holds the largest entry of A: following the links
+//! down from its head ends there. (4) r does not truncate an entry of A in the view in which it acknowledged it, unless a checkpoint
 //! covers it.
 //!
 //! **Evidence.** transition: replica, event, status, view, `last_normal_view`, op, commit, `entry_hash`, `previous_hash`.
@@ -205,7 +205,9 @@ impl Memory<'_, '_> {
                 return Err(self.forgotten("acknowledged_entry_lost", "is gone without any damage", op, promise, restart, row).into());
             }
             if op > bottom {
-                return Err(self.forgotten("acted_without_damaged_entry", "was damaged and not repaired", op, promise, restart, row).into());
+                return Err(self
+                    .forgotten("acted_without_damaged_entry", "was damaged and not repaired", op, promise, restart, row)
+                    .into());
             }
         }
         self.replicas[usize::from(number)].short = None;

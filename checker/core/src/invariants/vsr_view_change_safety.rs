@@ -2,9 +2,9 @@
 //!
 //! The new primary replaces everybody's log by its own, so whatever that log lacks is lost.
 //!
-//! **Formally.** 1. A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only members and at least
+//! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only members and at least
 //! floor(n/2) + 1 of them; each m in Q has a `vote_cast` with a head for v before it, and, if m is not p, an unrefused `do_view_change` of v
-//! from m to p arrived before it. 2. Let e be the entry with the largest op that any primary counted votes for in a view below v, at
+//! from m to p arrived before it. (2) Let e be the entry with the largest op that any primary counted votes for in a view below v, at
 //! any time. The log that ends in the head with which the primary of v entered it holds e; so does the log of each `start_view` of v
 //! that no fault changed. A log holds e when following the entries' links down from its head ends at e.
 //!
@@ -29,25 +29,10 @@ pub const INVARIANT: Invariant = Invariant {
     version: 1,
     category: Category::Replication,
     reads: &[
-        Reads {
-            kind: Kind::Transition,
-            columns: &["replica", "event", "view", "op", "entry_hash", "previous_hash", "quorum", "epoch"],
-        },
+        Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "entry_hash", "previous_hash", "quorum", "epoch"] },
         Reads {
             kind: Kind::Message,
-            columns: &[
-                "command",
-                "from",
-                "to",
-                "view",
-                "op",
-                "entry_hash",
-                "fate",
-                "fate_seq",
-                "reject_reason",
-                "mutation",
-                "epoch",
-            ],
+            columns: &["command", "from", "to", "view", "op", "entry_hash", "fate", "fate_seq", "reject_reason", "mutation", "epoch"],
         },
     ],
     statement: "a new view is built from do_view_changes of a quorum of distinct members and holds every entry committed in earlier views",
@@ -165,8 +150,15 @@ fn backed(index: &RunIndex<'_>, row: usize, quorum: u32, votes: &[Vote]) -> Resu
     let foreign = index.members() < 32 && quorum >> index.members() != 0;
     let short = (quorum.count_ones() as usize) < index.quorum();
     if foreign || short || index.primary(view) != Some(replica) {
-        let shape = if foreign { "vote_of_no_member" } else if short { "below_quorum" } else { "not_primary" };
-        let summary = format!("view {view} began on replica {replica} with the votes of {}, of {} members", members(quorum), index.members());
+        let shape = if foreign {
+            "vote_of_no_member"
+        } else if short {
+            "below_quorum"
+        } else {
+            "not_primary"
+        };
+        let summary =
+            format!("view {view} began on replica {replica} with the votes of {}, of {} members", members(quorum), index.members());
         return Err(Witness::new(shape, summary).step(entered()).into());
     }
     let of_view = votes.partition_point(|vote| vote.view < view)..votes.partition_point(|vote| vote.view <= view);

@@ -47,9 +47,8 @@ fn events(index: &RunIndex<'_>, (first, last): (u64, u64)) -> Vec<Event> {
     let (table, messages) = (index.transitions(), index.messages());
     let within = |seq: u64| (first..=last).contains(&seq);
     let transitions = index.transition_rows().filter(|row| within(table.seq[*row]));
-    let mut events: Vec<Event> = transitions
-        .map(|row| Event { seq: table.seq[row], replica: table.replica[row].into(), what: What::Transition(row) })
-        .collect();
+    let mut events: Vec<Event> =
+        transitions.map(|row| Event { seq: table.seq[row], replica: table.replica[row].into(), what: What::Transition(row) }).collect();
     for row in index.message_rows() {
         if within(messages.seq[row]) {
             events.push(Event { seq: messages.seq[row], replica: messages.from[row], what: What::Sent(row) });
