@@ -191,6 +191,12 @@ impl Network {
         self.client_loss[client] = loss;
     }
 
+    /// The extra loss on the links of a client's endpoint.
+    #[must_use]
+    pub fn loss_of_client(&self, endpoint: u16) -> Rate {
+        self.client_loss[usize::from(endpoint - FIRST_CLIENT)]
+    }
+
     /// Ends every fault; messages on their way arrive.
     pub fn heal(&mut self) {
         self.options.drop = Rate::NEVER;
