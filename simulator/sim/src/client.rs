@@ -260,7 +260,10 @@ impl World {
             Body::Redirect => self.client_redirected(index, message.view),
             Body::Eviction { session } if session.0 == client.session && client.session != 0 => {
                 // Whether the pending operation happened is not known: asking again in a new session could do it twice.
-                client.stage = Stage::Registering(client.retry.bits());
+                let nonce = client.retry.bits();
+                if let Stage::Waiting(pending) = core::mem::replace(&mut client.stage, Stage::Registering(nonce)) {
+                    self.recorder.returned(pending.row, OperationReturn { replica: from, ..OperationReturn::default() });
+                }
                 (client.session, client.request, client.attempts) = (0, 0, 0);
                 if self.healed {
                     self.retire_client(index);

@@ -160,7 +160,7 @@ fn writes_of_one_place_wait_for_each_other_and_others_do_not() {
     disk.write(0, WriteId(4), Write::Superblock { copy: 2, superblock }, &Gray::default(), 0);
     // A crash before the second write of the slot has begun leaves nothing of it.
     let losses = disk.crash(1);
-    let second = losses.iter().filter(|loss| loss.number == Some(1)).next_back().expect("it was going on");
+    let second = losses.iter().rfind(|loss| loss.number == Some(1)).expect("it was going on");
     assert_eq!(second.outcome, StorageOutcome::Lost);
     assert!(losses.iter().any(|loss| loss.zone == Zone::Superblock && loss.number == Some(4)));
 }
