@@ -220,6 +220,12 @@ impl Story {
     #[must_use]
     pub fn history(&self) -> History {
         let mut history = History::default();
+        self.append_to(&mut history);
+        history
+    }
+
+    /// Adds the run to a history.
+    pub fn append_to(&self, history: &mut History) {
         for row in &self.operations {
             history.operations.push(row.clone());
         }
@@ -237,7 +243,6 @@ impl Story {
         }
         let end_time_ns = (self.seq + 1) * 1000;
         history.close_run(Run { end_time_ns, events: self.seq, ..self.run.clone() });
-        history
     }
 
     /// The history without its rows from position `seq` on, as if recording had been cut off.
