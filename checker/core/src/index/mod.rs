@@ -8,6 +8,7 @@ mod deliveries;
 mod entries;
 mod events;
 mod grid;
+mod journal;
 mod requests;
 mod testimony;
 mod well_formed;
@@ -17,6 +18,7 @@ pub use deliveries::{Deliveries, Vote};
 pub use entries::{Entries, EntryId};
 pub use events::EventSet;
 pub use grid::Grid;
+pub use journal::{Journal, RequestName, applied_request, is_read, operation_request};
 pub use requests::Requests;
 pub use testimony::{Statement, Testimony};
 pub use well_formed::{Defect, IllFormed};
@@ -42,6 +44,7 @@ pub struct RunIndex<'a> {
     deliveries: OnceLock<Deliveries>,
     requests: OnceLock<Requests>,
     testimony: OnceLock<Testimony>,
+    journal: OnceLock<Journal>,
 }
 
 impl<'a> RunIndex<'a> {
@@ -65,6 +68,7 @@ impl<'a> RunIndex<'a> {
             deliveries: OnceLock::new(),
             requests: OnceLock::new(),
             testimony: OnceLock::new(),
+            journal: OnceLock::new(),
         }
     }
 
@@ -215,6 +219,11 @@ impl<'a> RunIndex<'a> {
     /// Who made which entry durable and who voted for it.
     pub fn testimony(&self) -> &Testimony {
         self.testimony.get_or_init(|| Testimony::build(self))
+    }
+
+    /// Which operation stands at each op number.
+    pub fn journal(&self) -> &Journal {
+        self.journal.get_or_init(|| Journal::build(self))
     }
 
     /// A transition as a step of a witness.
