@@ -12,6 +12,7 @@ pub mod logs;
 pub mod models;
 pub mod parallel;
 pub mod registry;
+pub mod replay;
 pub mod report;
 pub mod testing;
 pub mod verdict;

@@ -23,6 +23,8 @@ pub use requests::Requests;
 pub use testimony::{Statement, Testimony};
 pub use well_formed::{Defect, IllFormed};
 
+use crate::models::layout::Layout;
+use crate::replay::Replay;
 use crate::witness::Step;
 use core::ops::Range;
 use std::sync::OnceLock;
@@ -45,6 +47,8 @@ pub struct RunIndex<'a> {
     requests: OnceLock<Requests>,
     testimony: OnceLock<Testimony>,
     journal: OnceLock<Journal>,
+    layout: OnceLock<Option<Layout>>,
+    replay: OnceLock<Option<Replay>>,
 }
 
 impl<'a> RunIndex<'a> {
@@ -69,6 +73,8 @@ impl<'a> RunIndex<'a> {
             requests: OnceLock::new(),
             testimony: OnceLock::new(),
             journal: OnceLock::new(),
+            layout: OnceLock::new(),
+            replay: OnceLock::new(),
         }
     }
 
@@ -224,6 +230,16 @@ impl<'a> RunIndex<'a> {
     /// Which operation stands at each op number.
     pub fn journal(&self) -> &Journal {
         self.journal.get_or_init(|| Journal::build(self))
+    }
+
+    /// Which numbers belong to which tenant; none when the run's options do not say.
+    pub fn layout(&self) -> Option<Layout> {
+        *self.layout.get_or_init(|| Layout::of_run(self.meta()))
+    }
+
+    /// The committed log replayed through the checker's model; none when it cannot be replayed.
+    pub fn replay(&self) -> Option<&Replay> {
+        self.replay.get_or_init(|| Replay::of_run(self)).as_ref()
     }
 
     /// A transition as a step of a witness.
