@@ -3,6 +3,8 @@
 //! A story keeps what each replica would say of itself, so that a test only writes what it is about; every row can be
 //! changed before the history is made.
 
+pub mod dialogue;
+
 use vopr_schema::{
     Command, Fate, FaultRow, History, MessageRow, OperationRow, Outcome, Run, Status, StorageRow, TransitionEvent, TransitionRow,
 };

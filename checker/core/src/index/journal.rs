@@ -88,7 +88,7 @@ impl Journal {
         let known = index.op_index(op).filter(|op| *op == 0 || index.committed().applied_row(*op as u64).is_some());
         match known {
             Some(op) if self.entries[op] == narrow(row) => {}
-            Some(op) if is_read(index, row) => self.served.push((narrow(op), narrow(row))),
+            Some(op) if is_read(index, row) && !self.is_placed(row) => self.served.push((narrow(op), narrow(row))),
             _ => self.misplaced.push(narrow(row)),
         }
     }

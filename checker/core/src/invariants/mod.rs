@@ -15,6 +15,8 @@ pub mod quorum_commit;
 pub mod replica_consistency;
 pub mod replica_head;
 pub mod view_monotonicity;
+pub mod client_session;
+pub mod idempotency;
 pub mod vsr_agreement;
 pub mod vsr_durability;
 pub mod vsr_prefix_property;
