@@ -103,7 +103,7 @@ pub struct CheckArguments {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
 
-    /// Memory for histories and searches together, e.g. 2GiB; what does not fit is unknown or read in parts
+    /// Memory for rows and searches together, e.g. 4GiB (2GiB unless told otherwise); a search that needs more is unknown
     #[arg(long, value_name = "BYTES", value_parser = limits::bytes)]
     pub max_memory: Option<u64>,
 

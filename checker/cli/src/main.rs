@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! The vopr-check program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vopr_check::main()
+}

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Progress over a known amount of work.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
     unit: &'static str,

@@ -1,5 +1,57 @@
 //! The vopr program: simulate, record, check, replay.
+//!
+//! The program is a library function, so that the end-to-end tests can own a binary of it.
 
+pub mod args;
+pub mod campaign;
 pub mod checkpoint;
+pub mod difference;
+pub mod listing;
+pub mod output;
+pub mod replay;
+pub mod rig;
+pub mod score;
 pub mod seeds;
 pub mod tally;
+
+use args::{Arguments, Command};
+use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
+use std::process::ExitCode;
+use vopr_check::exit::{Exit, Problem};
+use vopr_check::manual;
+use vopr_check::terminal::{Sink, note};
+
+/// The program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    run(std::env::args_os()).into()
+}
+
+/// The program with the given arguments, the first of which is its name.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(args::with_default_command(words)) {
+        Ok(arguments) => arguments,
+        Err(error) => return manual::answer(&error),
+    };
+    dispatch(&arguments.command).unwrap_or_else(|problem| {
+        note(&format!("vopr: {problem}"));
+        problem.exit
+    })
+}
+
+fn dispatch(command: &Command) -> Result<Exit, Problem> {
+    let mut sink = Sink::stdout();
+    match command {
+        Command::Run(arguments) => campaign::run(arguments),
+        Command::Scenarios(arguments) => listing::print_scenarios(arguments, &mut sink),
+        Command::Bugs(arguments) if arguments.score => score::run(arguments, &mut sink),
+        Command::Bugs(arguments) => {
+            listing::print_bugs(&listing::chosen_bugs(&arguments.bug), arguments.json, &mut sink)?;
+            Ok(Exit::Held)
+        }
+        Command::Replay(arguments) => replay::run(arguments, &mut sink),
+        Command::Completions { shell } => Ok(manual::completions(&mut Arguments::command(), *shell, &mut sink)?),
+        Command::Man => Ok(manual::page(Arguments::command(), &mut sink)?),
+    }
+}

@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! The vopr program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vopr::main()
+}

@@ -24,7 +24,6 @@ pub mod recorder;
 pub mod scenario;
 pub mod scenarios;
 pub mod simulator;
-mod stall;
 pub mod storage;
 pub mod timers;
 pub mod workload;

@@ -17,7 +17,6 @@ use crate::node::{Node, Process};
 use crate::options::RunOptions;
 use crate::recorder::Recorder;
 use crate::simulator::RunRequest;
-use crate::stall::Watch;
 use vsr::Config;
 use vsr::ids::ReplicaId;
 use vsr::io::{Effect, Timer};
@@ -72,8 +71,6 @@ pub enum Event {
         /// Which.
         index: u32,
     },
-    /// The watch looks whether the cluster has stalled.
-    Watch,
     /// The phase looks whether everything has settled.
     Settled,
 }
@@ -114,9 +111,6 @@ pub struct World {
     /// Clients that may still invoke something.
     pub(crate) clients_working: usize,
     pub(crate) last_commit_ns: u64,
-    pub(crate) watch: Watch,
-    /// Stalls seen in the safety phase.
-    pub(crate) stalls: u64,
     pub(crate) heal_time_ns: Option<u64>,
 }
 
@@ -159,8 +153,6 @@ impl World {
             messages_sent: 0,
             clients_working: options.clients() as usize,
             last_commit_ns: 0,
-            watch: Watch::default(),
-            stalls: 0,
             heal_time_ns: None,
             options,
         }
@@ -204,18 +196,10 @@ impl World {
                     return false;
                 }
                 self.restart(usize::from(node));
-                self.reassess();
             }
             Event::Client { client, alarm } => return self.client_alarm(usize::from(client), alarm),
-            Event::FaultBegins { index } => {
-                self.begin_fault(index);
-                self.reassess();
-            }
-            Event::FaultEnds { index } => {
-                self.end_fault(index);
-                self.reassess();
-            }
-            Event::Watch => self.watch(),
+            Event::FaultBegins { index } => self.begin_fault(index),
+            Event::FaultEnds { index } => self.end_fault(index),
             Event::Settled => {}
         }
         true
@@ -233,8 +217,7 @@ impl Event {
             Self::Client { client, alarm } => u64::from(alarm) << 32 | u64::from(client) << 8 | 5,
             Self::FaultBegins { index } => u64::from(index) << 8 | 6,
             Self::FaultEnds { index } => u64::from(index) << 8 | 7,
-            Self::Watch => 8,
-            Self::Settled => 9,
+            Self::Settled => 8,
         }
     }
 }

@@ -5,10 +5,8 @@
 //! [`crate::linearize`].
 
 pub mod keys;
-pub mod layout;
 pub mod ledger;
 pub mod register;
-pub mod store;
 pub mod stream;
 
 use core::fmt::Debug;

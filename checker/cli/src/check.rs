@@ -1,0 +1,154 @@
+//! `vopr-check FILES`: every chosen invariant over every wanted run, and what came of it.
+
+use crate::args::{CheckArguments, Format};
+use crate::exit::{Exit, Problem};
+use crate::files::{self, Orders, Told};
+use crate::inputs;
+use crate::interrupt;
+use crate::output::{self, Context, human, json, junit};
+use crate::progress::Progress;
+use crate::terminal::{Paint, Sink, note, table};
+use std::path::PathBuf;
+use std::time::Instant;
+use vopr_checker::registry::{Category, INVARIANTS};
+use vopr_checker::report::Refused;
+use vopr_checker::{Budget, Report, Selection};
+
+/// Memory for rows and searches together unless told otherwise, bytes.
+const MEMORY: u64 = 2 << 30;
+
+/// Checks files.
+///
+/// # Errors
+/// When the command line asks for nothing that can be done, or standard output cannot be written.
+pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    if arguments.list_invariants {
+        return list(arguments.output(), sink);
+    }
+    let selection = selection(arguments)?;
+    let inputs = inputs::resolve(&arguments.files);
+    if arguments.files.is_empty() {
+        return Err(Problem::usage("no file is named: vopr-check histories/*.parquet, or --help"));
+    }
+    inputs.notes.iter().for_each(|text| note(&format!("note: {text}")));
+    if inputs.files.is_empty() && inputs.refused.is_empty() {
+        return Err(Problem::nothing(inputs.unmatched.join("\nvopr-check: ")));
+    }
+    let started = Instant::now();
+    let pool = pool(arguments.jobs)?;
+    let threads = pool.current_num_threads();
+    interrupt::listen("the runs under way are finished and the results printed");
+    // Half for rows, half for searches, of which there is one per thread.
+    let half = arguments.max_memory.unwrap_or(MEMORY) / 2;
+    let share = (half / threads as u64).max(1);
+    let orders = Orders {
+        selection,
+        budget: Budget { time_per_run: arguments.timeout_per_run, memory_bytes: Some(share), ..Budget::default() },
+        memory_bytes: half,
+        scenarios: arguments.scenario.clone(),
+        seeds: arguments.seed.clone(),
+        cancel: interrupt::flag(),
+    };
+    let mut report = judge(&inputs.files, &orders, &pool, arguments.output(), sink)?;
+    report.refused.extend(inputs.refused.iter().chain(&inputs.unmatched).map(|text| refused(text)));
+    let exit = output::outcome(&report, arguments.strict, arguments.require_evidence);
+    let context = Context { elapsed: started.elapsed(), threads, verbose: arguments.verbose, exit };
+    match arguments.output() {
+        Format::Human => human::report(&report, &context, Paint::for_stdout(), sink)?,
+        Format::Json => json::report(&report, &context, sink)?,
+        Format::Junit => junit::report(&report, &context, sink)?,
+    }
+    if exit == Exit::Internal {
+        note("vopr-check: an invariant broke down: please report it with the file and the output of --version");
+    }
+    Ok(exit)
+}
+
+/// Judges files on the pool, with progress.
+fn judge(
+    files: &[PathBuf],
+    orders: &Orders<'_>,
+    pool: &rayon::ThreadPool,
+    format: Format,
+    sink: &mut Sink<'_>,
+) -> Result<Report, std::io::Error> {
+    let mut progress = Progress::new(0, 0, "runs");
+    let (mut done, mut total, mut failed) = (0, 0, 0);
+    // The calling thread belongs to nobody's pool and may print.
+    let report = files::check(files, orders, pool, |told| {
+        match told {
+            Told::Total(runs) => total = runs,
+            Told::Passed(runs) => done += runs,
+            Told::Run(run) => {
+                done += 1;
+                failed += u64::from(run.verdicts.iter().any(|(_, verdict)| verdict.is_violation()));
+                if format == Format::Json {
+                    progress.suspend(|| sink.object(&json::run(run)))?;
+                }
+            }
+        }
+        progress.set(done, total, failed);
+        Ok(())
+    });
+    progress.finish();
+    report
+}
+
+/// A refused argument as the report shows it: the path and the reason.
+fn refused(text: &str) -> Refused {
+    let (file, error) = text.rsplit_once(": ").unwrap_or((text, "cannot be read"));
+    Refused { file: file.into(), error: error.to_owned() }
+}
+
+fn pool(jobs: Option<u16>) -> Result<rayon::ThreadPool, Problem> {
+    let threads = jobs.map_or(0, usize::from);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Problem::internal(format!("threads: {error}")))
+}
+
+fn selection(arguments: &CheckArguments) -> Result<Selection, Problem> {
+    let usage = |error: vopr_checker::registry::UnknownInvariant| Problem::usage(error.to_string());
+    let of_categories = |id: &vopr_checker::InvariantId| arguments.category.iter().any(|name| name == id.invariant().category.name());
+    let named = if arguments.category.is_empty() {
+        arguments.invariant.clone()
+    } else {
+        let chosen =
+            if arguments.invariant.is_empty() { Selection::all() } else { Selection::only(&arguments.invariant).map_err(usage)? };
+        let names: Vec<String> = chosen.ids().iter().filter(|id| of_categories(id)).map(|id| id.name().to_owned()).collect();
+        if names.is_empty() {
+            return Err(Problem::usage(format!("no invariant chosen is of category {}", arguments.category.join(", "))));
+        }
+        names
+    };
+    let chosen = if named.is_empty() { Selection::all() } else { Selection::only(&named).map_err(usage)? };
+    let chosen = chosen.without(&arguments.skip).map_err(usage)?;
+    if chosen.ids().is_empty() {
+        return Err(Problem::usage("no invariant is left to check"));
+    }
+    Ok(chosen)
+}
+
+fn list(format: Format, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    if format == Format::Json {
+        for object in json::invariants() {
+            sink.object(&object)?;
+        }
+        return Ok(Exit::Held);
+    }
+    for category in Category::ALL {
+        let of_category = INVARIANTS.iter().filter(|invariant| invariant.category == category);
+        let row = |invariant: &&vopr_checker::Invariant| {
+            vec![format!("  {}", invariant.name), format!("v{}", invariant.version), invariant.statement.to_owned()]
+        };
+        let rows: Vec<Vec<String>> = of_category.map(row).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        sink.line(category.name())?;
+        // Only the first two columns line up; statements follow them.
+        let heads: Vec<Vec<String>> = rows.iter().map(|row| row[..2].to_vec()).collect();
+        for (head, row) in table(&heads).iter().zip(&rows) {
+            sink.line(&format!("{head}  {}", row[2]))?;
+        }
+    }
+    Ok(Exit::Held)
+}

@@ -1,0 +1,205 @@
+//! The threads of a campaign: some simulate and check, some write histories.
+//!
+//! Memory is bounded: a thread that simulates owns one history, and hands it over only when a writer has room. What the threads
+//! share is the list of batches and a flag; every decision about a run is made from its seed alone.
+
+use crate::campaign::plan::{Batch, Plan};
+use crate::checkpoint::Record;
+use crate::listing;
+use crate::rig::{JudgedRun, Rig};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender};
+use std::time::{SystemTime, UNIX_EPOCH};
+use vopr_check::interrupt;
+use vopr_check::version::{COMMIT, VERSION};
+use vopr_schema::write::{HistoryWriter, WriteOptions, file_name};
+use vopr_schema::{History, Provenance};
+use vopr_sim::scenario::Scenario;
+
+/// Threads that write histories: one keeps up with about four that simulate and check.
+#[must_use]
+pub fn writers(jobs: usize) -> usize {
+    jobs.div_ceil(4)
+}
+
+/// What a thread reports.
+#[derive(Debug)]
+pub enum Message {
+    /// A run was simulated and judged.
+    Run {
+        /// Place of its scenario in the plan.
+        scenario: usize,
+        /// The run.
+        run: Box<JudgedRun>,
+    },
+    /// A batch is done, and durable if it is recorded.
+    Finished {
+        /// Place of its scenario in the plan.
+        scenario: usize,
+        /// The batch.
+        record: Record,
+    },
+    /// A history could not be written: the campaign cannot go on.
+    Broke(String),
+}
+
+/// A batch whose history is to be written.
+#[derive(Debug)]
+pub struct Recorded {
+    scenario: usize,
+    record: Record,
+    history: History,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+pub struct Crew<'a> {
+    plan: &'a Plan,
+    batches: &'a [Batch],
+    next: AtomicUsize,
+    stop: AtomicBool,
+    /// Histories whose memory can be used again.
+    spare: Mutex<Vec<History>>,
+    command: String,
+    started_unix_ms: u64,
+}
+
+impl<'a> Crew<'a> {
+    /// The crew for these batches.
+    #[must_use]
+    pub fn new(plan: &'a Plan, batches: &'a [Batch]) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            plan,
+            batches,
+            next: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            spare: Mutex::new(Vec::new()),
+            command: plan.command(),
+            started_unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Asks all threads to come to an end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || interrupt::requested()
+    }
+
+    /// The body of a thread that simulates. `recorded` leads to the writers of a campaign that records everything.
+    pub fn simulate(&self, messages: &Sender<Message>, recorded: Option<&SyncSender<Recorded>>) {
+        let mut rig = Rig::default();
+        while !self.stopped()
+            && let Some(batch) = self.batches.get(self.next.fetch_add(1, Ordering::Relaxed))
+        {
+            let spare = self.spare.lock().map(|mut spare| spare.pop()).unwrap_or_default();
+            let mut history = spare.unwrap_or_default();
+            history.clear();
+            let record = self.batch(*batch, &mut rig, &mut history, messages);
+            if record.count == 0 {
+                continue;
+            }
+            if let Some(recorded) = recorded {
+                // A writer that is gone has reported why.
+                drop(recorded.send(Recorded { scenario: batch.scenario, record, history }));
+            } else {
+                self.recycle(history);
+                drop(messages.send(Message::Finished { scenario: batch.scenario, record }));
+            }
+        }
+    }
+
+    /// Simulates the seeds of a batch, fewer when the campaign is stopped.
+    fn batch(&self, batch: Batch, rig: &mut Rig, history: &mut History, messages: &Sender<Message>) -> Record {
+        let scenario = self.plan.scenarios[batch.scenario];
+        let mut record = Record { first: batch.seeds.first, ..Record::default() };
+        for seed in batch.seeds.seeds() {
+            if self.stopped() {
+                break;
+            }
+            if self.plan.out.is_none() {
+                history.clear();
+            }
+            let mut run = rig.run(scenario, seed, &self.plan.orders, self.plan.needs_rows().then_some(&mut *history));
+            if let (Some(failure), Some(folder)) = (&mut run.failure, &self.plan.save_failures) {
+                match self.save(scenario, seed, folder, rig) {
+                    Ok(path) => failure.file = Some(path.display().to_string()),
+                    Err(error) => drop(messages.send(Message::Broke(error))),
+                }
+            }
+            record.count += 1;
+            record.tally.add(&run.tally);
+            record.failures.extend(run.failure.clone());
+            drop(messages.send(Message::Run { scenario: batch.scenario, run: Box::new(run) }));
+        }
+        record
+    }
+
+    /// Simulates a failing run once more and writes its history alone.
+    fn save(&self, scenario: &'static Scenario, seed: u64, folder: &Path, rig: &mut Rig) -> Result<PathBuf, String> {
+        let mut history = History::default();
+        let orders = crate::rig::Orders { selection: None, twice: false, ..self.plan.orders.clone() };
+        rig.run(scenario, seed, &orders, Some(&mut history));
+        let path = folder.join(file_name(scenario.name, seed, 1));
+        self.write(scenario, seed, 1, &path, &history)?;
+        Ok(path)
+    }
+
+    /// The body of a thread that writes histories.
+    pub fn write_all(&self, recorded: &Mutex<Receiver<Recorded>>, messages: &Sender<Message>) {
+        loop {
+            let Ok(next) = recorded.lock().map(|receiver| receiver.recv()) else { return };
+            let Ok(Recorded { scenario, mut record, history }) = next else { return };
+            let folder = self.plan.out.as_deref().unwrap_or(Path::new("."));
+            let name = file_name(self.plan.scenarios[scenario].name, record.first, record.count);
+            match self.write(self.plan.scenarios[scenario], record.first, record.count, &folder.join(&name), &history) {
+                Ok(()) => {
+                    record.file = Some(name);
+                    drop(messages.send(Message::Finished { scenario, record }));
+                }
+                Err(error) => {
+                    self.stop();
+                    drop(messages.send(Message::Broke(error)));
+                }
+            }
+            self.recycle(history);
+        }
+    }
+
+    fn write(&self, scenario: &'static Scenario, first_seed: u64, seeds: u64, path: &Path, history: &History) -> Result<(), String> {
+        let provenance = Provenance {
+            program: "vopr".to_owned(),
+            program_version: VERSION.to_owned(),
+            source_commit: COMMIT.to_owned(),
+            scenario: listing::scenario(scenario).to_string(),
+            first_seed,
+            seeds,
+            bug: self.plan.orders.overrides.bug.clone(),
+            command_line: self.command.clone(),
+            started_unix_ms: self.started_unix_ms,
+            ..Provenance::default()
+        };
+        let written = HistoryWriter::create(path, provenance, WriteOptions::default()).and_then(|mut writer| {
+            writer.write(history)?;
+            writer.finish()
+        });
+        written.map(drop).map_err(|error| {
+            // A half-written file is of no use to anyone, and a full disk needs the room.
+            std::fs::remove_file(vopr_schema::write::partial_path(path)).unwrap_or_default();
+            let text = error.to_string();
+            let name = path.display().to_string();
+            if text.contains(&name) { text } else { format!("{name}: {text}") }
+        })
+    }
+
+    fn recycle(&self, history: History) {
+        if let Ok(mut spare) = self.spare.lock() {
+            spare.push(history);
+        }
+    }
+}
