@@ -30,6 +30,10 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::replica_consistency::INVARIANT,
     &invariants::liveness::INVARIANT,
     // What clients see.
+    &invariants::idempotency::INVARIANT,
+    &invariants::client_session::INVARIANT,
+    &invariants::durability_of_acknowledged::INVARIANT,
+    &invariants::data_correctness::INVARIANT,
 ];
 
 /// The invariant that reports rows which cannot be ordered or numbered; all others answer "unknown" to such a run.

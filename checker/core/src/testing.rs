@@ -3,6 +3,8 @@
 //! A story keeps what each replica would say of itself, so that a test only writes what it is about; every row can be
 //! changed before the history is made.
 
+pub mod dialogue;
+
 use vopr_schema::{
     Command, Fate, FaultRow, History, MessageRow, OperationRow, Outcome, Run, Status, StorageRow, TransitionEvent, TransitionRow,
 };
@@ -220,6 +222,12 @@ impl Story {
     #[must_use]
     pub fn history(&self) -> History {
         let mut history = History::default();
+        self.append_to(&mut history);
+        history
+    }
+
+    /// Adds the run to a history.
+    pub fn append_to(&self, history: &mut History) {
         for row in &self.operations {
             history.operations.push(row.clone());
         }
@@ -237,7 +245,6 @@ impl Story {
         }
         let end_time_ns = (self.seq + 1) * 1000;
         history.close_run(Run { end_time_ns, events: self.seq, ..self.run.clone() });
-        history
     }
 
     /// The history without its rows from position `seq` on, as if recording had been cut off.

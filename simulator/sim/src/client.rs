@@ -39,6 +39,7 @@ struct Pending {
     operation: Operation,
     command: Arc<[u8]>,
     row: RowIndex,
+    since_ns: u64,
 }
 
 /// One client.
@@ -104,10 +105,10 @@ impl Client {
         }
     }
 
-    /// Whether an operation has not returned.
+    /// Since when an operation has not returned, if so.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Waiting(_))
+    pub fn waiting_since_ns(&self) -> Option<u64> {
+        if let Stage::Waiting(pending) = &self.stage { Some(pending.since_ns) } else { None }
     }
 
     fn key(&self) -> ClientKey {
@@ -224,7 +225,7 @@ impl World {
         self.operations_invoked += 1;
         let row = if self.recorder.is_on() { self.recorder.invoked(row_of(client, &operation)) } else { RowIndex::NONE };
         let command = operation.command().encode().into();
-        self.clients[index].stage = Stage::Waiting(Pending { operation, command, row });
+        self.clients[index].stage = Stage::Waiting(Pending { operation, command, row, since_ns: self.now_ns });
         self.attempt(index);
     }
 
@@ -259,7 +260,10 @@ impl World {
             Body::Redirect => self.client_redirected(index, message.view),
             Body::Eviction { session } if session.0 == client.session && client.session != 0 => {
                 // Whether the pending operation happened is not known: asking again in a new session could do it twice.
-                client.stage = Stage::Registering(client.retry.bits());
+                let nonce = client.retry.bits();
+                if let Stage::Waiting(pending) = core::mem::replace(&mut client.stage, Stage::Registering(nonce)) {
+                    self.recorder.returned(pending.row, OperationReturn { replica: from, ..OperationReturn::default() });
+                }
                 (client.session, client.request, client.attempts) = (0, 0, 0);
                 if self.healed {
                     self.retire_client(index);

@@ -24,6 +24,7 @@ pub mod recorder;
 pub mod scenario;
 pub mod scenarios;
 pub mod simulator;
+mod stall;
 pub mod storage;
 pub mod timers;
 pub mod workload;

@@ -191,6 +191,12 @@ impl Network {
         self.client_loss[client] = loss;
     }
 
+    /// The extra loss on the links of a client's endpoint.
+    #[must_use]
+    pub fn loss_of_client(&self, endpoint: u16) -> Rate {
+        self.client_loss[usize::from(endpoint - FIRST_CLIENT)]
+    }
+
     /// Ends every fault; messages on their way arrive.
     pub fn heal(&mut self) {
         self.options.drop = Rate::NEVER;
@@ -205,4 +211,126 @@ impl Network {
 
 fn stream(slot: &mut Option<Stream>, seed: u64, from: u16, to: u16, purpose: Purpose) -> &mut Stream {
     slot.get_or_insert_with(|| Stream::new(seed, Actor::Link(from, to), purpose, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_CLIENT, Network, Transit};
+    use crate::fault_plan::GrayMode;
+    use crate::gray::Gray;
+    use crate::options::{MILLISECOND, Rate, RunOptions};
+    use crate::scenario::Overrides;
+    use crate::scenarios;
+    use vopr_schema::Fate;
+
+    fn options() -> RunOptions {
+        scenarios::find("baseline").expect("it is registered").draw(1, &Overrides::default())
+    }
+
+    fn send(network: &mut Network, from: u16, to: u16) -> Transit {
+        network.send(from, to, &Gray::default(), &Gray::default())
+    }
+
+    fn delay(network: &mut Network, from: u16, to: u16) -> u64 {
+        match send(network, from, to) {
+            Transit::Arrives { after_ns } => {
+                assert_eq!(network.arrive(from, to, &Gray::default(), &Gray::default()), None);
+                after_ns
+            }
+            Transit::Ends(fate) => panic!("a healthy link delivers, but: {fate}"),
+        }
+    }
+
+    #[test]
+    fn delays_lie_in_their_range_and_differ_so_that_messages_overtake_each_other() {
+        let mut network = Network::new(&options());
+        let delays: Vec<u64> = (0..200).map(|_| delay(&mut network, 0, FIRST_CLIENT)).collect();
+        assert!(delays.iter().all(|delay| (MILLISECOND..=5 * MILLISECOND).contains(delay)));
+        assert!(delays.windows(2).any(|pair| pair[1] + MILLISECOND < pair[0]));
+    }
+
+    #[test]
+    fn a_draw_on_one_link_changes_nothing_on_another() {
+        let (mut one, mut other) = (Network::new(&options()), Network::new(&options()));
+        for _ in 0..17 {
+            delay(&mut one, 0, 1);
+        }
+        assert_eq!(delay(&mut one, 1, 0), delay(&mut other, 1, 0));
+    }
+
+    #[test]
+    fn a_cut_link_loses_what_is_sent_and_what_travels_but_not_the_other_direction() {
+        let mut network = Network::new(&options());
+        assert!(matches!(send(&mut network, 0, 1), Transit::Arrives { .. }));
+        network.cut(0, 1);
+        network.cut(0, 1);
+        assert_eq!(network.arrive(0, 1, &Gray::default(), &Gray::default()), Some(Fate::Partitioned));
+        network.join(0, 1);
+        assert_eq!(send(&mut network, 0, 1), Transit::Ends(Fate::Partitioned), "two partitions overlap: one is left");
+        delay(&mut network, 1, 0);
+        network.join(0, 1);
+        delay(&mut network, 0, 1);
+    }
+
+    #[test]
+    fn a_full_link_overflows_and_has_room_again_when_a_message_arrives() {
+        let mut options = options();
+        options.network.link_messages_max = 2;
+        let mut network = Network::new(&options);
+        let fates: Vec<Transit> = (0..3).map(|_| send(&mut network, 2, 0)).collect();
+        assert_eq!(fates[2], Transit::Ends(Fate::Overflow));
+        assert_eq!(network.arrive(2, 0, &Gray::default(), &Gray::default()), None);
+        assert!(matches!(send(&mut network, 2, 0), Transit::Arrives { .. }));
+    }
+
+    #[test]
+    fn the_strongest_of_several_clogs_counts_until_it_ends() {
+        let mut network = Network::new(&options());
+        network.clog(0, 1, 7, 10, Rate::NEVER);
+        network.clog(0, 1, 8, 2, Rate::NEVER);
+        assert!(delay(&mut network, 0, 1) >= 10 * MILLISECOND);
+        network.unclog(0, 1, 7);
+        assert!((2 * MILLISECOND..=10 * MILLISECOND).contains(&delay(&mut network, 0, 1)));
+        network.clog(0, 1, 9, 1, Rate::ALWAYS);
+        assert_eq!(send(&mut network, 0, 1), Transit::Ends(Fate::Clogged));
+        network.heal();
+        assert!(delay(&mut network, 0, 1) <= 5 * MILLISECOND);
+    }
+
+    #[test]
+    fn gray_ends_lose_or_slow_their_messages() {
+        let mut network = Network::new(&options());
+        let (well, mut gray) = (Gray::default(), Gray::default());
+        gray.begin(0, GrayMode::Slow { factor: 4 });
+        let Transit::Arrives { after_ns } = network.send(0, 1, &well, &gray) else { panic!("slow is not lost") };
+        assert!(after_ns >= 4 * MILLISECOND);
+        gray.begin(1, GrayMode::Intermittent { failure: Rate::percent(50) });
+        let lost = (0..100).filter(|_| network.send(0, 1, &gray, &well) == Transit::Ends(Fate::Lost)).count();
+        assert!((20..80).contains(&lost), "{lost}");
+        gray.begin(2, GrayMode::Unresponsive);
+        assert_eq!(network.send(1, 0, &well, &gray), Transit::Ends(Fate::Lost));
+    }
+
+    #[test]
+    fn a_tenants_bad_links_are_only_its_own() {
+        let mut network = Network::new(&options());
+        network.set_client_loss(1, Rate::ALWAYS);
+        assert_eq!(send(&mut network, FIRST_CLIENT + 1, 0), Transit::Ends(Fate::Lost));
+        assert_eq!(send(&mut network, 0, FIRST_CLIENT + 1), Transit::Ends(Fate::Lost));
+        delay(&mut network, FIRST_CLIENT, 0);
+        delay(&mut network, 1, 0);
+    }
+
+    #[test]
+    fn loss_and_duplication_follow_their_rates() {
+        let mut options = options();
+        options.network.drop = Rate::percent(10);
+        options.network.duplicate = Rate::percent(5);
+        options.network.link_messages_max = u32::MAX;
+        let mut network = Network::new(&options);
+        let lost = (0..10_000).filter(|_| send(&mut network, 0, 1) == Transit::Ends(Fate::Lost)).count();
+        assert!((850..1_150).contains(&lost), "{lost}");
+        let doubled = (0..10_000).filter(|_| network.duplicates(0, 1)).count();
+        assert!((400..600).contains(&doubled), "{doubled}");
+    }
 }

@@ -55,6 +55,8 @@ impl World {
         for client in 0..self.clients.len() {
             self.start_client(client);
         }
+        self.reassess();
+        self.queue_watch();
         if let Some(first) = self.plan.0.first() {
             self.queue.push(first.time_ns, Event::FaultBegins { index: 0 });
         }
@@ -145,7 +147,7 @@ impl World {
             return false;
         };
         let reference = primary.summary();
-        self.clients.iter().all(|client| client.pending().is_none())
+        self.clients.iter().all(|client| client.waiting_since_ns().is_none())
             && self.nodes.iter().filter_map(|node| node.replica.as_ref()).all(|replica| {
                 let summary = replica.summary();
                 summary.status == Status::Normal

@@ -183,6 +183,7 @@ impl World {
     fn crash_at_step(&mut self, node: usize, kind: FaultKind) {
         self.record_fault(FaultFamily::Crash, kind, node, 0.0);
         self.crash(node);
+        self.reassess();
         let nominal = self.nodes[node].crash.range(self.options.crash.restart_ns_min..=self.options.crash.restart_ns_max);
         let incarnation = self.nodes[node].incarnation;
         let event = Event::Restart { node: self.nodes[node].id, incarnation };

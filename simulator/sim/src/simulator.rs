@@ -108,6 +108,8 @@ pub struct RunSummary {
     pub end_time_ns: u64,
     /// Virtual time at which the heal phase began.
     pub heal_time_ns: Option<u64>,
+    /// Stalls in the safety phase, each while a quorum was well.
+    pub stalls: u64,
     /// Injected faults by family, in the order of [`vopr_schema::FaultFamily`].
     pub faults_by_family: [u64; 7],
     /// A cheap hash over all events, recorded or not: equal for equal runs.
@@ -154,6 +156,7 @@ impl Simulator {
             operations_error: world.operations_error,
             end_time_ns: world.now_ns,
             heal_time_ns: world.heal_time_ns,
+            stalls: world.stalls,
             faults_by_family: world.faults_by_family,
             trace: world.trace,
             digest,

@@ -4,6 +4,8 @@
 //! a crash finds between the two may be lost, torn, or there all the same.
 
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use slot::{Damaged, flip_bits};
 

@@ -17,6 +17,7 @@ use crate::node::{Node, Process};
 use crate::options::RunOptions;
 use crate::recorder::Recorder;
 use crate::simulator::RunRequest;
+use crate::stall::Watch;
 use vsr::Config;
 use vsr::ids::ReplicaId;
 use vsr::io::{Effect, Timer};
@@ -71,6 +72,8 @@ pub enum Event {
         /// Which.
         index: u32,
     },
+    /// The watch looks whether the cluster has stalled.
+    Watch,
     /// The phase looks whether everything has settled.
     Settled,
 }
@@ -111,6 +114,9 @@ pub struct World {
     /// Clients that may still invoke something.
     pub(crate) clients_working: usize,
     pub(crate) last_commit_ns: u64,
+    pub(crate) watch: Watch,
+    /// Stalls seen in the safety phase.
+    pub(crate) stalls: u64,
     pub(crate) heal_time_ns: Option<u64>,
 }
 
@@ -153,6 +159,8 @@ impl World {
             messages_sent: 0,
             clients_working: options.clients() as usize,
             last_commit_ns: 0,
+            watch: Watch::default(),
+            stalls: 0,
             heal_time_ns: None,
             options,
         }
@@ -196,10 +204,18 @@ impl World {
                     return false;
                 }
                 self.restart(usize::from(node));
+                self.reassess();
             }
             Event::Client { client, alarm } => return self.client_alarm(usize::from(client), alarm),
-            Event::FaultBegins { index } => self.begin_fault(index),
-            Event::FaultEnds { index } => self.end_fault(index),
+            Event::FaultBegins { index } => {
+                self.begin_fault(index);
+                self.reassess();
+            }
+            Event::FaultEnds { index } => {
+                self.end_fault(index);
+                self.reassess();
+            }
+            Event::Watch => self.watch(),
             Event::Settled => {}
         }
         true
@@ -217,7 +233,8 @@ impl Event {
             Self::Client { client, alarm } => u64::from(alarm) << 32 | u64::from(client) << 8 | 5,
             Self::FaultBegins { index } => u64::from(index) << 8 | 6,
             Self::FaultEnds { index } => u64::from(index) << 8 | 7,
-            Self::Settled => 8,
+            Self::Watch => 8,
+            Self::Settled => 9,
         }
     }
 }

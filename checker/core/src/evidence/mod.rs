@@ -7,6 +7,7 @@ mod conditions;
 
 use crate::index::RunIndex;
 use conditions as test;
+use vopr_schema::Kind;
 
 /// What one run shows of its scenario's promise.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -98,6 +99,9 @@ pub const PROMISES: &[Promise] = &[
         conditions: &[Condition { words: "a one-way partition that stopped a message", holds: test::one_way_partition }],
     },
 ];
+
+/// The kinds of rows that the conditions read.
+pub const KINDS: [Kind; 4] = [Kind::Operation, Kind::Message, Kind::Transition, Kind::Fault];
 
 /// What the run shows of its scenario's promise; none when the scenario is not in the table.
 #[must_use]

@@ -8,6 +8,7 @@ mod deliveries;
 mod entries;
 mod events;
 mod grid;
+mod journal;
 mod requests;
 mod testimony;
 mod well_formed;
@@ -17,10 +18,13 @@ pub use deliveries::{Deliveries, Vote};
 pub use entries::{Entries, EntryId};
 pub use events::EventSet;
 pub use grid::Grid;
+pub use journal::{Journal, RequestName, applied_request, is_read, operation_request};
 pub use requests::Requests;
 pub use testimony::{Statement, Testimony};
 pub use well_formed::{Defect, IllFormed};
 
+use crate::models::layout::Layout;
+use crate::replay::Replay;
 use crate::witness::Step;
 use core::ops::Range;
 use std::sync::OnceLock;
@@ -42,6 +46,9 @@ pub struct RunIndex<'a> {
     deliveries: OnceLock<Deliveries>,
     requests: OnceLock<Requests>,
     testimony: OnceLock<Testimony>,
+    journal: OnceLock<Journal>,
+    layout: OnceLock<Option<Layout>>,
+    replay: OnceLock<Option<Replay>>,
 }
 
 impl<'a> RunIndex<'a> {
@@ -65,6 +72,9 @@ impl<'a> RunIndex<'a> {
             deliveries: OnceLock::new(),
             requests: OnceLock::new(),
             testimony: OnceLock::new(),
+            journal: OnceLock::new(),
+            layout: OnceLock::new(),
+            replay: OnceLock::new(),
         }
     }
 
@@ -215,6 +225,21 @@ impl<'a> RunIndex<'a> {
     /// Who made which entry durable and who voted for it.
     pub fn testimony(&self) -> &Testimony {
         self.testimony.get_or_init(|| Testimony::build(self))
+    }
+
+    /// Which operation stands at each op number.
+    pub fn journal(&self) -> &Journal {
+        self.journal.get_or_init(|| Journal::build(self))
+    }
+
+    /// Which numbers belong to which tenant; none when the run's options do not say.
+    pub fn layout(&self) -> Option<Layout> {
+        *self.layout.get_or_init(|| Layout::of_run(self.meta()))
+    }
+
+    /// The committed log replayed through the checker's model; none when it cannot be replayed.
+    pub fn replay(&self) -> Option<&Replay> {
+        self.replay.get_or_init(|| Replay::of_run(self)).as_ref()
     }
 
     /// A transition as a step of a witness.

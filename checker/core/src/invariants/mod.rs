@@ -3,10 +3,14 @@
 //! File order: statement, formal statement, evidence, what it deliberately does not check, code, tests that fire and tests
 //! that must not. Adding one is a file here, a `mod` line, and a line in [`crate::registry::INVARIANTS`].
 
+pub mod client_session;
 pub mod commit_history;
 pub mod commit_monotonicity;
 pub mod corruption_detection;
+pub mod data_correctness;
+pub mod durability_of_acknowledged;
 pub mod hash_chain;
+pub mod idempotency;
 pub mod leader_uniqueness;
 pub mod liveness;
 pub mod log_consistency;

@@ -5,8 +5,10 @@
 //! [`crate::linearize`].
 
 pub mod keys;
+pub mod layout;
 pub mod ledger;
 pub mod register;
+pub mod store;
 pub mod stream;
 
 use core::fmt::Debug;
