@@ -2,7 +2,6 @@
 
 use crate::args::{CheckArguments, Format};
 use crate::exit::{Exit, Problem};
-use crate::files::{self, Orders, Told};
 use crate::inputs;
 use crate::interrupt;
 use crate::output::{self, Context, human, json, junit};
@@ -12,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use vopr_checker::registry::{Category, INVARIANTS};
 use vopr_checker::report::Refused;
-use vopr_checker::{Budget, Report, Selection};
+use vopr_checker::{Budget, Event, Options, Report, Selection, try_check_files};
 
 /// Memory for rows and searches together unless told otherwise, bytes.
 const MEMORY: u64 = 2 << 30;
@@ -35,21 +34,25 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
         return Err(Problem::nothing(inputs.unmatched.join("\nvopr-check: ")));
     }
     let started = Instant::now();
-    let pool = pool(arguments.jobs)?;
-    let threads = pool.current_num_threads();
+    let threads = arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, core::num::NonZero::get), usize::from);
     interrupt::listen("the runs under way are finished and the results printed");
     // Half for rows, half for searches, of which there is one per thread.
     let half = arguments.max_memory.unwrap_or(MEMORY) / 2;
-    let share = (half / threads as u64).max(1);
-    let orders = Orders {
+    let budget = Budget {
+        time_per_run: arguments.timeout_per_run,
+        memory_bytes: Some((half / threads as u64).max(1)),
+        cancel: Some(interrupt::flag()),
+        ..Budget::default()
+    };
+    let options = Options {
         selection,
-        budget: Budget { time_per_run: arguments.timeout_per_run, memory_bytes: Some(share), ..Budget::default() },
-        memory_bytes: half,
+        budget,
+        memory_bytes: Some(half),
+        jobs: Some(threads),
         scenarios: arguments.scenario.clone(),
         seeds: arguments.seed.clone(),
-        cancel: interrupt::flag(),
     };
-    let mut report = judge(&inputs.files, &orders, &pool, arguments.output(), sink)?;
+    let mut report = judge(&inputs.files, &options, arguments.output(), sink)?;
     report.refused.extend(inputs.refused.iter().chain(&inputs.unmatched).map(|text| refused(text)));
     let exit = output::outcome(&report, arguments.strict, arguments.require_evidence);
     let context = Context { elapsed: started.elapsed(), threads, verbose: arguments.verbose, exit };
@@ -64,22 +67,16 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     Ok(exit)
 }
 
-/// Judges files on the pool, with progress.
-fn judge(
-    files: &[PathBuf],
-    orders: &Orders<'_>,
-    pool: &rayon::ThreadPool,
-    format: Format,
-    sink: &mut Sink<'_>,
-) -> Result<Report, std::io::Error> {
+/// Judges files, with progress.
+fn judge(files: &[PathBuf], options: &Options, format: Format, sink: &mut Sink<'_>) -> Result<Report, std::io::Error> {
     let mut progress = Progress::new(0, 0, "runs");
     let (mut done, mut total, mut failed) = (0, 0, 0);
-    // The calling thread belongs to nobody's pool and may print.
-    let report = files::check(files, orders, pool, |told| {
-        match told {
-            Told::Total(runs) => total = runs,
-            Told::Passed(runs) => done += runs,
-            Told::Run(run) => {
+    let report = try_check_files(files, options, |event| {
+        match event {
+            Event::Total(runs) => total = runs,
+            Event::Passed(runs) => done += runs,
+            Event::Refused(_) => {}
+            Event::Run(run) => {
                 done += 1;
                 failed += u64::from(run.verdicts.iter().any(|(_, verdict)| verdict.is_violation()));
                 if format == Format::Json {
@@ -98,11 +95,6 @@ fn judge(
 fn refused(text: &str) -> Refused {
     let (file, error) = text.rsplit_once(": ").unwrap_or((text, "cannot be read"));
     Refused { file: file.into(), error: error.to_owned() }
-}
-
-fn pool(jobs: Option<u16>) -> Result<rayon::ThreadPool, Problem> {
-    let threads = jobs.map_or(0, usize::from);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Problem::internal(format!("threads: {error}")))
 }
 
 fn selection(arguments: &CheckArguments) -> Result<Selection, Problem> {

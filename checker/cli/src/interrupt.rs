@@ -4,15 +4,15 @@
 
 use crate::exit::Exit;
 use crate::terminal::note;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Once};
 
-static REQUESTED: AtomicBool = AtomicBool::new(false);
-static HANDLER: OnceLock<()> = OnceLock::new();
+static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+static HANDLER: Once = Once::new();
 
 /// Starts listening. `promise` is what the first Ctrl-C prints: what the program still does before it ends.
 pub fn listen(promise: &'static str) {
-    HANDLER.get_or_init(|| {
+    HANDLER.call_once(|| {
         let installed = ctrlc::set_handler(move || {
             if REQUESTED.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(Exit::Interrupted.code()));
@@ -27,8 +27,8 @@ pub fn listen(promise: &'static str) {
 
 /// The flag, for those who look at it in their loops.
 #[must_use]
-pub fn flag() -> &'static AtomicBool {
-    &REQUESTED
+pub fn flag() -> Arc<AtomicBool> {
+    REQUESTED.clone()
 }
 
 /// Whether the user wants an end.

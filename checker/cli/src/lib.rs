@@ -6,7 +6,6 @@
 pub mod args;
 pub mod check;
 pub mod exit;
-pub mod files;
 pub mod inputs;
 pub mod interrupt;
 pub mod limits;
