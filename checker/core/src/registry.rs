@@ -33,7 +33,10 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::idempotency::INVARIANT,
     &invariants::client_session::INVARIANT,
     &invariants::durability_of_acknowledged::INVARIANT,
+    &invariants::tenant_isolation::INVARIANT,
     &invariants::data_correctness::INVARIANT,
+    &invariants::read_your_writes::INVARIANT,
+    &invariants::conservation::INVARIANT,
 ];
 
 /// The invariant that reports rows which cannot be ordered or numbered; all others answer "unknown" to such a run.

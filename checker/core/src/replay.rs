@@ -41,7 +41,8 @@ impl Replay {
         let end = index.journal().replay(|op, row| {
             let told = store.execute(table, row).map_err(|Inexecutable| row)?;
             // A request that was applied twice was answered once: its answer is compared where it claims to be from.
-            let elsewhere = table.op.0[row] != op && index.journal().operation_at(table.op.0[row] as usize) == Some(row);
+            let elsewhere =
+                table.op.0[row] != op && index.op_index(table.op.0[row]).and_then(|op| index.journal().operation_at(op)) == Some(row);
             if table.outcome.codes[row] != unknown && !elsewhere {
                 replay.compared += 1;
                 if !told.agrees(table, row) {

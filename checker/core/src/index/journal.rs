@@ -42,8 +42,8 @@ impl Journal {
             applied: 0,
         };
         let claims = claims(index, rows.clone());
-        for op in 1..index.ops() {
-            journal.place(index, op, claims[op]);
+        for (op, claim) in claims.into_iter().enumerate().skip(1) {
+            journal.place(index, op, claim);
         }
         for row in rows {
             journal.verify_claim(index, row);

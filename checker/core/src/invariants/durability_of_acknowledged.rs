@@ -44,7 +44,7 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
         }
         if applied == 0 {
             let external = index.members() == 0 && index.transition_rows().is_empty();
-            return if external { Ok(0) } else { Err(nothing_applied(index)) };
+            return if external { Ok(0) } else { Err(Box::new(nothing_applied(index))) };
         }
         let (facts, last) = everything_applied(index, meter)?;
         kept_by_all(index, meter)?;
@@ -64,12 +64,12 @@ fn nothing_answered(index: &RunIndex<'_>) -> bool {
 }
 
 /// Operations were answered, but the history shows nothing applied.
-fn nothing_applied(index: &RunIndex<'_>) -> Box<Verdict> {
+fn nothing_applied(index: &RunIndex<'_>) -> Verdict {
     if index.transition_rows().is_empty() {
-        return Box::new(Verdict::unknown("there are no transition rows"));
+        return Verdict::unknown("there are no transition rows");
     }
     let lost = index.operation_rows().find(|row| is_promised(index, *row));
-    lost.map_or_else(|| Box::new(Verdict::not_applicable("nothing was applied")), |row| never_applied(index, row).into())
+    lost.map_or_else(|| Verdict::not_applicable("nothing was applied"), |row| Verdict::Violation(never_applied(index, row)))
 }
 
 /// Every answered operation was applied somewhere. Returns their number and the one with the largest op number.

@@ -6,6 +6,7 @@
 pub mod client_session;
 pub mod commit_history;
 pub mod commit_monotonicity;
+pub mod conservation;
 pub mod corruption_detection;
 pub mod data_correctness;
 pub mod durability_of_acknowledged;
@@ -16,8 +17,10 @@ pub mod liveness;
 pub mod log_consistency;
 pub mod message_causality;
 pub mod quorum_commit;
+pub mod read_your_writes;
 pub mod replica_consistency;
 pub mod replica_head;
+pub mod tenant_isolation;
 pub mod view_monotonicity;
 pub mod vsr_agreement;
 pub mod vsr_durability;

@@ -3,6 +3,8 @@
 //! Replaying a log of any length through it costs a few array accesses per operation, which is what makes checking a claimed
 //! order near-linear. It follows the meaning of functions that the history format states, and nothing else.
 
+#![expect(clippy::cast_possible_truncation, reason = "numbers of a layout are far below 2^32: it is refused otherwise")]
+
 use super::layout::Layout;
 use vopr_schema::column::Niche;
 use vopr_schema::{Function, OperationError, Operations, Outcome};
@@ -42,6 +44,9 @@ pub struct Inexecutable;
 
 impl Store {
     /// The state before the first operation.
+    ///
+    /// # Panics
+    /// Never: a layout is bounded when it is read.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
         let numbers = usize::try_from(layout.numbers()).expect("a layout is bounded when it is read");
@@ -267,7 +272,9 @@ mod tests {
     /// Runs the rows, each of which holds what its client must be told, through a fresh store.
     fn replay(rows: &[OperationRow]) -> Store {
         let mut operations = Operations::default();
-        rows.iter().for_each(|row| operations.push(row.clone()));
+        for row in rows {
+            operations.push(row.clone());
+        }
         let mut store = Store::new(LAYOUT);
         for row in 0..rows.len() {
             let told = store.execute(&operations, row).expect("the rows are complete").clone();

@@ -85,6 +85,9 @@ impl Dialogue {
     }
 
     /// An operation is invoked, and nothing more. Returns its place.
+    ///
+    /// # Panics
+    /// When the operation, or the replica, does not exist.
     pub fn invoke(&mut self, tenant: u32, client: u32, row: OperationRow) -> usize {
         if !self.sessions.iter().any(|session| session.0 == (tenant, client)) {
             self.register(tenant, client);
@@ -105,6 +108,9 @@ impl Dialogue {
     }
 
     /// All replicas commit and apply the request of an operation at the next op number, which is returned.
+    ///
+    /// # Panics
+    /// When the operation, or the replica, does not exist.
     pub fn commit(&mut self, place: usize) -> u64 {
         let row = &self.story.operations[place];
         let name = (row.tenant, row.client, row.session.expect("invoked in a session"), row.request_number);
@@ -121,6 +127,9 @@ impl Dialogue {
     }
 
     /// One replica commits and applies a request.
+    ///
+    /// # Panics
+    /// When the operation, or the replica, does not exist.
     pub fn apply_on(&mut self, replica: u8, op: u64, (tenant, client, session, request_number): (u32, u32, u64, u64)) {
         self.story.commit(replica, op, 0, None);
         let row = self.story.transitions.last_mut().expect("just applied");
