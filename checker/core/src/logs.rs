@@ -71,7 +71,12 @@ impl ReplicaLogs {
                 self.in_memory.set(replica, op, entry);
                 self.heads[place] = self.heads[place].max(op);
             }
-            Event::EntryDurable => self.on_disk.set(replica, op, entry),
+            Event::EntryDurable => {
+                self.on_disk.set(replica, op, entry);
+                // What is flushed is what the log holds; it matters where a hole was filled.
+                self.in_memory.set(replica, op, entry);
+                self.heads[place] = self.heads[place].max(op);
+            }
             Event::EntryTruncated => {
                 self.in_memory.set(replica, op, ABSENT);
                 if self.heads[place] == op {

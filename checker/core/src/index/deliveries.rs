@@ -64,6 +64,14 @@ impl Deliveries {
         (row != NONE).then_some(row as usize)
     }
 
+    /// All copies of the message in `row`: the network makes them when it is sent, so their rows are neighbours.
+    pub fn copies<'a>(&self, index: &'a RunIndex<'_>, row: usize) -> impl Iterator<Item = usize> + 'a {
+        let ids = &index.messages().id;
+        let rows = index.message_rows();
+        let same = move |other: &usize| ids[*other] == ids[row];
+        (rows.start..row).rev().take_while(same).chain((row..rows.end).take_while(same))
+    }
+
     /// The acknowledgements of an entry that arrived, in the order in which they were sent.
     #[must_use]
     pub fn votes(&self, entry: EntryId) -> &[Vote] {
