@@ -5,6 +5,7 @@
 
 use crate::fault_plan::Place;
 use crate::node::Process;
+use crate::options::Rate;
 use crate::storage::{Completed, Next, Written};
 use crate::world::{Event, World};
 use vopr_schema::{FaultFamily, FaultKind, StorageIo, StorageOutcome, StorageRow, Zone};
@@ -84,10 +85,9 @@ impl World {
         let id = self.nodes[node].id;
         match place {
             Place::Entry { position } => {
-                let Some((oldest, newest)) = self.nodes[node].disk.span() else {
+                let Some(op) = self.op_at(node, position) else {
                     return false;
                 };
-                let op = oldest + (newest - oldest) * u64::from(position.0.min(1_000_000)) / 1_000_000;
                 let slot = self.slot_of(op);
                 let disk = &mut self.nodes[node].disk;
                 disk.holds_entry(op) && self.atlas.may_damage_entry(id, slot) && disk.corrupt_entry(op, bits)
@@ -106,6 +106,36 @@ impl World {
                 disk.holds_checkpoint(place) && self.atlas.may_damage_checkpoint(id, place) && disk.corrupt_checkpoint(place, bits)
             }
         }
+    }
+
+    /// The op at a place between the oldest entry of the ring and the newest.
+    fn op_at(&self, node: usize, position: Rate) -> Option<u64> {
+        let (oldest, newest) = self.nodes[node].disk.span()?;
+        Some(oldest + (newest - oldest) * u64::from(position.0.min(1_000_000)) / 1_000_000)
+    }
+
+    /// Makes a slot hold what it held before, if the atlas admits it.
+    pub(crate) fn make_stale(&mut self, node: usize, position: Rate) -> bool {
+        let Some(op) = self.op_at(node, position) else {
+            return false;
+        };
+        let (id, slot) = (self.nodes[node].id, self.slot_of(op));
+        let disk = &mut self.nodes[node].disk;
+        disk.is_inside(op) && self.atlas.may_damage_entry(id, slot) && disk.make_stale(op)
+    }
+
+    /// Lets a slot's content stand in the next slot, if the atlas admits both.
+    pub(crate) fn misdirect(&mut self, node: usize, position: Rate) -> bool {
+        let Some(op) = self.op_at(node, position) else {
+            return false;
+        };
+        let (id, slot, victim) = (self.nodes[node].id, self.slot_of(op), self.slot_of(op + 1));
+        let disk = &mut self.nodes[node].disk;
+        disk.is_inside(op)
+            && disk.is_inside(op + 1)
+            && self.atlas.may_damage_entry(id, slot)
+            && self.atlas.may_damage_entry(id, victim)
+            && disk.misdirect(op, op + 1)
     }
 
     /// What was damaged is whole again.

@@ -241,6 +241,29 @@ pub enum Fault {
         /// How many bits flip.
         bits: u8,
     },
+    /// A slot of the log inside the ring holds what it held before its last write, whole in itself; the atlas permitting.
+    StaleRead {
+        /// Whose disk.
+        target: Target,
+        /// Which entry, as in [`Place::Entry`].
+        position: Rate,
+    },
+    /// The write of an entry inside the ring went to the next slot, and its own holds what it held before; the atlas permitting.
+    MisdirectedWrite {
+        /// Whose disk.
+        target: Target,
+        /// Which entry, as in [`Place::Entry`].
+        position: Rate,
+    },
+    /// A share of a disk's accesses takes longer while the fault lasts.
+    SlowDisk {
+        /// Whose disk.
+        target: Target,
+        /// Which share.
+        share: Rate,
+        /// How much longer, nanoseconds of virtual time.
+        delay_ns: u64,
+    },
     /// Clients do not pause between operations while the fault lasts.
     LoadBurst,
 }
@@ -254,7 +277,9 @@ impl Fault {
             Self::Crash { .. } | Self::Pause { .. } => FaultFamily::Crash,
             Self::ClockOffset { .. } | Self::ClockDrift { .. } | Self::ClockStep { .. } => FaultFamily::Clock,
             Self::ClientCrash { .. } | Self::ClientPartition { .. } | Self::TenantLoss { .. } => FaultFamily::Client,
-            Self::Corruption { .. } => FaultFamily::Storage,
+            Self::Corruption { .. } | Self::StaleRead { .. } | Self::MisdirectedWrite { .. } | Self::SlowDisk { .. } => {
+                FaultFamily::Storage
+            }
             Self::LoadBurst => FaultFamily::Load,
         }
     }
@@ -281,6 +306,9 @@ impl Fault {
             Self::ClientPartition { .. } => FaultKind::ClientPartition,
             Self::TenantLoss { .. } => FaultKind::TenantFault,
             Self::Corruption { .. } => FaultKind::Corruption,
+            Self::StaleRead { .. } => FaultKind::StaleRead,
+            Self::MisdirectedWrite { .. } => FaultKind::MisdirectedWrite,
+            Self::SlowDisk { .. } => FaultKind::SlowDisk,
             Self::LoadBurst => FaultKind::LoadBurst,
         }
     }
@@ -298,6 +326,7 @@ impl Fault {
             Self::ClockStep { step_ns, .. } => step_ns as f64,
             Self::ClockDrift { ppm, .. } => f64::from(ppm),
             Self::Corruption { bits, .. } => f64::from(bits),
+            Self::SlowDisk { delay_ns, .. } => delay_ns as f64,
             _ => 0.0,
         }
     }

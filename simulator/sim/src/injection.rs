@@ -82,6 +82,18 @@ impl World {
             }
             Fault::TenantLoss { tenant, loss } => self.set_tenant_loss(tenant, loss),
             Fault::Corruption { target, place, bits } => return self.begin_corruption(index, target, place, bits, end_time_ns),
+            Fault::StaleRead { target, position } => {
+                active.target = self.replica(target)?;
+                self.make_stale(usize::from(active.target), position).then_some(())?;
+            }
+            Fault::MisdirectedWrite { target, position } => {
+                active.target = self.replica(target)?;
+                self.misdirect(usize::from(active.target), position).then_some(())?;
+            }
+            Fault::SlowDisk { target, share, delay_ns } => {
+                active.target = self.replica(target)?;
+                self.nodes[usize::from(active.target)].disk.slow_down(index, share, delay_ns);
+            }
             Fault::LoadBurst => self.load_bursts += 1,
         }
         self.record_planned(index, &fault, active, end_time_ns);
@@ -110,7 +122,13 @@ impl World {
             }
             Fault::TenantLoss { tenant, .. } => self.set_tenant_loss(tenant, Rate::NEVER),
             Fault::LoadBurst => self.load_bursts -= 1,
-            Fault::Crash { .. } | Fault::Pause { .. } | Fault::ClockStep { .. } | Fault::Corruption { .. } => {}
+            Fault::SlowDisk { .. } => self.nodes[node].disk.speed_up(index),
+            Fault::Crash { .. }
+            | Fault::Pause { .. }
+            | Fault::ClockStep { .. }
+            | Fault::Corruption { .. }
+            | Fault::StaleRead { .. }
+            | Fault::MisdirectedWrite { .. } => {}
         }
     }
 

@@ -104,6 +104,8 @@ pub struct RunSummary {
     pub operations_ok: u64,
     /// Operations that the state machine refused.
     pub operations_error: u64,
+    /// Operations that never returned, or returned without an answer.
+    pub operations_unknown: u64,
     /// Virtual time of the end, nanoseconds.
     pub end_time_ns: u64,
     /// Virtual time at which the heal phase began.
@@ -154,6 +156,7 @@ impl Simulator {
             operations_invoked: world.operations_invoked,
             operations_ok: world.operations_ok,
             operations_error: world.operations_error,
+            operations_unknown: world.operations_invoked - world.operations_ok - world.operations_error,
             end_time_ns: world.now_ns,
             heal_time_ns: world.heal_time_ns,
             stalls: world.stalls,

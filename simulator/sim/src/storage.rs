@@ -13,11 +13,11 @@ use crate::entropy::{Actor, Purpose, Stream};
 use crate::gray::Gray;
 use crate::options::{Rate, RunOptions, StorageOptions};
 use slot::{OnDisk, Slot};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use vopr_schema::{StorageIo, StorageOutcome, Zone};
 use vsr::checkpoint::Checkpoint;
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
-use vsr::entry::Entry;
+use vsr::entry::{Entry, EntryFields};
 use vsr::io::{DiskImage, ReadId, Stored, Write, WriteId};
 use vsr::superblock::Superblock;
 
@@ -135,6 +135,8 @@ pub struct Disk {
     gray: Stream,
     corruption: Stream,
     crash_loss: Stream,
+    /// Planned slowness: planned fault, share of accesses, nanoseconds.
+    slowdowns: Vec<(u32, Rate, u64)>,
 }
 
 impl Disk {
@@ -155,6 +157,7 @@ impl Disk {
             gray: stream(Purpose::Gray),
             corruption: stream(Purpose::Corruption),
             crash_loss: stream(Purpose::CrashLoss),
+            slowdowns: Vec::new(),
         }
     }
 
@@ -309,6 +312,37 @@ impl Disk {
         self.holds_entry(op) && self.log[place].corrupt(bits, &mut self.corruption)
     }
 
+    /// Whether the entry of `op` is whole, and newer ones stand behind it: only then can a replica know that a wrong slot is wrong.
+    #[must_use]
+    pub fn is_inside(&self, op: u64) -> bool {
+        let newest = self.span().map_or(0, |(_, newest)| newest);
+        op < newest && self.log[ring_place(op, self.log.len())].whole().is_some_and(|entry| entry.op.0 == op)
+    }
+
+    /// The slot of `op` holds what it held before.
+    pub fn make_stale(&mut self, op: u64) -> bool {
+        let place = ring_place(op, self.log.len());
+        self.is_inside(op) && self.log[place].make_stale()
+    }
+
+    /// The write of `op` went to the slot of `victim`; its own slot holds what it held before.
+    pub fn misdirect(&mut self, op: u64, victim: u64) -> bool {
+        let (place, other) = (ring_place(op, self.log.len()), ring_place(victim, self.log.len()));
+        let stray = self.log[place].whole().cloned();
+        let possible = place != other && self.is_inside(op) && self.is_inside(victim);
+        stray.filter(|_| possible).is_some_and(|stray| self.log[place].make_stale() && self.log[other].overwrite(stray))
+    }
+
+    /// A share of all accesses takes so much longer while the planned fault lasts.
+    pub fn slow_down(&mut self, plan_index: u32, share: Rate, delay_ns: u64) {
+        self.slowdowns.push((plan_index, share, delay_ns));
+    }
+
+    /// That planned fault ends.
+    pub fn speed_up(&mut self, plan_index: u32) {
+        self.slowdowns.retain(|(index, ..)| *index != plan_index);
+    }
+
     /// Flips bits of a copy of the superblock; false when it is blank.
     pub fn corrupt_superblock(&mut self, copy: u8, bits: u32) -> bool {
         self.superblocks[usize::from(copy)].corrupt(bits, &mut self.corruption)
@@ -356,6 +390,7 @@ impl Disk {
         self.options.read_failure = Rate::NEVER;
         self.options.corruption = Rate::NEVER;
         self.options.torn_write = Rate::NEVER;
+        self.slowdowns.clear();
     }
 
     fn insert(&mut self, access: Access) -> u32 {
@@ -369,7 +404,13 @@ impl Disk {
 
     fn duration_ns(&mut self, gray: &Gray) -> u64 {
         let nominal = self.latency.range(self.options.latency_ns_min..=self.options.latency_ns_max);
-        crate::clocks::compress(nominal, self.time_compression) * u64::from(gray.slowness())
+        let mut duration_ns = crate::clocks::compress(nominal, self.time_compression) * u64::from(gray.slowness());
+        for (_, share, delay_ns) in &self.slowdowns {
+            if self.fault.hit(*share) {
+                duration_ns += delay_ns;
+            }
+        }
+        duration_ns
     }
 
     fn outcome(&self, failed: bool, latency_ns: u64) -> StorageOutcome {
@@ -394,12 +435,15 @@ impl OnDisk for Arc<Entry> {
         self.encode_stored()
     }
     fn stored_size(&self) -> usize {
-        self.encode_stored().len()
+        *ENTRY_OVERHEAD + self.body.len()
     }
     fn number(&self) -> u64 {
         self.op.0
     }
 }
+
+/// Everything of a stored entry but its body has one length; encoding each entry only to measure it would cost too much.
+static ENTRY_OVERHEAD: LazyLock<usize> = LazyLock::new(|| Entry::new(EntryFields::default()).encode_stored().len());
 
 impl OnDisk for Superblock {
     fn stored_bytes(&self) -> Vec<u8> {

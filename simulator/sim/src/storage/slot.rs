@@ -18,14 +18,19 @@ pub trait OnDisk: Clone {
 }
 
 /// What is durable in a place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 enum Content<T> {
-    #[default]
     Blank,
     Whole(T),
     /// Bytes that a fault has touched.
     Damaged {
         bytes: Vec<u8>,
+        number: u64,
+        outcome: StorageOutcome,
+    },
+    /// Another value than the last one that was written here, whole in itself; none: the place looks blank.
+    Wrong {
+        value: Option<T>,
         number: u64,
         outcome: StorageOutcome,
     },
@@ -35,6 +40,8 @@ enum Content<T> {
 #[derive(Clone, Debug)]
 pub struct Slot<T> {
     durable: Content<T>,
+    /// What was durable here before.
+    previous: Option<T>,
     cached: Option<T>,
     /// Accesses of one place are carried out one after another.
     busy_until_ns: u64,
@@ -42,7 +49,7 @@ pub struct Slot<T> {
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self { durable: Content::Blank, cached: None, busy_until_ns: 0 }
+        Self { durable: Content::Blank, previous: None, cached: None, busy_until_ns: 0 }
     }
 }
 
@@ -51,7 +58,7 @@ impl<T> Default for Slot<T> {
 pub struct Damaged {
     /// What the place held before it was damaged.
     pub number: u64,
-    /// Torn or corrupt.
+    /// Torn, corrupt, stale or misdirected.
     pub outcome: StorageOutcome,
     /// Bytes.
     pub size: usize,
@@ -73,7 +80,7 @@ impl<T: OnDisk> Slot<T> {
     /// A flush succeeded.
     pub fn flush(&mut self) {
         if let Some(value) = self.cached.take() {
-            self.durable = Content::Whole(value);
+            self.survive(value);
         }
     }
 
@@ -90,7 +97,27 @@ impl<T: OnDisk> Slot<T> {
 
     /// A write that was not flushed survived all the same.
     pub fn survive(&mut self, value: T) {
-        self.durable = Content::Whole(value);
+        if let Content::Whole(previous) = core::mem::replace(&mut self.durable, Content::Whole(value)) {
+            self.previous = Some(previous);
+        }
+    }
+
+    /// The last write went astray: the place holds what it held before. False when nothing whole is here.
+    pub fn make_stale(&mut self) -> bool {
+        let Content::Whole(value) = &self.durable else {
+            return false;
+        };
+        self.durable = Content::Wrong { value: self.previous.take(), number: value.number(), outcome: StorageOutcome::Stale };
+        true
+    }
+
+    /// Another place's write landed here. False when nothing whole is here.
+    pub fn overwrite(&mut self, stray: T) -> bool {
+        let Content::Whole(value) = &self.durable else {
+            return false;
+        };
+        self.durable = Content::Wrong { number: value.number(), value: Some(stray), outcome: StorageOutcome::Misdirected };
+        true
     }
 
     /// A crash in the middle of writing `value` left its first part only.
@@ -100,13 +127,12 @@ impl<T: OnDisk> Slot<T> {
         self.durable = Content::Damaged { bytes, number: value.number(), outcome: StorageOutcome::Torn };
     }
 
-    /// Flips `bits` bits of what is durable; false when nothing is there.
+    /// Flips `bits` bits of what is durable; false when nothing whole is here: a second flip might undo the first.
     pub fn corrupt(&mut self, bits: u32, stream: &mut Stream) -> bool {
-        let (mut bytes, number) = match core::mem::take(&mut self.durable) {
-            Content::Blank => return false,
-            Content::Whole(value) => (value.stored_bytes(), value.number()),
-            Content::Damaged { bytes, number, .. } => (bytes, number),
+        let Content::Whole(value) = &self.durable else {
+            return false;
         };
+        let (mut bytes, number) = (value.stored_bytes(), value.number());
         flip_bits(&mut bytes, bits, stream);
         self.durable = Content::Damaged { bytes, number, outcome: StorageOutcome::Corrupt };
         true
@@ -115,8 +141,8 @@ impl<T: OnDisk> Slot<T> {
     /// What a read answers.
     pub fn stored(&self) -> Stored<T> {
         match (&self.cached, &self.durable) {
-            (Some(value), _) | (None, Content::Whole(value)) => Stored::Value(value.clone()),
-            (None, Content::Blank) => Stored::Blank,
+            (Some(value), _) | (None, Content::Whole(value) | Content::Wrong { value: Some(value), .. }) => Stored::Value(value.clone()),
+            (None, Content::Blank | Content::Wrong { value: None, .. }) => Stored::Blank,
             (None, Content::Damaged { bytes, .. }) => Stored::Bytes(bytes.clone()),
         }
     }
@@ -125,6 +151,9 @@ impl<T: OnDisk> Slot<T> {
     pub fn damaged(&self) -> Option<Damaged> {
         match (&self.cached, &self.durable) {
             (None, Content::Damaged { bytes, number, outcome }) => Some(Damaged { number: *number, outcome: *outcome, size: bytes.len() }),
+            (None, Content::Wrong { value, number, outcome }) => {
+                Some(Damaged { number: *number, outcome: *outcome, size: value.as_ref().map_or(0, OnDisk::stored_size) })
+            }
             _ => None,
         }
     }
@@ -134,7 +163,7 @@ impl<T: OnDisk> Slot<T> {
         match &self.durable {
             Content::Blank => None,
             Content::Whole(value) => Some(value.number()),
-            Content::Damaged { number, .. } => Some(*number),
+            Content::Damaged { number, .. } | Content::Wrong { number, .. } => Some(*number),
         }
     }
 
@@ -215,6 +244,23 @@ mod tests {
         slot.cache(6);
         slot.flush();
         assert_eq!(slot.damaged(), None);
+    }
+
+    #[test]
+    fn a_stale_place_holds_what_it_held_before_until_it_is_written_again() {
+        let mut slot = Slot::default();
+        assert!(!slot.make_stale());
+        slot.survive(1_u64);
+        slot.survive(2);
+        assert!(slot.make_stale() && !slot.make_stale());
+        assert_eq!(slot.stored(), Stored::Value(1));
+        let found = slot.damaged().expect("a read finds the wrong value");
+        assert_eq!((found.number, found.outcome), (2, StorageOutcome::Stale));
+        slot.survive(3);
+        assert_eq!((slot.stored(), slot.damaged()), (Stored::Value(3), None));
+        assert!(slot.overwrite(9));
+        let found = slot.damaged().expect("a read finds a stray value");
+        assert_eq!((slot.stored(), found.number, found.outcome), (Stored::Value(9), 3, StorageOutcome::Misdirected));
     }
 
     #[test]

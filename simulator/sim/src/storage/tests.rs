@@ -110,6 +110,15 @@ fn a_corrupt_entry_is_recognised_and_ends_with_the_next_write() {
 }
 
 #[test]
+fn sizes_are_those_of_the_stored_bytes() {
+    let mut disk = Disk::new(&options(), 0);
+    let entry = entry(3, 1);
+    let (access, _) = begin(&mut disk, 0, 1, &entry);
+    let (completed, _) = disk.advance(access, &Gray::default());
+    assert_eq!(completed.size, entry.encode_stored().len());
+}
+
+#[test]
 fn failures_are_told_and_change_nothing() {
     let mut options = options();
     options.storage.flush_failure = Rate::ALWAYS;
