@@ -128,6 +128,87 @@ pub(crate) fn decode(
     Ok(())
 }
 
+/// Decodes `rows` definition levels of two bits, 1 for null and 2 for a value, to a bit per row, eight rows a byte.
+/// Returns the number of values. Bits behind the last row are 0.
+pub(crate) fn decode_presence(input: &mut Cursor<'_>, rows: usize, masks: &mut Vec<u8>) -> Result<usize, Damage> {
+    let other_kind = || Damage::new("a row has no value for its own kind: rows of several kinds in one row group?");
+    masks.clear();
+    masks.resize(rows.div_ceil(8), 0);
+    let mut at = 0;
+    while at < rows {
+        let header = input.varint()?;
+        let length = usize::try_from(header >> 1).map_err(|_| Damage::new("a run is absurdly long"))?;
+        if length == 0 || length > if header & 1 == 0 { rows - at } else { (rows - at).div_ceil(8) } {
+            return Err(Damage::new("a run is empty or exceeds its page"));
+        }
+        if header & 1 == 0 {
+            match input.byte()? {
+                1 => {}
+                2 => set_bits(masks, at, length),
+                _ => return Err(other_kind()),
+            }
+            at += length;
+            continue;
+        }
+        let mut packed = input.take(length * 2)?;
+        if at.is_multiple_of(8) {
+            // Thirty-two rows at a time as long as all of them exist.
+            let (words, _) = packed.as_chunks::<8>();
+            let words = &words[..words.len().min((rows - at) / 32)];
+            for (levels, masks) in words.iter().zip(masks[at / 8..].as_chunks_mut::<4>().0) {
+                let levels = u64::from_le_bytes(*levels);
+                if (levels ^ levels >> 1) & 0x5555_5555_5555_5555 != 0x5555_5555_5555_5555 {
+                    return Err(other_kind());
+                }
+                *masks = even_bits_wide(levels >> 1).to_le_bytes();
+            }
+            at += words.len() * 32;
+            packed = &packed[words.len() * 8..];
+        }
+        for levels in packed.as_chunks::<2>().0 {
+            let levels = u16::from_le_bytes(*levels);
+            let here = (rows - at).min(8);
+            // A level of 1 or 2 has exactly one of its two bits set.
+            if (levels ^ levels >> 1 | 0x5555_u16.checked_shl(2 * here as u32).unwrap_or(0)) & 0x5555 != 0x5555 {
+                return Err(other_kind());
+            }
+            let mask = even_bits(levels >> 1) & (0xff_u16 >> (8 - here)) as u8;
+            masks[at / 8] |= mask << (at % 8);
+            if at % 8 + here > 8 {
+                masks[at / 8 + 1] |= mask >> (8 - at % 8);
+            }
+            at += here;
+        }
+    }
+    Ok(masks.iter().map(|mask| mask.count_ones() as usize).sum())
+}
+
+fn set_bits(masks: &mut [u8], from: usize, count: usize) {
+    let to = from + count;
+    let (first, last) = (from.div_ceil(8) * 8, to / 8 * 8);
+    if first <= last {
+        masks[first / 8..last / 8].fill(u8::MAX);
+    }
+    for row in (from..to.min(first)).chain(last.max(first)..to) {
+        masks[row / 8] |= 1 << (row % 8);
+    }
+}
+
+/// The bits at even places, moved together.
+fn even_bits(bits: u16) -> u8 {
+    even_bits_wide(u64::from(bits)) as u8
+}
+
+/// The bits at even places, moved together.
+fn even_bits_wide(bits: u64) -> u32 {
+    let bits = bits & 0x5555_5555_5555_5555;
+    let bits = (bits | bits >> 1) & 0x3333_3333_3333_3333;
+    let bits = (bits | bits >> 2) & 0x0f0f_0f0f_0f0f_0f0f;
+    let bits = (bits | bits >> 4) & 0x00ff_00ff_00ff_00ff;
+    let bits = (bits | bits >> 8) & 0x0000_ffff_0000_ffff;
+    (bits | bits >> 16) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +246,43 @@ mod tests {
             });
             prop_assert!(total <= count);
             prop_assert!(ended.is_err() || total == count);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn presence_is_what_the_levels_say(runs in prop::collection::vec((1_u8..3, 1_usize..40), 0..60), cut in 0_usize..3) {
+            let levels: Vec<u8> = runs.iter().flat_map(|(level, count)| core::iter::repeat_n(*level, *count)).collect();
+            let mut bytes = Vec::new();
+            // Two encoded stretches make runs begin anywhere, as other writers do.
+            let (one, two) = levels.split_at(levels.len() / 16 * 8);
+            encode(one, 2, &mut bytes);
+            for part in two.chunks(if cut == 0 { 8 } else { usize::MAX }) {
+                encode(part, 2, &mut bytes);
+            }
+            let mut masks = Vec::new();
+            let count = decode_presence(&mut Cursor::new(&bytes), levels.len(), &mut masks).unwrap();
+            prop_assert_eq!(count, levels.iter().filter(|level| **level == 2).count());
+            for (row, level) in levels.iter().enumerate() {
+                prop_assert_eq!(masks[row / 8] >> (row % 8) & 1, level - 1);
+            }
+        }
+
+        #[test]
+        fn runs_of_any_length_set_their_bits(runs in prop::collection::vec((1_u64..3, 1_usize..40), 0..60)) {
+            let mut bytes = Vec::new();
+            runs.iter().for_each(|(level, count)| put_repeat(&mut bytes, *level, *count, 2));
+            let levels: Vec<u64> = runs.iter().flat_map(|(level, count)| core::iter::repeat_n(*level, *count)).collect();
+            let mut masks = Vec::new();
+            decode_presence(&mut Cursor::new(&bytes), levels.len(), &mut masks).unwrap();
+            for (row, level) in levels.iter().enumerate() {
+                prop_assert_eq!(u64::from(masks[row / 8] >> (row % 8) & 1), level - 1);
+            }
+        }
+
+        #[test]
+        fn any_bytes_end_in_presence_or_damage(bytes in prop::collection::vec(any::<u8>(), 0..200), rows in 0_usize..5000) {
+            let _ = decode_presence(&mut Cursor::new(&bytes), rows, &mut Vec::new());
         }
     }
 

@@ -12,7 +12,7 @@ use super::runs::{self, RunRows};
 use crate::column::{ColumnMut, Niche};
 use crate::dictionary::Dictionary;
 use crate::history::History;
-use crate::layout::{Leaf, Part};
+use crate::layout::{Leaf, Part, columns_of};
 use crate::pages::{Damage, Word};
 use crate::provenance::{RowGroup, SchemaVersion};
 use crate::rows::Kind;
@@ -125,6 +125,7 @@ impl<S: Source> BatchReader<'_, S> {
         if !selected {
             return Ok(());
         }
+        reserve(kind, there, projection, seq, time_ns, &mut columns);
         let mut row = 0;
         for index in groups {
             let group = &footer.groups[index];
@@ -278,6 +279,25 @@ struct Loaded {
 impl Loaded {
     fn bytes<'b>(&self, bytes: &'b [u8]) -> ChunkBytes<'b> {
         ChunkBytes { bytes, compressed: self.compressed, max_definition: self.max_definition, rows: self.rows }
+    }
+}
+
+/// Makes room for `rows` rows at once; the footer was found to justify that many.
+fn reserve(kind: Kind, rows: usize, projection: &Projection, seq: &mut Vec<u64>, time_ns: &mut Vec<u64>, columns: &mut [ColumnMut<'_>]) {
+    seq.reserve(rows);
+    time_ns.reserve(if projection.has_column(kind, "time_ns") { rows } else { 0 });
+    for (column, _) in columns.iter_mut().zip(columns_of(kind)).filter(|(_, spec)| projection.has_column(kind, spec.name)) {
+        match column {
+            ColumnMut::U8(values) | ColumnMut::Dictionary(values, _) => values.reserve(rows),
+            ColumnMut::U16(values) => values.reserve(rows),
+            ColumnMut::U32(values) => values.reserve(rows),
+            ColumnMut::U64(values) => values.reserve(rows),
+            ColumnMut::F64(values) => values.reserve(rows),
+            ColumnMut::Pairs(lists) => {
+                lists.ends.reserve(rows);
+                lists.present.reserve(rows);
+            }
+        }
     }
 }
 

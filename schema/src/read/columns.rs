@@ -139,6 +139,10 @@ pub(crate) trait Sink<T> {
     fn put_repeat(&mut self, value: &T, count: usize) -> Result<(), Damage>;
     /// Values one by one.
     fn put_values(&mut self, values: &[T]) -> Result<(), Damage>;
+    /// The column in memory, where there is one, so that values are decoded into it and not copied.
+    fn column(&mut self) -> Option<&mut Vec<T>> {
+        None
+    }
 }
 
 impl<T: Clone> Sink<T> for Vec<T> {
@@ -149,6 +153,9 @@ impl<T: Clone> Sink<T> for Vec<T> {
     fn put_values(&mut self, values: &[T]) -> Result<(), Damage> {
         self.extend_from_slice(values);
         Ok(())
+    }
+    fn column(&mut self) -> Option<&mut Vec<T>> {
+        Some(self)
     }
 }
 
@@ -194,7 +201,7 @@ pub(crate) fn read_nullable<T: Clone, P: Plain<T>>(
     out: &mut Vec<T>,
 ) -> Result<usize, Damage> {
     let mut pages = Pages::new(chunk.bytes, chunk.compressed, (false, true), buffers);
-    let (mut dictionary, mut values, mut present) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut dictionary, mut values, mut masks) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows = 0;
     let mut first = true;
     while let Some(page) = pages.next()? {
@@ -203,55 +210,54 @@ pub(crate) fn read_nullable<T: Clone, P: Plain<T>>(
             continue;
         }
         rows = count_rows(rows, &page, chunk.rows)?;
-        let count = read_presence(&page, chunk.max_definition, &mut present)?;
+        let count = hybrid::decode_presence(&mut Cursor::new(page.definition), page.values, &mut masks)?;
         if count == page.values {
             read_values(&page, count, plain, &dictionary, out)?;
         } else if count == 0 {
-            Sink::put_repeat(out, &none, page.values)?;
+            out.resize(out.len() + page.values, none.clone());
         } else {
             values.clear();
             read_values(&page, count, plain, &dictionary, &mut values)?;
-            // One more, so that the value behind the last one can be looked at and thrown away.
-            values.push(none.clone());
-            let mut at = 0;
-            out.extend(present.iter().map(|present| {
-                let value = &values[at];
-                at += usize::from(*present);
-                if *present == 1 { value.clone() } else { none.clone() }
-            }));
+            spread(&values, &masks, page.values, &none, out);
         }
     }
     all_rows(rows, chunk.rows)?;
     Ok(pages.unchecked())
 }
 
-/// One byte per row, 1 for a value and 0 for a null; returns the number of values.
-fn read_presence(page: &Page<'_>, max_definition: u32, present: &mut Vec<u8>) -> Result<usize, Damage> {
-    present.clear();
-    let width = bits::width_of(u64::from(max_definition));
-    let mut least = max_definition;
-    let mut count = 0;
-    hybrid::decode(&mut Cursor::new(page.definition), width, page.values, |run| {
-        match run {
-            Run::Repeat(level, rows) => {
-                least = least.min(level);
-                let value = u8::from(level == max_definition);
-                count += rows * usize::from(value);
-                present.resize(present.len() + rows, value);
+/// Appends `rows` rows: the next of `values` where the mask has a 1, `none` elsewhere. There are as many values as bits.
+fn spread<T: Clone>(values: &[T], masks: &[u8], rows: usize, none: &T, out: &mut Vec<T>) {
+    let mut values = values;
+    let mut left = rows;
+    for masks in masks.chunks(8) {
+        let mut word = [0; 8];
+        word[..masks.len()].copy_from_slice(masks);
+        let mut present = u64::from_le_bytes(word);
+        let (mut here, rest) = values.split_at(present.count_ones() as usize);
+        values = rest;
+        // Filled and overwritten in the first-level cache, so that the column in memory is touched once.
+        let mut block: [T; 64] = core::array::from_fn(|_| none.clone());
+        if here.len() <= 40 {
+            for value in here {
+                block[present.trailing_zeros() as usize & 63] = value.clone();
+                present &= present.wrapping_sub(1);
             }
-            Run::Values(levels) => {
-                let start = present.len();
-                present.extend(levels.iter().map(|level| u8::from(*level == max_definition)));
-                least = levels.iter().copied().fold(least, u32::min);
-                count += present[start..].iter().map(|value| usize::from(*value)).sum::<usize>();
+        } else {
+            // Mostly values: whole stretches between nulls.
+            let mut row = 0;
+            while !here.is_empty() {
+                row += (present >> row).trailing_zeros() as usize;
+                let length = (present >> row).trailing_ones() as usize;
+                let (stretch, rest) = here.split_at(length);
+                block[row..row + length].clone_from_slice(stretch);
+                here = rest;
+                row += length;
             }
         }
-        Ok(())
-    })?;
-    if least + 1 < max_definition {
-        return Err(Damage::new("a row has no value for its own kind: rows of several kinds in one row group?"));
+        let now = left.min(64);
+        out.extend_from_slice(&block[..now]);
+        left -= now;
     }
-    Ok(count)
 }
 
 fn read_dictionary<T, P: Plain<T>>(page: &Page<'_>, plain: &P, chunk_bytes: usize, dictionary: &mut Vec<T>) -> Result<(), Damage> {
@@ -269,22 +275,22 @@ pub(crate) fn read_values<T: Clone, P: Plain<T>>(
     dictionary: &[T],
     sink: &mut impl Sink<T>,
 ) -> Result<(), Damage> {
+    let mut apart = Vec::new();
+    let in_place = sink.column();
+    let copy = in_place.is_none();
+    let out = in_place.unwrap_or(&mut apart);
+    out.reserve(count);
     match page.encoding {
-        encoding::RLE_DICTIONARY | encoding::PLAIN_DICTIONARY => read_indices(page.body, count, dictionary, sink),
-        encoding::PLAIN => {
-            let mut values = Vec::new();
-            plain.read(page.body, count, &mut values)?;
-            sink.put_values(&values)
-        }
+        encoding::RLE_DICTIONARY | encoding::PLAIN_DICTIONARY => return read_indices(page.body, count, dictionary, sink),
+        encoding::PLAIN => plain.read(page.body, count, out)?,
         encoding::DELTA_BINARY_PACKED => {
-            let mut values = Vec::new();
             let mut input = Cursor::new(page.body);
-            plain.read_delta(&mut input, count, &mut values)?;
+            plain.read_delta(&mut input, count, out)?;
             ended(&input)?;
-            sink.put_values(&values)
         }
-        other => Err(Damage::new(format!("values have encoding {other}, which histories do not use"))),
+        other => return Err(Damage::new(format!("values have encoding {other}, which histories do not use"))),
     }
+    if copy { sink.put_values(&apart) } else { Ok(()) }
 }
 
 fn read_indices<T: Clone>(body: &[u8], count: usize, dictionary: &[T], sink: &mut impl Sink<T>) -> Result<(), Damage> {
@@ -294,16 +300,18 @@ fn read_indices<T: Clone>(body: &[u8], count: usize, dictionary: &[T], sink: &mu
         return Ok(());
     }
     let width = u32::from(input.byte()?);
-    let mut block: Vec<T> = Vec::new();
     hybrid::decode(&mut input, width, count, |run| match run {
         Run::Repeat(index, times) => sink.put_repeat(dictionary.get(index as usize).ok_or_else(outside)?, times),
         Run::Values(indices) => {
-            if indices.iter().copied().fold(0, u32::max) as usize >= dictionary.len() {
+            if indices.iter().fold(0, |most, index| (*index).max(most)) as usize >= dictionary.len() {
                 return Err(outside());
             }
-            block.clear();
-            block.extend(indices.iter().map(|index| dictionary[*index as usize].clone()));
-            sink.put_values(&block)
+            let looked_up = indices.iter().map(|index| dictionary[*index as usize].clone());
+            match sink.column() {
+                Some(column) => column.extend(looked_up),
+                None => looked_up.map(|value| sink.put_values(&[value])).collect::<Result<(), Damage>>()?,
+            }
+            Ok(())
         }
     })?;
     ended(&input)

@@ -17,15 +17,6 @@ use parquet::schema::types::ColumnDescPtr;
 /// Rows of a page: half a MiB of 64-bit values.
 pub(super) const PAGE_ROWS: usize = 1 << 16;
 
-/// What the footer says about the order of a column's values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bounds {
-    /// Nothing but the number of nulls.
-    Nulls,
-    /// Least and greatest value as well.
-    MinMax,
-}
-
 /// Encodes columns; keeps all buffers from one to the next.
 pub(crate) struct ColumnEncoder {
     pub(super) chunk: ChunkBuilder,
@@ -61,7 +52,10 @@ macro_rules! cells {
 cells!(u8, u16, u32, u64);
 
 /// How the values of the column at hand were found to be best written.
-enum Plan {
+#[derive(Clone, Copy)]
+pub(super) enum Plan {
+    /// There are none.
+    Null,
     /// All of them are this one.
     Constant(u64),
     /// Differences.
@@ -118,44 +112,33 @@ impl ColumnEncoder {
     }
 
     /// A column of integers.
-    pub(crate) fn integers<T: Cell>(
-        &mut self,
-        column: &ColumnDescPtr,
-        values: &[T],
-        strategy: Strategy,
-        bounds: Bounds,
-    ) -> Result<Chunk, WriteError> {
-        let nullable = is_nullable(column);
-        let nulls = if nullable { count_nulls(values) } else { 0 };
-        if nulls == values.len() && column.max_def_level() > 0 {
-            return self.null_values(column, values.len());
-        }
-        let plan = plan(values, nullable, strategy);
-        let mut ended = self.integer_pages(column, values, nulls, &plan, strategy.compress)?;
-        if !ended {
-            ended = self.integer_pages(column, values, nulls, &Plan::Delta, strategy.compress)?;
-        }
-        debug_assert!(ended, "differences never give up");
-        let statistics = integer_statistics(column, values, nulls, bounds);
-        self.chunk.finish(column, values.len(), Some(statistics))
+    pub(crate) fn integers<T: Cell>(&mut self, column: &ColumnDescPtr, values: &[T], strategy: Strategy) -> Result<Chunk, WriteError> {
+        let plan = plan(values, is_nullable(column), strategy);
+        let nulls = match self.integer_pages(column, values, plan, strategy.compress)? {
+            Some(nulls) => nulls,
+            None => self.integer_pages(column, values, Plan::Delta, strategy.compress)?.expect("differences never give up"),
+        };
+        self.chunk.finish(column, values.len(), Some(null_statistics(column, nulls)))
     }
 
-    /// Writes all pages of a chunk; false when its dictionary has grown too large.
-    fn integer_pages<T: Cell>(
+    /// Writes all pages of a chunk and returns the number of nulls; none when its dictionary has grown too large.
+    pub(super) fn integer_pages<T: Cell>(
         &mut self,
         column: &ColumnDescPtr,
         values: &[T],
-        nulls: usize,
-        plan: &Plan,
+        plan: Plan,
         compress: bool,
-    ) -> Result<bool, WriteError> {
+    ) -> Result<Option<usize>, WriteError> {
         self.chunk.begin(compress);
         self.interner.clear();
         let mut compacted = core::mem::take(T::buffer(&mut self.compacted));
+        let mut nulls = 0;
         for rows in values.chunks(PAGE_ROWS) {
             self.page.clear();
-            let present = self.levels(column, rows, nulls, &mut compacted);
+            let present = self.levels(column, rows, &mut compacted);
+            nulls += rows.len() - present.len();
             let encoding = match plan {
+                Plan::Null => Encoding::PLAIN,
                 Plan::Constant(_) => {
                     self.page.push(0);
                     hybrid::put_repeat(&mut self.page, 0, present.len(), 0);
@@ -169,7 +152,7 @@ impl ColumnEncoder {
                     self.indices.clear();
                     if !self.interner.intern(present, &mut self.indices) {
                         *T::buffer(&mut self.compacted) = compacted;
-                        return Ok(false);
+                        return Ok(None);
                     }
                     put_indices(&self.indices, self.interner.values().len(), &mut self.page);
                     Encoding::RLE_DICTIONARY
@@ -181,39 +164,36 @@ impl ColumnEncoder {
         let constant;
         let dictionary = match plan {
             Plan::Constant(value) => {
-                constant = [*value];
+                constant = [value];
                 &constant[..]
             }
             Plan::Dictionary => self.interner.values(),
-            Plan::Delta => return Ok(true),
+            Plan::Delta | Plan::Null => return Ok(Some(nulls)),
         };
         self.page.clear();
         put_plain::<T>(dictionary, &mut self.page);
         self.chunk.dictionary_page(&self.page, dictionary.len())?;
-        Ok(true)
+        Ok(Some(nulls))
     }
 
     /// Writes the levels of a page and returns its values without the nulls.
-    fn levels<'a, T: Cell>(&mut self, column: &ColumnDescPtr, rows: &'a [T], nulls: usize, compacted: &'a mut Vec<T>) -> &'a [T] {
+    fn levels<'a, T: Cell>(&mut self, column: &ColumnDescPtr, rows: &'a [T], compacted: &'a mut Vec<T>) -> &'a [T] {
         let (masks, page) = (&mut self.masks, &mut self.page);
-        if nulls > 0 {
-            levels::compact(rows, compacted, masks);
-            put_levels(page, |out| levels::put_definition(masks, rows.len(), out));
-            return compacted;
+        match if is_nullable(column) { count_nulls(rows) } else { 0 } {
+            0 => {
+                put_levels_of_all(column, rows.len(), 0, page);
+                rows
+            }
+            nulls if nulls == rows.len() => {
+                put_levels_of_all(column, rows.len(), 1, page);
+                &rows[..0]
+            }
+            _ => {
+                levels::compact(rows, compacted, masks);
+                put_levels(page, |out| levels::put_definition(masks, rows.len(), out));
+                compacted
+            }
         }
-        put_present(column, rows.len(), page);
-        rows
-    }
-
-    /// A column of this kind whose values are all null.
-    fn null_values(&mut self, column: &ColumnDescPtr, rows: usize) -> Result<Chunk, WriteError> {
-        self.chunk.begin(false);
-        self.page.clear();
-        let level = u64::from(column.max_def_level().unsigned_abs()) - 1;
-        let width = bits::width_of(level + 1);
-        put_levels(&mut self.page, |out| hybrid::put_repeat(out, level, rows, width));
-        self.chunk.data_page(&self.page, rows, Encoding::PLAIN)?;
-        self.chunk.finish(column, rows, Some(null_statistics(column, rows)))
     }
 
     /// A required common column of 64-bit integers, as it is.
@@ -224,20 +204,17 @@ impl ColumnEncoder {
             put_plain::<u64>(rows, &mut self.page);
             self.chunk.data_page(&self.page, rows.len(), Encoding::PLAIN)?;
         }
-        let statistics = integer_statistics(column, values, 0, Bounds::MinMax);
-        self.chunk.finish(column, values.len(), Some(statistics))
+        self.chunk.finish(column, values.len(), Some(null_statistics(column, 0)))
     }
 
     /// A column of dictionary codes.
     pub(crate) fn codes(&mut self, column: &ColumnDescPtr, codes: &[u8], names: &[&str], compress: bool) -> Result<Chunk, WriteError> {
-        let nullable = is_nullable(column);
         let mut seen = [false; 256];
         for code in codes {
             seen[usize::from(*code)] = true;
         }
-        let nulls = if nullable && core::mem::take(&mut seen[255]) { count_nulls(codes) } else { 0 };
-        if nulls == codes.len() && column.max_def_level() > 0 {
-            return self.null_values(column, codes.len());
+        if is_nullable(column) {
+            seen[usize::from(u8::NONE)] = false;
         }
         let mut index_of = [0_u8; 256];
         let mut used: Vec<&str> = Vec::new();
@@ -245,26 +222,36 @@ impl ColumnEncoder {
             index_of[code] = used.len() as u8;
             used.push(names.get(code).ok_or_else(|| WriteError::Code { column: column.path().string(), code })?);
         }
-        let width = bits::width_of(used.len() as u64 - 1);
+        let width = bits::width_of(used.len().saturating_sub(1) as u64);
         self.chunk.begin(compress);
         let mut compacted = core::mem::take(&mut self.compacted.u8);
-        let mut mapped = core::mem::take(&mut self.compacted.u16);
+        let mut indices = core::mem::take(&mut self.compacted.u16);
+        let mut nulls = 0;
         for rows in codes.chunks(PAGE_ROWS) {
             self.page.clear();
-            let present = self.levels(column, rows, nulls, &mut compacted);
-            mapped.clear();
-            mapped.extend(present.iter().map(|code| u16::from(index_of[usize::from(*code)])));
+            let present = self.levels(column, rows, &mut compacted);
+            nulls += rows.len() - present.len();
+            if used.is_empty() {
+                self.chunk.data_page(&self.page, rows.len(), Encoding::PLAIN)?;
+                continue;
+            }
             self.page.push(width as u8);
-            hybrid::encode(&mapped, width, &mut self.page);
+            if used.len() == 1 {
+                hybrid::put_repeat(&mut self.page, 0, present.len(), 0);
+            } else {
+                indices.clear();
+                indices.extend(present.iter().map(|code| u16::from(index_of[usize::from(*code)])));
+                hybrid::encode(&indices, width, &mut self.page);
+            }
             self.chunk.data_page(&self.page, rows.len(), Encoding::RLE_DICTIONARY)?;
         }
         self.compacted.u8 = compacted;
-        self.compacted.u16 = mapped;
-        self.page.clear();
-        for name in &used {
-            put_text(name.as_bytes(), &mut self.page);
+        self.compacted.u16 = indices;
+        if !used.is_empty() {
+            self.page.clear();
+            used.iter().for_each(|name| put_text(name.as_bytes(), &mut self.page));
+            self.chunk.dictionary_page(&self.page, used.len())?;
         }
-        self.chunk.dictionary_page(&self.page, used.len())?;
         let bound = |text: Option<&&str>| text.map(|text| ByteArray::from(*text));
         let statistics = Statistics::byte_array(bound(used.iter().min()), bound(used.iter().max()), None, Some(nulls as u64), false);
         self.chunk.finish(column, codes.len(), Some(statistics))
@@ -278,9 +265,14 @@ pub(super) fn is_nullable(column: &ColumnDescPtr) -> bool {
 
 /// Levels of a page in which every row has its value; nothing for required common columns.
 pub(super) fn put_present(column: &ColumnDescPtr, rows: usize, page: &mut Vec<u8>) {
+    put_levels_of_all(column, rows, 0, page);
+}
+
+/// Levels of a page whose rows are all `missing` levels short of a value.
+fn put_levels_of_all(column: &ColumnDescPtr, rows: usize, missing: u64, page: &mut Vec<u8>) {
     let level = u64::from(column.max_def_level().unsigned_abs());
     if level > 0 {
-        put_levels(page, |out| hybrid::put_repeat(out, level, rows, bits::width_of(level)));
+        put_levels(page, |out| hybrid::put_repeat(out, level - missing, rows, bits::width_of(level)));
     }
 }
 
@@ -303,28 +295,21 @@ pub(super) fn null_statistics(column: &ColumnDescPtr, nulls: usize) -> Statistic
     }
 }
 
-fn integer_statistics<T: Cell>(column: &ColumnDescPtr, values: &[T], nulls: usize, bounds: Bounds) -> Statistics {
-    let ends = (bounds == Bounds::MinMax && nulls == 0).then(|| (values.iter().min(), values.iter().max()));
-    match (ends, T::PHYSICAL_BITS) {
-        (Some((Some(least), Some(most))), 64) => {
-            let bits = |value: &T| Some(value.wide().cast_signed());
-            Statistics::int64(bits(least), bits(most), None, Some(0), false)
-        }
-        _ => null_statistics(column, nulls),
-    }
-}
-
 fn count_nulls<T: Niche>(values: &[T]) -> usize {
     values.iter().filter(|value| **value == T::NONE).count()
 }
 
 /// Looks at the values before the table's strategy is followed.
 fn plan<T: Cell>(values: &[T], nullable: bool, strategy: Strategy) -> Plan {
-    let mut present = values.iter().filter(|value| !nullable || **value != T::NONE);
-    match present.next() {
-        Some(first) if present.all(|value| value == first) => Plan::Constant(first.wide()),
-        _ if strategy.values == Values::Delta => Plan::Delta,
-        _ => Plan::Dictionary,
+    let present = |value: &T| !nullable || *value != T::NONE;
+    let Some(first) = values.iter().copied().find(present) else { return Plan::Null };
+    let differs = |block: &[T]| block.iter().fold(false, |differs, value| differs | (*value != first && present(value)));
+    if !values.chunks(256).any(differs) {
+        return Plan::Constant(first.wide());
+    }
+    match strategy.values {
+        Values::Delta => Plan::Delta,
+        Values::Dictionary => Plan::Dictionary,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::WriteError;
 use super::chunk::Chunk;
-use super::columns::{Bounds, ColumnEncoder, put_text};
+use super::columns::{ColumnEncoder, put_text};
 use super::encodings::{Strategy, Values, strategy};
 use super::runs::{RunColumn, run_column};
 use crate::column::{ColumnRef, ColumnType};
@@ -142,7 +142,7 @@ impl GroupEncoder<'_> {
                         &zeros
                     }
                 };
-                self.encoder.integers(column, values, delta, Bounds::MinMax)
+                self.encoder.integers(column, values, delta)
             }
         }
     }
@@ -174,10 +174,10 @@ impl GroupEncoder<'_> {
         let rows = group.rows.clone();
         let strategy = strategy(group.kind, leaf.spec.name);
         match values {
-            ColumnRef::U8(values) => self.encoder.integers(column, &values[rows], strategy, Bounds::Nulls),
-            ColumnRef::U16(values) => self.encoder.integers(column, &values[rows], strategy, Bounds::Nulls),
-            ColumnRef::U32(values) => self.encoder.integers(column, &values[rows], strategy, Bounds::Nulls),
-            ColumnRef::U64(values) => self.encoder.integers(column, &values[rows], strategy, Bounds::Nulls),
+            ColumnRef::U8(values) => self.encoder.integers(column, &values[rows], strategy),
+            ColumnRef::U16(values) => self.encoder.integers(column, &values[rows], strategy),
+            ColumnRef::U32(values) => self.encoder.integers(column, &values[rows], strategy),
+            ColumnRef::U64(values) => self.encoder.integers(column, &values[rows], strategy),
             ColumnRef::F64(values) => self.encoder.floats(column, &values[rows]),
             ColumnRef::Dictionary(codes, names) => self.encoder.codes(column, &codes[rows], names, strategy.compress),
             ColumnRef::Pairs(lists) => self.encoder.lists(column, lists, &rows, leaf.part == Part::Key),
@@ -189,13 +189,11 @@ impl GroupEncoder<'_> {
         match run_column(history, &group.runs, leaf.spec.name) {
             RunColumn::Codes(codes, names) => self.encoder.codes(column, &codes, names, false),
             RunColumn::Texts(texts) => self.encoder.texts(column, &texts),
-            RunColumn::NullableNumbers(values) => self.encoder.integers(column, &values, strategy, Bounds::Nulls),
-            RunColumn::Numbers(values) if leaf.spec.column_type == ColumnType::U64 => {
-                self.encoder.integers(column, &values, strategy, Bounds::Nulls)
-            }
+            RunColumn::NullableNumbers(values) => self.encoder.integers(column, &values, strategy),
+            RunColumn::Numbers(values) if leaf.spec.column_type == ColumnType::U64 => self.encoder.integers(column, &values, strategy),
             RunColumn::Numbers(values) => {
                 let narrow = values.iter().map(|value| u32::try_from(*value).expect("the field has at most 32 bits"));
-                self.encoder.integers(column, &narrow.collect::<Vec<u32>>(), strategy, Bounds::Nulls)
+                self.encoder.integers(column, &narrow.collect::<Vec<u32>>(), strategy)
             }
         }
     }

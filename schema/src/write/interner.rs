@@ -9,6 +9,9 @@ pub(crate) const ENTRIES_MAX: usize = 1 << 17;
 
 const SLOTS_AT_FIRST: usize = 1 << 10;
 
+/// Values below this have a place of their own instead of a hash.
+const SMALL: usize = 1 << 12;
+
 #[derive(Clone, Copy, Default)]
 struct Slot {
     value: u64,
@@ -21,17 +24,20 @@ pub(crate) struct Interner {
     slots: Vec<Slot>,
     used_slots: usize,
     values: Vec<u64>,
+    /// Index + 1 of small values; 0 when not seen.
+    small: Box<[u32; SMALL]>,
 }
 
 impl Interner {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Self { slots: vec![Slot::default(); SLOTS_AT_FIRST], used_slots: SLOTS_AT_FIRST, values: Vec::new() }
+        Self { slots: vec![Slot::default(); SLOTS_AT_FIRST], used_slots: SLOTS_AT_FIRST, values: Vec::new(), small: Box::new([0; SMALL]) }
     }
 
     /// Forgets everything, keeping the memory.
     pub(crate) fn clear(&mut self) {
         self.values.clear();
+        self.small.fill(0);
         self.used_slots = SLOTS_AT_FIRST;
         self.slots[..SLOTS_AT_FIRST].fill(Slot::default());
     }
@@ -43,19 +49,16 @@ impl Interner {
 
     /// Appends the index of every value; false when the dictionary has grown beyond [`ENTRIES_MAX`].
     pub(crate) fn intern<T: Word>(&mut self, values: &[T], indices: &mut Vec<u32>) -> bool {
-        let mut last = (0_u64, 0_u32, false);
-        for value in values {
-            let value = value.wide();
-            if !(last.2 && last.0 == value) {
-                last = (value, self.index_of(value), true);
-            }
-            indices.push(last.1);
-        }
+        indices.extend(values.iter().map(|value| self.index_of(value.wide())));
         self.values.len() <= ENTRIES_MAX
     }
 
     #[inline]
     fn index_of(&mut self, value: u64) -> u32 {
+        if value < SMALL as u64 {
+            let index = self.small[value as usize];
+            return if index > 0 { index - 1 } else { self.insert_small(value) };
+        }
         let mask = self.used_slots - 1;
         let mut at = Self::home(value) & mask;
         loop {
@@ -91,6 +94,14 @@ impl Interner {
         index
     }
 
+    #[cold]
+    fn insert_small(&mut self, value: u64) -> u32 {
+        let index = u32::try_from(self.values.len()).expect("a dictionary is bounded");
+        self.values.push(value);
+        self.small[value as usize] = index + 1;
+        index
+    }
+
     fn grow(&mut self) {
         self.used_slots *= 4;
         if self.slots.len() < self.used_slots {
@@ -98,7 +109,7 @@ impl Interner {
         }
         self.slots[..self.used_slots].fill(Slot::default());
         let mask = self.used_slots - 1;
-        for (index, value) in (1_u32..).zip(&self.values) {
+        for (index, value) in (1_u32..).zip(&self.values).filter(|(_, value)| **value >= SMALL as u64) {
             let mut at = Self::home(*value) & mask;
             while self.slots[at].index != 0 {
                 at = (at + 1) & mask;

@@ -27,6 +27,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,6 +40,9 @@ pub const BYTES_PER_GROUP_MAX: usize = 64 << 20;
 
 /// Longest text of a run (options, plan, detail), bytes.
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes written to the file at a time.
+const WRITE_BUFFER_BYTES: usize = 1 << 20;
 
 /// Why a history could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +143,7 @@ pub fn partial_path(path: &Path) -> PathBuf {
 /// kilobytes, so hand over many runs at once (a hundred thousand rows or more). Dropping the writer without
 /// [`HistoryWriter::finish`] leaves the incomplete `.partial` file behind and the final name untouched.
 pub struct HistoryWriter {
-    file: SerializedFileWriter<File>,
+    file: SerializedFileWriter<BufWriter<File>>,
     path: PathBuf,
     provenance: Provenance,
     options: WriteOptions,
@@ -161,7 +165,8 @@ impl HistoryWriter {
         let file = File::create(&partial).map_err(|source| WriteError::File { path: partial, action: "creating it", source })?;
         let schema = layout::parquet_schema().map_err(|source| WriteError::Footer { source })?;
         let properties = WriterProperties::builder().set_offset_index_disabled(true).build();
-        let file = SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(|source| WriteError::Footer { source })?;
+        let file = SerializedFileWriter::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, file), schema, Arc::new(properties))
+            .map_err(|source| WriteError::Footer { source })?;
         Ok(Self {
             file,
             path: path.to_owned(),
@@ -239,6 +244,11 @@ impl HistoryWriter {
         }
         // Taking the file out of the writer writes the footer.
         let file = self.file.into_inner().map_err(footer)?;
+        let file = file.into_inner().map_err(|failed| WriteError::File {
+            path: partial_path(&self.path),
+            action: "writing it",
+            source: failed.into_error(),
+        })?;
         let bytes = publish(&file, &self.path)?;
         Ok(WrittenFile { path: self.path, bytes, rows: self.rows, runs: self.seen.len() as u64, row_groups: self.groups.len() })
     }
