@@ -1,11 +1,22 @@
 //! The replica: its state, and which sub-protocol handles which input.
+//!
+//! The sub-protocols are separate files with separate `impl` blocks; nothing here decides anything but who is asked.
 
 use crate::bug::Bug;
 use crate::codec::CLUSTER_DEFAULT;
-use crate::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, PIPELINE_MAX, SESSIONS_MAX};
-use crate::ids::{Op, ReplicaId};
-use crate::io::{DiskImage, Effect, Input, StateSummary};
+use crate::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, MEMBERS_MAX, PIPELINE_MAX, REPLICAS_MAX, SESSIONS_MAX, ring_is_large_enough};
+use crate::execution::Checkpoints;
+use crate::ids::{ClientKey, Epoch, Hash, Op, Peer, ReplicaId, View};
+use crate::io::{Damage, Effect, Input, Note, StateSummary, Status, Timer};
+use crate::log::Log;
+use crate::message::{Body, Message, RejectReason};
+use crate::normal::Primary;
+use crate::promise::{Pending, Promises};
+use crate::quorum::Quorums;
+use crate::repair::{Repair, Serving};
+use crate::sessions::SessionTable;
 use crate::state_machine::StateMachine;
+use crate::view_change::ViewChange;
 use alloc::vec::Vec;
 
 /// What a replica must be told once.
@@ -50,44 +61,285 @@ impl Config {
             bug: None,
         }
     }
+
+    fn check(&self) {
+        assert!(self.replicas >= 1 && self.replicas <= REPLICAS_MAX, "1 to 7 voting members");
+        assert!(self.members() <= MEMBERS_MAX && self.replica.0 < self.members(), "the replica is a member");
+        assert!(self.time_divisor >= 1 && self.sessions_max >= 1 && self.pipeline_max >= 1, "no limit is zero");
+        assert!(self.log_slots < crate::promise::SLOTS_MAX, "the ring is limited");
+        assert!(ring_is_large_enough(self.log_slots, self.checkpoint_interval, self.pipeline_max), "the ring is large enough");
+    }
+
+    /// Members that vote or not.
+    pub(crate) const fn members(&self) -> u8 {
+        self.replicas + self.standbys
+    }
+
+    /// Whether a member votes.
+    pub(crate) const fn is_voter(&self, replica: ReplicaId) -> bool {
+        replica.0 < self.replicas
+    }
+
+    /// The primary of a view.
+    pub(crate) fn primary_of(&self, view: View) -> ReplicaId {
+        ReplicaId(u8::try_from(view.0 % u64::from(self.replicas)).expect("less than 7"))
+    }
+
+    /// A timeout, divided.
+    pub(crate) const fn timeout(&self, timeout_ns: u64) -> u64 {
+        let divided = timeout_ns / self.time_divisor;
+        if divided == 0 { 1 } else { divided }
+    }
 }
 
 /// A replica.
 pub struct Replica<S> {
-    machine: S,
-    state: StateSummary,
+    pub(crate) config: Config,
+    pub(crate) quorums: Quorums,
+    pub(crate) machine: S,
+    /// The local clock at this step, nanoseconds; never used to decide anything that must be the same elsewhere.
+    pub(crate) clock_ns: u64,
+
+    pub(crate) status: Status,
+    pub(crate) view: View,
+    pub(crate) last_normal_view: View,
+    pub(crate) log: Log,
+    /// Everything up to here is committed and applied.
+    pub(crate) commit: Op,
+    /// Everything up to here is known to be committed, held or not.
+    pub(crate) commit_max: Op,
+    /// Last op given to the state machine; differs from `commit` only when a guard is switched off.
+    pub(crate) applied: Op,
+    /// Head of the log as the superblock pins it, or will with its next write.
+    pub(crate) pin_head: Op,
+    /// Slots after the head of which nobody knows what they held: found damaged at the restart.
+    pub(crate) uncertain: u32,
+    /// Last op of this view that this replica voted for, or need not vote for.
+    pub(crate) acked: Op,
+    /// Commit number of this view's primary, as far as heard.
+    pub(crate) primary_commit: Op,
+    /// A checkpoint that covers everything up to here is durable on a quorum.
+    pub(crate) trim: Op,
+    /// What [`Note::LogTrimmed`] said last.
+    pub(crate) trim_noted: Op,
+
+    pub(crate) sessions: SessionTable,
+    /// Replies that outlive their session: filled only when the guard of the reply cache is switched off.
+    pub(crate) stray_replies: Vec<crate::execution::StrayReply>,
+    pub(crate) promises: Promises,
+    /// What the replica turns to once the superblock says so; until then it takes no part in anything.
+    pub(crate) pending: Option<Pending>,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) primary: Primary,
+    pub(crate) view_change: ViewChange,
+    pub(crate) repair: Repair,
+    pub(crate) serving: Serving,
+    /// Running timers, a bit each.
+    pub(crate) timers: u16,
+    /// What the restart found damaged, for [`Input::Start`] to tell.
+    pub(crate) found_damage: Vec<(Option<Op>, Damage)>,
+    pub(crate) restarted: bool,
+    /// The superblock is lost: this replica has forgotten its promises and must never vote again.
+    pub(crate) lost: bool,
 }
+
+/// What a handler says of a message: refused, and why, or not.
+pub(crate) type Handled = Result<(), RejectReason>;
 
 impl<S: StateMachine> Replica<S> {
     /// A replica whose disk was just formatted.
     #[must_use]
     pub fn new(config: Config, machine: S) -> Self {
-        let _ = config;
-        Self { machine, state: StateSummary::default() }
-    }
-
-    /// A replica that comes back: `machine` is blank, `disk` is all that it remembers.
-    #[must_use]
-    pub fn restart(config: Config, machine: S, disk: DiskImage) -> Self {
-        let _ = (config, disk);
-        Self { machine, state: StateSummary::default() }
+        config.check();
+        let log = Log::new(config.log_slots, Op(0), Hash::default());
+        Self {
+            quorums: Quorums::of(config.replicas),
+            machine,
+            clock_ns: 0,
+            status: Status::Normal,
+            view: View(0),
+            last_normal_view: View(0),
+            commit: Op(0),
+            commit_max: Op(0),
+            applied: Op(0),
+            pin_head: Op(0),
+            uncertain: 0,
+            acked: Op(0),
+            primary_commit: Op(0),
+            trim: Op(0),
+            trim_noted: Op(0),
+            sessions: SessionTable::new(config.sessions_max as usize),
+            stray_replies: Vec::new(),
+            promises: Promises::formatted(&config),
+            pending: None,
+            checkpoints: Checkpoints::new(&config),
+            primary: Primary::default(),
+            view_change: ViewChange::new(&config),
+            repair: Repair::new(&config),
+            serving: Serving::default(),
+            timers: 0,
+            found_damage: Vec::new(),
+            restarted: false,
+            lost: false,
+            log,
+            config,
+        }
     }
 
     /// Handles one input; effects are appended in the order in which they must be carried out.
     pub fn step(&mut self, clock_ns: u64, input: Input, effects: &mut Vec<Effect>) {
-        let _ = (clock_ns, input, effects);
+        self.clock_ns = clock_ns;
+        if self.lost {
+            if matches!(input, Input::Start) {
+                self.start(effects);
+            }
+            return;
+        }
+        let handled = match input {
+            Input::Start => {
+                self.start(effects);
+                Ok(())
+            }
+            Input::Message(message) => self.on_message(message, effects),
+            Input::Bytes(bytes) => self.on_bytes(&bytes, effects),
+            Input::Timer(timer) => {
+                self.on_timer(timer, effects);
+                Ok(())
+            }
+            Input::Written(write) => {
+                self.on_written(write, effects);
+                Ok(())
+            }
+            Input::WriteFailed(write) => {
+                self.on_write_failed(write, effects);
+                Ok(())
+            }
+            Input::Read { read, content } => {
+                self.on_read(read, content, effects);
+                Ok(())
+            }
+        };
+        if let Err(reason) = handled {
+            effects.push(Effect::Reject(reason));
+        }
+    }
+
+    fn on_bytes(&mut self, bytes: &[u8], fx: &mut Vec<Effect>) -> Handled {
+        match Message::decode_for(self.config.cluster, bytes, self.config.bug) {
+            Ok(message) => self.on_message(message, fx),
+            Err(reason) => {
+                self.note(fx, Note::CorruptionDetected { op: None, what: Damage::Message });
+                Err(reason)
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: Message, fx: &mut Vec<Effect>) -> Handled {
+        let Message { epoch, view, from, to, body } = message;
+        if to != Peer::Replica(self.config.replica) {
+            return Err(RejectReason::WrongDestination);
+        }
+        if epoch != self.epoch() {
+            return Err(RejectReason::WrongEpoch);
+        }
+        match from {
+            Peer::Client(client) => self.on_client_message(client, body, fx),
+            Peer::Replica(from) if from.0 >= self.config.members() || from == self.config.replica => Err(RejectReason::NotMember),
+            Peer::Replica(from) => self.on_replica_message(from, view, body, fx),
+        }
+    }
+
+    fn on_client_message(&mut self, client: ClientKey, body: Body, fx: &mut Vec<Effect>) -> Handled {
+        match body {
+            Body::Request { session, request, command } => self.on_request(client, session, request, &command, fx),
+            Body::Register { nonce } => self.on_register(client, nonce, fx),
+            // Membership changes are decoded but not yet carried out.
+            Body::Reconfigure { .. } => Err(RejectReason::WrongStatus),
+            _ => Err(RejectReason::NotMember),
+        }
+    }
+
+    fn on_replica_message(&mut self, from: ReplicaId, view: View, body: Body, fx: &mut Vec<Effect>) -> Handled {
+        if self.pending.is_some() {
+            return self.on_message_while_pending(from, view, body);
+        }
+        match body {
+            Body::Prepare { entry, commit } => self.on_prepare(from, view, entry, commit, fx),
+            Body::PrepareOk { op, hash, checkpoint } => self.on_prepare_ok(from, view, op, hash, checkpoint, fx),
+            Body::Commit { commit, commit_hash, trim, ask } => self.on_commit(from, view, (commit, commit_hash), trim, ask, fx),
+            Body::Ping { sent_ns, suspects } => self.on_ping(from, view, sent_ns, suspects, fx),
+            Body::Pong { suspects, checkpoint, .. } => self.on_pong(from, view, suspects, checkpoint, fx),
+            Body::StartViewChange => self.on_start_view_change(from, view, fx),
+            Body::DoViewChange(vote) => self.on_do_view_change(from, view, vote, fx),
+            Body::StartView(start) => self.on_start_view(from, view, *start, false, fx),
+            Body::GetView => self.on_get_view(from, view, fx),
+            Body::RepairRequest { first, last, hash } => self.on_repair_request(from, first, last, hash, fx),
+            Body::RepairResponse { entries } => self.on_repair_response(entries, fx),
+            Body::Nack { first, last, reason } => self.on_nack(first, last, reason, fx),
+            Body::StateTransferRequest { commit } => self.on_state_transfer_request(from, view, commit, fx),
+            Body::StateTransferResponse(transfer) => self.on_state_transfer_response(from, view, *transfer, fx),
+            Body::RecoveryRequest { nonce } => self.on_recovery_request(from, view, nonce, fx),
+            Body::RecoveryResponse { nonce, start } => self.on_recovery_response(from, view, nonce, start, fx),
+            Body::Request { .. }
+            | Body::Register { .. }
+            | Body::Reply { .. }
+            | Body::Eviction { .. }
+            | Body::Redirect
+            | Body::Reconfigure { .. } => Err(RejectReason::NotMember),
+        }
+    }
+
+    /// Votes are remembered while the superblock is being written: the others have left their view for good. Everything else is
+    /// refused, so that what the superblock is about to say of the log stays true.
+    fn on_message_while_pending(&mut self, from: ReplicaId, view: View, body: Body) -> Handled {
+        match body {
+            Body::StartViewChange if self.config.is_voter(from) => {
+                self.view_change.saw(from, view);
+                Ok(())
+            }
+            Body::DoViewChange(vote) => self.keep_do_view_change(from, view, vote),
+            _ => Err(RejectReason::WrongStatus),
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, fx: &mut Vec<Effect>) {
+        self.timers &= !(1 << timer as u16);
+        if self.pending.is_some() {
+            self.set_timer(timer, fx);
+            return;
+        }
+        match timer {
+            Timer::Prepare => self.on_prepare_timer(fx),
+            Timer::Heartbeat => self.on_heartbeat_timer(fx),
+            Timer::ViewChange => self.on_view_change_timer(fx),
+            Timer::ViewChangeWindow => self.on_window_timer(fx),
+            Timer::ViewChangeResend => self.on_resend_timer(fx),
+            Timer::Recovery => self.on_recovery_timer(fx),
+            Timer::Repair => self.on_repair_timer(fx),
+            Timer::StateTransfer => self.on_state_transfer_timer(fx),
+            Timer::Abdication => self.on_abdication_timer(fx),
+            // Clock samples and the scrubber come with their sub-protocols; nothing sets these yet.
+            Timer::Ping | Timer::Scrub => {}
+        }
     }
 
     /// The replica in one line.
     #[must_use]
     pub fn summary(&self) -> StateSummary {
-        self.state
+        StateSummary {
+            status: self.status,
+            view: self.view,
+            last_normal_view: self.last_normal_view,
+            op: self.log.head(),
+            commit: self.commit,
+            epoch: self.epoch(),
+        }
     }
 
     /// Last op that was applied.
     #[must_use]
     pub fn applied(&self) -> Op {
-        self.state.commit
+        self.applied
     }
 
     /// The state machine.
@@ -99,6 +351,19 @@ impl<S: StateMachine> Replica<S> {
     /// Whether this is the primary of a view that has started.
     #[must_use]
     pub fn is_primary(&self) -> bool {
-        false
+        self.status == Status::Normal && self.pending.is_none() && self.config.primary_of(self.view) == self.config.replica
+    }
+
+    /// The configuration in force; membership changes will raise it.
+    pub(crate) const fn epoch(&self) -> Epoch {
+        Epoch(0)
+    }
+
+    pub(crate) fn is_voter(&self) -> bool {
+        self.config.is_voter(self.config.replica)
+    }
+
+    pub(crate) fn has_bug(&self, bug: Bug) -> bool {
+        self.config.bug == Some(bug)
     }
 }

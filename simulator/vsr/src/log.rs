@@ -1,0 +1,343 @@
+//! The log in memory: a ring of slots that mirrors the ring on disk.
+//!
+//! Between the commit number and the head every op is either present, which means hash-connected to what the primary of the
+//! log's view vouched for, or a hole, of which at most the hash is known. Nothing unverified is ever present.
+
+use crate::entry::Entry;
+use crate::ids::{Hash, Op};
+use crate::io::{EntryName, WriteId};
+use crate::quorum::Members;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A write of an entry on its way to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotWrite {
+    pub id: WriteId,
+    pub op: Op,
+    pub hash: Hash,
+}
+
+/// One slot of the ring.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot {
+    /// The entry; none in a hole.
+    entry: Option<Arc<Entry>>,
+    /// Hash of the entry that a hole lacks, where known.
+    expected: Option<Hash>,
+    /// The entry is on disk.
+    pub durable: bool,
+    /// The entry came from a peer, or is written again over damage.
+    pub repaired: bool,
+    /// The write in flight; never two to one slot, because the disk may complete them in any order.
+    pub write: Option<SlotWrite>,
+    /// Members that voted for the entry in the current view.
+    pub votes: Members,
+    /// Votes counted, voters or not.
+    pub vote_count: u32,
+}
+
+/// How far down a chain of hashes could be followed.
+struct Proven {
+    /// Everything above this op is proven.
+    above: Op,
+    /// The hash that the entry at this op must have.
+    expected: Hash,
+}
+
+/// What [`Log::adopt`] changed.
+#[derive(Debug, Default)]
+pub(crate) struct Adopted {
+    /// Entries that left, the newest first.
+    pub removed: Vec<EntryName>,
+    /// Entries that came, the oldest first.
+    pub added: Vec<Arc<Entry>>,
+}
+
+/// The entry at `op` among those that follow `base`.
+fn entry_at(entries: &[Arc<Entry>], base: Op, op: Op) -> Option<&Arc<Entry>> {
+    entries.get(usize::try_from(op.0.checked_sub(base.0 + 1)?).ok()?)
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    slots: Vec<Slot>,
+    floor: Op,
+    base: Op,
+    base_hash: Hash,
+    head: Op,
+    head_hash: Hash,
+    holes: u32,
+}
+
+impl Log {
+    /// An empty log that begins after `base`, whose hash is known.
+    pub fn new(slots: u32, base: Op, base_hash: Hash) -> Self {
+        let mut ring = Vec::new();
+        ring.resize_with(slots as usize, Slot::default);
+        Self { slots: ring, floor: base, base, base_hash, head: base, head_hash: base_hash, holes: 0 }
+    }
+
+    /// Number of slots.
+    pub fn capacity(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
+    /// Index of an op's slot.
+    pub fn index(&self, op: Op) -> usize {
+        usize::try_from(op.0 % self.capacity()).expect("less than the number of slots")
+    }
+
+    pub fn head(&self) -> Op {
+        self.head
+    }
+
+    pub fn head_hash(&self) -> Hash {
+        self.head_hash
+    }
+
+    /// Ops at or below it are not in memory any more.
+    pub fn floor(&self) -> Op {
+        self.floor
+    }
+
+    /// Ops up to the head without an entry.
+    pub fn holes(&self) -> u32 {
+        self.holes
+    }
+
+    /// Whether an op lies in the ring.
+    fn covers(&self, op: Op) -> bool {
+        op > self.floor && op <= self.head
+    }
+
+    /// The entry at an op, if it is present.
+    pub fn get(&self, op: Op) -> Option<&Arc<Entry>> {
+        if self.covers(op) { self.slots[self.index(op)].entry.as_ref() } else { None }
+    }
+
+    /// The hash of the entry at an op, present or not, where known.
+    pub fn hash_of(&self, op: Op) -> Option<Hash> {
+        if op == self.head {
+            return Some(self.head_hash);
+        }
+        if self.covers(op) {
+            let slot = &self.slots[self.index(op)];
+            return slot.entry.as_ref().map(|entry| entry.hash).or(slot.expected);
+        }
+        (op == self.base).then_some(self.base_hash)
+    }
+
+    /// The slot of an op in the ring.
+    pub fn slot(&self, op: Op) -> Option<&Slot> {
+        if self.covers(op) { Some(&self.slots[self.index(op)]) } else { None }
+    }
+
+    /// The slot of an op in the ring.
+    pub fn slot_mut(&mut self, op: Op) -> Option<&mut Slot> {
+        if !self.covers(op) {
+            return None;
+        }
+        let index = self.index(op);
+        Some(&mut self.slots[index])
+    }
+
+    /// The slot at an index of the ring, whatever it holds.
+    pub fn slot_at(&mut self, index: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(index)
+    }
+
+    /// Whether the entry at an op is on disk.
+    pub fn is_durable(&self, op: Op) -> bool {
+        self.slot(op).is_some_and(|slot| slot.durable)
+    }
+
+    /// Appends the entry that follows the head.
+    pub fn append(&mut self, entry: Arc<Entry>) {
+        assert_eq!(entry.op.0, self.head.0 + 1, "entries are appended in order");
+        self.head = entry.op;
+        self.head_hash = entry.hash;
+        self.raise_floor();
+        self.put(entry);
+    }
+
+    /// Appends a place without an entry.
+    pub fn append_hole(&mut self, expected: Option<Hash>) {
+        self.head.0 += 1;
+        self.head_hash = expected.unwrap_or_default();
+        self.raise_floor();
+        let op = self.head;
+        self.clear(op);
+        let index = self.index(op);
+        self.slots[index].expected = expected;
+        self.holes += 1;
+    }
+
+    fn raise_floor(&mut self) {
+        self.floor = Op(self.floor.0.max(self.head.0.saturating_sub(self.capacity())));
+    }
+
+    fn put(&mut self, entry: Arc<Entry>) {
+        let index = self.index(entry.op);
+        let slot = &mut self.slots[index];
+        *slot = Slot { entry: Some(entry), write: slot.write, ..Slot::default() };
+    }
+
+    fn clear(&mut self, op: Op) {
+        let index = self.index(op);
+        let slot = &mut self.slots[index];
+        *slot = Slot { write: slot.write, ..Slot::default() };
+    }
+
+    /// Fills a hole with the entry that it lacks; `None` if this is not a hole, or not its entry.
+    pub fn fill(&mut self, entry: &Arc<Entry>) -> Option<()> {
+        let op = entry.op;
+        if !self.covers(op) || self.get(op).is_some() || self.hash_of(op) != Some(entry.hash) {
+            return None;
+        }
+        self.put(Arc::clone(entry));
+        self.slot_mut(op)?.repaired = true;
+        self.holes -= 1;
+        // What the entry says of the one before it is as certain as the entry itself.
+        let before = Op(op.0 - 1);
+        if self.covers(before) && self.get(before).is_none() {
+            let index = self.index(before);
+            self.slots[index].expected = Some(entry.previous_hash);
+        }
+        Some(())
+    }
+
+    /// Removes all entries after `op`, the newest first, handing each to `removed`.
+    pub fn truncate(&mut self, op: Op, mut removed: impl FnMut(EntryName)) {
+        while self.head > op {
+            let below = self.hash_of(Op(self.head.0 - 1)).unwrap_or_default();
+            match self.get(self.head) {
+                Some(entry) => removed(EntryName { op: entry.op, hash: entry.hash }),
+                None => self.holes -= 1,
+            }
+            self.clear(self.head);
+            self.head.0 -= 1;
+            self.head_hash = below;
+        }
+    }
+
+    /// Makes the log that of a view: up to `commit` nothing changes; at `base`, a committed op, the hash is `base_hash`; `entries`
+    /// follow it up to the new head. Own entries between `commit` and `base` stay as far as the chain down from `base` proves
+    /// them; the others leave, and are holes until they are repaired.
+    pub fn adopt(&mut self, commit: Op, base: Op, base_hash: Hash, entries: &[Arc<Entry>]) -> Adopted {
+        let proven = self.proven_down_from(commit, base, base_hash);
+        let new_head = Op(base.0 + entries.len() as u64);
+        let mut adopted = Adopted::default();
+        for number in (commit.0 + 1..=self.head.0).rev() {
+            let op = Op(number);
+            let Some(own) = self.get(op) else { continue };
+            let stays = if op <= base { op > proven.above } else { entry_at(entries, base, op).is_some_and(|new| new.hash == own.hash) };
+            if !stays {
+                adopted.removed.push(EntryName { op, hash: own.hash });
+                self.clear(op);
+            }
+        }
+        let old_head = self.head;
+        self.head = new_head;
+        self.head_hash = entries.last().map_or(base_hash, |entry| entry.hash);
+        self.raise_floor();
+        for number in new_head.0 + 1..=old_head.0 {
+            self.clear(Op(number));
+        }
+        for number in old_head.0.max(commit.0) + 1..=new_head.0 {
+            self.clear(Op(number));
+        }
+        self.fill_adopted(commit, base, &proven, entries, &mut adopted);
+        adopted
+    }
+
+    fn fill_adopted(&mut self, commit: Op, base: Op, proven: &Proven, entries: &[Arc<Entry>], adopted: &mut Adopted) {
+        self.holes = 0;
+        for number in commit.0 + 1..=self.head.0 {
+            let op = Op(number);
+            if self.get(op).is_some() {
+                continue;
+            }
+            if let Some(entry) = entry_at(entries, base, op) {
+                self.put(Arc::clone(entry));
+                adopted.added.push(Arc::clone(entry));
+            } else {
+                let index = self.index(op);
+                self.slots[index].expected = (op == proven.above).then_some(proven.expected);
+                self.holes += 1;
+            }
+        }
+    }
+
+    /// Walks down from `base` as long as entries are present and hash-connected.
+    fn proven_down_from(&self, commit: Op, base: Op, base_hash: Hash) -> Proven {
+        let mut proven = Proven { above: base, expected: base_hash };
+        while proven.above > commit {
+            match self.get(proven.above) {
+                Some(entry) if entry.hash == proven.expected => proven.expected = entry.previous_hash,
+                _ => break,
+            }
+            proven.above.0 -= 1;
+        }
+        proven
+    }
+
+    /// Whether a log with `base_hash` at `base`, followed by `entries`, agrees with everything up to `commit`, as far as can be
+    /// told: what lies in a hole is not known yet.
+    pub fn agrees(&self, commit: Op, base: Op, base_hash: Hash, entries: &[Arc<Entry>]) -> bool {
+        if Op(base.0 + entries.len() as u64) < commit {
+            return false;
+        }
+        if base < commit {
+            let own = |op| self.hash_of(op);
+            let base_agrees = own(base).is_none_or(|hash| hash == base_hash);
+            let changed = |entry: &&Arc<Entry>| entry.op <= commit && own(entry.op).is_some_and(|hash| hash != entry.hash);
+            return base_agrees && !entries.iter().any(|entry| changed(&entry));
+        }
+        let proven = self.proven_down_from(commit, base, base_hash);
+        proven.above > commit || self.hash_of(commit) == Some(proven.expected)
+    }
+
+    /// Starts over after `base`, which a checkpoint covers; entries after it stay for [`Log::adopt`] to judge. Returns the entries
+    /// after `commit` that leave, the newest first: up to `base`, all of which nobody has proven.
+    pub fn start_after(&mut self, commit: Op, base: Op, base_hash: Hash) -> Vec<EntryName> {
+        let mut removed = Vec::new();
+        let connects = self.get(base).is_some_and(|entry| entry.hash == base_hash);
+        for op in (self.floor.0 + 1..=base.0.min(self.head.0)).rev().map(Op) {
+            if let Some(own) = self.get(op).filter(|_| op > commit && !connects) {
+                removed.push(EntryName { op, hash: own.hash });
+            }
+            self.clear(op);
+        }
+        (self.floor, self.base, self.base_hash) = (base.max(self.floor), base, base_hash);
+        if self.head <= base {
+            (self.head, self.head_hash) = (base, base_hash);
+        }
+        removed
+    }
+
+    /// A newer checkpoint is the base: its hash stays known when its slot is used again.
+    pub fn rebase(&mut self, base: Op, base_hash: Hash) {
+        (self.base, self.base_hash) = (base, base_hash);
+    }
+
+    /// Takes an entry at or below the base into memory, so that it can be handed to peers.
+    pub fn retain_below(&mut self, entry: Arc<Entry>) {
+        assert_eq!(entry.op, self.floor, "entries are retained downwards");
+        self.floor.0 -= 1;
+        let op = entry.op;
+        self.put(entry);
+        self.slot_mut(op).expect("just put there").durable = true;
+    }
+
+    /// Forgets the votes for all entries after `op`.
+    pub fn reset_votes(&mut self, op: Op) {
+        for number in op.0 + 1..=self.head.0 {
+            if let Some(slot) = self.slot_mut(Op(number)) {
+                slot.votes = Members::default();
+                slot.vote_count = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Normal operation: the primary puts requests into the log, backups store them and vote, a quorum commits.
+//!
+//! Viewstamped Replication Revisited, section 4.1, with a durable vote: nobody, the primary included, votes for an entry that
+//! is not on its disk.
+
+use crate::bug::Bug;
+use crate::entry::{Entry, EntryFields};
+use crate::ids::{Hash, Op, ReplicaId, View};
+use crate::io::{AbdicationCause, Effect, EntryName, Note, Status, Timer};
+use crate::message::{Body, RejectReason};
+use crate::quorum::Members;
+use crate::replica::{Handled, Replica};
+use crate::state_machine::StateMachine;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// What only a primary keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Primary {
+    /// Voters heard since the abdication timer was last looked at.
+    heard: Members,
+    /// Voters heard since the last heartbeat: the others are asked for a sign of life.
+    recent: Members,
+    /// Head of the log when the prepare timer was set: only older entries are sent again.
+    prepare_mark: Op,
+}
+
+impl<S: StateMachine> Replica<S> {
+    /// Primary: gives an entry its place, sends it, writes it.
+    pub(crate) fn prepare(&mut self, mut fields: EntryFields, fx: &mut Vec<Effect>) {
+        let head = self.log.head();
+        fields.op = Op(head.0 + 1);
+        fields.view = self.view;
+        fields.previous_hash = self.log.head_hash();
+        fields.timestamp = self.next_timestamp();
+        let entry = Arc::new(Entry::new(fields));
+        self.note(fx, Note::TimestampAssigned { op: entry.op, timestamp: entry.timestamp });
+        self.append(Arc::clone(&entry), fx);
+        for backup in self.other_members() {
+            self.send(backup, Body::Prepare { entry: Arc::clone(&entry), commit: self.commit }, fx);
+        }
+        if !self.timer_runs(Timer::Prepare) {
+            self.primary.prepare_mark = entry.op;
+            self.set_timer(Timer::Prepare, fx);
+        }
+    }
+
+    /// Later than everything in the log, whatever the clock says. A synchronised clock will stand in for the local one.
+    fn next_timestamp(&self) -> u64 {
+        let last = match self.log.get(self.log.head()) {
+            Some(entry) => entry.timestamp,
+            None => self.checkpoints.content.as_ref().map_or(0, |checkpoint| checkpoint.timestamp),
+        };
+        self.clock_ns.max(last + 1)
+    }
+
+    /// Puts the next entry into the log in memory and on its way to the disk.
+    pub(crate) fn append(&mut self, entry: Arc<Entry>, fx: &mut Vec<Effect>) {
+        let op = entry.op;
+        self.log.append(Arc::clone(&entry));
+        self.note(fx, Note::EntryAppended(entry));
+        self.write_entry(op, fx);
+        if self.has_bug(Bug::AcksBeforeDurable) {
+            self.advance_votes(fx);
+        }
+    }
+
+    /// Votes for whatever has become durable, in order: a vote says that everything before is on disk too.
+    pub(crate) fn advance_votes(&mut self, fx: &mut Vec<Effect>) {
+        if self.pending.is_some() || self.status != Status::Normal || !self.is_voter() {
+            return;
+        }
+        let before = self.acked;
+        while self.acked < self.log.head() {
+            let next = Op(self.acked.0 + 1);
+            // The guard: a vote leaves only after its entry is durable.
+            if !self.log.is_durable(next) && !(self.has_bug(Bug::AcksBeforeDurable) && self.log.get(next).is_some()) {
+                break;
+            }
+            self.acked = next;
+            self.vote(next, fx);
+        }
+        if self.acked > before && self.is_primary() {
+            self.advance_commit(fx);
+        }
+    }
+
+    fn vote(&mut self, op: Op, fx: &mut Vec<Effect>) {
+        // What the primary has committed needs no votes.
+        if op <= self.primary_commit {
+            return;
+        }
+        let hash = self.log.hash_of(op).expect("votes are for entries in the log");
+        self.note(fx, Note::Acknowledged(EntryName { op, hash }));
+        if self.is_primary() {
+            let own = self.config.replica;
+            let slot = self.log.slot_mut(op).expect("votes are for entries in the log");
+            slot.votes.insert(own);
+            slot.vote_count += 1;
+        } else {
+            let checkpoint = self.checkpoints.named.op;
+            self.send(self.config.primary_of(self.view), Body::PrepareOk { op, hash, checkpoint }, fx);
+        }
+    }
+
+    pub(crate) fn on_prepare(&mut self, from: ReplicaId, view: View, entry: Arc<Entry>, commit: Op, fx: &mut Vec<Effect>) -> Handled {
+        self.follow(from, view, fx)?;
+        if entry.op == Op(0) || entry.view > view || commit > entry.op {
+            return Err(RejectReason::InvalidMetadata);
+        }
+        self.heard_primary();
+        match self.store_prepare(entry, fx) {
+            // Nothing new but the commit number, perhaps.
+            Err(RejectReason::Duplicate) if commit > self.commit_max => {}
+            refused @ Err(_) => return refused,
+            Ok(()) => {}
+        }
+        self.learn_commit(commit, fx);
+        Ok(())
+    }
+
+    /// Whether a message comes from the primary of the view in which this replica is a normal backup. A higher view is only a
+    /// reason to ask its primary.
+    pub(crate) fn follow(&mut self, from: ReplicaId, view: View, fx: &mut Vec<Effect>) -> Handled {
+        if self.config.primary_of(view) != from {
+            return Err(RejectReason::NotPrimary);
+        }
+        if view < self.view {
+            return Err(RejectReason::OldView);
+        }
+        if view > self.view {
+            self.ask_view(view, fx);
+            return Err(RejectReason::NewerView);
+        }
+        match self.status {
+            Status::Normal => return Ok(()),
+            Status::StateTransfer => self.heard_primary(),
+            // The view has started without this replica.
+            Status::ViewChange | Status::Recovering => self.ask_view(view, fx),
+        }
+        Err(RejectReason::WrongStatus)
+    }
+
+    fn store_prepare(&mut self, entry: Arc<Entry>, fx: &mut Vec<Effect>) -> Handled {
+        let op = entry.op;
+        let head = self.log.head();
+        if op <= head {
+            return self.store_again(&entry, fx);
+        }
+        if entry.view != self.view {
+            return Err(RejectReason::InvalidMetadata);
+        }
+        if !self.has_room(op) {
+            self.want_log(op, entry.hash, fx);
+            return Err(RejectReason::PipelineFull);
+        }
+        if op.0 > head.0 + 1 {
+            self.keep_ahead(entry, fx);
+            return Ok(());
+        }
+        if entry.previous_hash != self.log.head_hash() {
+            return Err(RejectReason::BrokenChain);
+        }
+        self.append(entry, fx);
+        self.connect_ahead(fx);
+        Ok(())
+    }
+
+    /// A prepare that came before: the vote may have been lost.
+    fn store_again(&mut self, entry: &Arc<Entry>, fx: &mut Vec<Effect>) -> Handled {
+        let op = entry.op;
+        if self.log.hash_of(op).is_some_and(|hash| hash != entry.hash) {
+            return Err(RejectReason::HashMismatch);
+        }
+        if self.fill_hole(entry, fx) {
+            self.advance_commit(fx);
+            return Ok(());
+        }
+        if op > self.primary_commit && op <= self.acked && self.is_voter() {
+            self.vote(op, fx);
+            return Ok(());
+        }
+        Err(RejectReason::Duplicate)
+    }
+
+    pub(crate) fn on_prepare_ok(
+        &mut self,
+        from: ReplicaId,
+        view: View,
+        op: Op,
+        hash: Hash,
+        checkpoint: Op,
+        fx: &mut Vec<Effect>,
+    ) -> Handled {
+        self.backup_of_own_view(from, view)?;
+        self.heard_backup(from, checkpoint, fx);
+        if op > self.log.head() {
+            return Err(RejectReason::InvalidRange);
+        }
+        if op <= self.commit {
+            return Err(RejectReason::Stale);
+        }
+        if self.log.hash_of(op) != Some(hash) {
+            return Err(RejectReason::HashMismatch);
+        }
+        let counts_twice = self.has_bug(Bug::CountsDuplicateVotes);
+        let slot = self.log.slot_mut(op).ok_or(RejectReason::Stale)?;
+        // The guard: voters are counted, not votes.
+        if !slot.votes.insert(from) && !counts_twice {
+            return Err(RejectReason::Duplicate);
+        }
+        slot.vote_count += 1;
+        self.advance_commit(fx);
+        Ok(())
+    }
+
+    fn backup_of_own_view(&self, from: ReplicaId, view: View) -> Handled {
+        if !self.config.is_voter(from) {
+            return Err(RejectReason::NotMember);
+        }
+        if view < self.view {
+            return Err(RejectReason::OldView);
+        }
+        if view > self.view {
+            return Err(RejectReason::NewerView);
+        }
+        self.primary_only()
+    }
+
+    /// Primary: a backup is alive and hears us.
+    pub(crate) fn heard_backup(&mut self, from: ReplicaId, checkpoint: Op, fx: &mut Vec<Effect>) {
+        self.primary.heard.insert(from);
+        self.primary.recent.insert(from);
+        if self.checkpoints.heard(from, checkpoint) {
+            self.advance_trim(fx);
+        }
+    }
+
+    pub(crate) fn on_commit(
+        &mut self,
+        from: ReplicaId,
+        view: View,
+        (commit, commit_hash): (Op, Hash),
+        trim: Op,
+        ask: bool,
+        fx: &mut Vec<Effect>,
+    ) -> Handled {
+        self.follow(from, view, fx)?;
+        if trim > commit {
+            return Err(RejectReason::InvalidMetadata);
+        }
+        self.heard_primary();
+        if ask {
+            let (clock_ns, checkpoint) = (self.clock_ns, self.checkpoints.named.op);
+            self.send(from, Body::Pong { sent_ns: 0, clock_ns, suspects: false, checkpoint }, fx);
+        }
+        if commit <= self.log.head() && self.log.hash_of(commit).is_some_and(|hash| hash != commit_hash) {
+            return Err(RejectReason::HashMismatch);
+        }
+        self.trim = self.trim.max(trim);
+        self.note_trim(fx);
+        if commit > self.log.head() {
+            self.want_log(commit, commit_hash, fx);
+        }
+        self.learn_commit(commit, fx);
+        Ok(())
+    }
+
+    /// The primary of this view says that everything up to `commit` is committed.
+    pub(crate) fn learn_commit(&mut self, commit: Op, fx: &mut Vec<Effect>) {
+        self.primary_commit = self.primary_commit.max(commit);
+        self.commit_max = self.commit_max.max(commit);
+        self.advance_commit(fx);
+    }
+
+    /// Primary: entries that were outstanding when the timer was set go once more to those that have not voted.
+    pub(crate) fn on_prepare_timer(&mut self, fx: &mut Vec<Effect>) {
+        if !self.is_primary() || self.commit == self.log.head() {
+            return;
+        }
+        if self.primary.prepare_mark > self.commit {
+            self.note(fx, Note::TimerFired(Timer::Prepare));
+        }
+        for number in self.commit.0 + 1..=self.primary.prepare_mark.0.min(self.log.head().0) {
+            let Some(slot) = self.log.slot(Op(number)) else { continue };
+            let (votes, Some(entry)) = (slot.votes, self.log.get(Op(number)).map(Arc::clone)) else { continue };
+            for backup in self.other_voters().filter(|backup| !votes.contains(*backup)) {
+                self.send(backup, Body::Prepare { entry: Arc::clone(&entry), commit: self.commit }, fx);
+            }
+        }
+        self.primary.prepare_mark = self.log.head();
+        self.set_timer(Timer::Prepare, fx);
+    }
+
+    pub(crate) fn on_heartbeat_timer(&mut self, fx: &mut Vec<Effect>) {
+        if self.is_primary() {
+            self.send_heartbeats(fx);
+            self.set_timer(Timer::Heartbeat, fx);
+        }
+    }
+
+    /// Tells all members the commit number; those that were silent since the last time are asked for a sign of life.
+    pub(crate) fn send_heartbeats(&mut self, fx: &mut Vec<Effect>) {
+        let (commit, commit_hash, trim) = (self.commit, self.commit_hash(), self.trim.min(self.commit));
+        for member in self.other_members() {
+            let ask = self.config.is_voter(member) && !self.primary.recent.contains(member);
+            self.send(member, Body::Commit { commit, commit_hash, trim, ask }, fx);
+        }
+        self.primary.recent = Members::default();
+    }
+
+    /// Primary: without a quorum that answers, another one must lead. A primary that is only heard would lead for ever.
+    pub(crate) fn on_abdication_timer(&mut self, fx: &mut Vec<Effect>) {
+        if !self.is_primary() {
+            return;
+        }
+        let own = self.config.replica;
+        let mut heard = core::mem::take(&mut self.primary.heard);
+        heard.insert(own);
+        if heard.len() >= self.quorums.replication {
+            self.set_timer(Timer::Abdication, fx);
+        } else {
+            self.note(fx, Note::TimerFired(Timer::Abdication));
+            self.abdicate(AbdicationCause::NoQuorum, fx);
+        }
+    }
+
+    pub(crate) fn abdicate(&mut self, cause: AbdicationCause, fx: &mut Vec<Effect>) {
+        self.note(fx, Note::Abdicated(cause));
+        self.leave_view(View(self.view.0 + 1), fx);
+    }
+
+    /// Primary: starts a view with nobody heard yet, and what is left to commit to be sent again in time.
+    pub(crate) fn start_primary(&mut self, fx: &mut Vec<Effect>) {
+        self.primary = Primary { prepare_mark: self.log.head(), ..Primary::default() };
+        self.run_timers(&[Timer::Heartbeat, Timer::Abdication], fx);
+        if self.commit < self.log.head() {
+            self.set_timer(Timer::Prepare, fx);
+        }
+    }
+}
