@@ -109,8 +109,8 @@ fn kept_by_all(index: &RunIndex<'_>, meter: &Meter) -> Result<(), Box<Verdict>> 
         let Some(reached) = reached.get_mut(usize::from(table.replica[row])) else { continue };
         if event == applied {
             ticker.step()?;
-            let op = table.op.0[row];
-            if op > *reached + 1
+            let Some(op) = table.op.get(row) else { continue };
+            if op > reached.saturating_add(1)
                 && let Some(lost) = first_promised(index, *reached + 1..op)
             {
                 return Err(skipped(index, lost, row).into());

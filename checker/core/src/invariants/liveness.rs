@@ -1,17 +1,18 @@
-//! `liveness`: once faults have stopped, the cluster serves again and everybody catches up; and it never stalls for long before.
+//! `liveness`: once faults have stopped, the cluster serves again and everybody catches up; and it never stalls for long
+//! before.
 //!
 //! A cluster that never answers is perfectly safe; safety alone would pass it.
 //!
-//! **Formally.** (1) The run did not end stuck or by a failed assertion. (2) There is no `stalled` transition. (3) In a run whose heal phase was
-//! completed: every replica whose last row does not leave it down is normal, all in one view, with one commit number; the primary
-//! of that view is among them; and every operation of a client that did not crash has returned. Each of these is read from the
-//! rows, whatever the run's own row says.
+//! **Formally.** (1) The run did not end stuck or by a failed assertion. (2) There is no `stalled` transition. (3) In a run
+//! whose heal phase was completed: every replica whose last row does not leave it down is normal, all in one view, with one
+//! commit number; the primary of that view is among them; and every operation of a client that did not crash has returned. Each
+//! of these is read from the rows, whatever the run's own row says.
 //!
-//! **Evidence.** run: ended, `ended_detail`, `heal_time_ns`. transition: replica, event, status, view, commit, epoch. operation:
-//! client, tenant, `return_seq`. fault: fault.
+//! **Evidence.** run: ended, `ended_detail`, `heal_time_ns`, clients, tenants. transition: replica, event, status, view,
+//! commit, epoch. operation: client, tenant, `return_seq`. fault: fault, target.
 //!
-//! **Deliberately not checked.** How long anything took: the bounds are the scenario's. Runs whose heal phase ran out of time without
-//! being stuck are unknown.
+//! **Deliberately not checked.** How long anything took: the bounds are the scenario's. Runs whose heal phase ran out of time
+//! without being stuck are unknown.
 
 use crate::budget::Meter;
 use crate::index::RunIndex;
@@ -27,10 +28,10 @@ pub const INVARIANT: Invariant = Invariant {
     version: 1,
     category: Category::Liveness,
     reads: &[
-        Reads { kind: Kind::Run, columns: &["ended", "ended_detail", "heal_time_ns"] },
+        Reads { kind: Kind::Run, columns: &["ended", "ended_detail", "heal_time_ns", "clients", "tenants"] },
         Reads { kind: Kind::Transition, columns: &["replica", "event", "status", "view", "commit", "epoch"] },
         Reads { kind: Kind::Operation, columns: &["client", "tenant", "return_seq"] },
-        Reads { kind: Kind::Fault, columns: &["fault"] },
+        Reads { kind: Kind::Fault, columns: &["fault", "target"] },
     ],
     statement: "after the heal phase there is a primary, no pending operation of a live client, and all live replicas have converged",
     because_of: &[],
@@ -138,15 +139,16 @@ fn answered(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let mut ticker = meter.ticker();
     let mut facts = 0;
     // A crashed client has lost its pending operation, and only that: it goes on with a later one.
-    let crashes: Vec<u64> =
-        index.fault_rows().filter(|row| faults.fault.get(*row) == FaultKind::ClientCrash).map(|row| faults.seq[row]).collect();
+    let crashes: Vec<usize> = index.fault_rows().filter(|row| faults.fault.get(*row) == FaultKind::ClientCrash).collect();
     for row in index.operation_rows() {
         ticker.step()?;
         if table.return_seq.0[row] != u64::NONE {
             facts += 1;
             continue;
         }
-        let excused = crashes.iter().any(|crash| *crash > table.seq[row]);
+        let endpoint = endpoint(index, row);
+        let lost_by = |crash: &usize| faults.seq[*crash] > table.seq[row] && faults.target.get(*crash) == endpoint;
+        let excused = crashes.iter().any(lost_by);
         if !excused {
             let (tenant, client, request) = (table.tenant[row], table.client[row], table.request_number[row]);
             let summary = format!("request {request} of client {client} of tenant {tenant} was never answered");
@@ -155,6 +157,13 @@ fn answered(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         }
     }
     Ok(facts)
+}
+
+/// The endpoint of an operation's client: 1000.., tenant by tenant.
+fn endpoint(index: &RunIndex<'_>, row: usize) -> Option<u32> {
+    let (table, meta) = (index.operations(), index.meta());
+    let of_tenant = meta.clients.checked_div(meta.tenants)?;
+    table.tenant[row].checked_mul(of_tenant)?.checked_add(table.client[row])?.checked_add(1000)
 }
 
 #[cfg(test)]
@@ -228,10 +237,14 @@ mod tests {
     #[test]
     fn an_operation_of_a_live_client_must_return() {
         let mut story = healed();
-        story.operation(|row| row.return_seq = None);
+        (story.run.clients, story.run.tenants) = (6, 2);
+        story.operation(|row| (row.return_seq, row.tenant, row.client) = (None, 1, 2));
         assert_eq!(shape(&story), "never_answered");
         let seq = story.tick();
-        story.faults.push(FaultRow { seq, time_ns: seq * 1000, fault: FaultKind::ClientCrash, ..FaultRow::default() });
+        let fault = FaultRow { seq, time_ns: seq * 1000, fault: FaultKind::ClientCrash, ..FaultRow::default() };
+        story.faults.push(FaultRow { target: Some(1005), ..fault });
         assert!(story.verdict(NAME).is_pass());
+        story.faults[0].target = Some(1004);
+        assert_eq!(shape(&story), "never_answered");
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! An entry whose metadata contradict its place was built by nobody honest; executing it makes replicas differ later.
 //!
-//! **Formally.** (1) All `entry_appended` and `applied` of one (op, hash) agree on timestamp, tenant, client, session and request number, all
-//! `entry_appended` on `entry_view`. (2) `entry_view` is at most the view of the replica that appends it, and at least that of the entry
-//! before it. (3) An entry appended because of a prepare is the one that the prepare's header names, and its view is at most the
-//! header's. (4) An appended op is at least 1 and not larger than the run's rows can account for.
+//! **Formally.** (1) All `entry_appended` and `applied` of one (op, hash) agree on timestamp, tenant, client, session and
+//! request number, all `entry_appended` on `entry_view`. (2) `entry_view` is at most the view of the replica that appends it,
+//! and at least that of the entry before it. (3) An entry appended because of a prepare is the one that the prepare's header
+//! names, and its view is at most the header's. (4) An appended op is at least 1 and not larger than the run's rows can account
+//! for.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, `previous_hash`, `entry_view`, timestamp, tenant, client, session,
 //! `request_number`, cause. message: id, command, view, op, `entry_hash`.

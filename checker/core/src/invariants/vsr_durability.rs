@@ -2,18 +2,19 @@
 //!
 //! As long as a quorum holds it, every later view change meets a replica that has it; below a quorum it can be lost for ever.
 //!
-//! **Formally.** Replica r *keeps* entry e of op o from its `entry_durable` of e on, until it gives e up: by an `entry_truncated` of e, or by
-//! acting (a `do_view_change`, a vote for an entry, becoming normal) with a head below o. It also keeps e while it has a checkpoint
-//! at or above o (`checkpoint_durable`, `state_installed`, `restarted.commit`). From the first `committed` of e on, at least
-//! floor(n/2) + 1 replicas keep e. Tested when e is first committed and whenever a replica gives e up.
+//! **Formally.** Replica r *keeps* entry e of op o from its `entry_durable` of e on, until it gives e up: by an
+//! `entry_truncated` of e, or by acting (a `do_view_change`, a vote for an entry, becoming normal) with a head below o. It also
+//! keeps e while it has a checkpoint at or above o (`checkpoint_durable`, `state_installed`, `restarted.commit`). From the
+//! first `committed` of e on, at least floor(n/2) + 1 replicas keep e. Tested when e is first committed and whenever a replica
+//! gives e up.
 //!
 //! **Evidence.** transition: replica, event, status, op, commit, `entry_hash`.
 //!
-//! **Deliberately not checked.** Damage that was injected does not end keeping:
-//! (1) members 0 and 1 of three hold committed op 7; (2) a fault damages the slot of member 0: one good copy is left; (3) member 0 finds the
-//! damage, does not vote, and repairs op 7 from member (1) Nothing was lost, though for a while only one disk could show op (7) If
-//! member 0 acts as if it had never held op 7, it gives it up, and that is the violation. Ring slots that are reused too early are not
-//! seen either: rows do not name slots.
+//! **Deliberately not checked.** Damage that was injected does not end keeping: (1) members 0 and 1 of three hold committed op
+//! 7; (2) a fault damages the slot of member 0: one good copy is left; (3) member 0 finds the damage, does not vote, and
+//! repairs op 7 from member (1) Nothing was lost, though for a while only one disk could show op (7) If member 0 acts as if it
+//! had never held op 7, it gives it up, and that is the violation. Ring slots that are reused too early are not seen either:
+//! rows do not name slots.
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, RunIndex};

@@ -2,11 +2,12 @@
 //!
 //! The new primary replaces everybody's log by its own, so whatever that log lacks is lost.
 //!
-//! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only members and at least
-//! floor(n/2) + 1 of them; each m in Q has a `vote_cast` with a head for v before it, and, if m is not p, an unrefused `do_view_change` of v
-//! from m to p arrived before it. (2) Let e be the entry with the largest op that any primary counted votes for in a view below v, at
-//! any time. The log that ends in the head with which the primary of v entered it holds e; so does the log of each `start_view` of v
-//! that no fault changed. A log holds e when following the entries' links down from its head ends at e.
+//! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only members and at
+//! least floor(n/2) + 1 of them; each m in Q has a `vote_cast` with a head for v before it, and, if m is not p, an unrefused
+//! `do_view_change` of v from m to p arrived before it. (2) Let e be the entry with the largest op that any primary counted
+//! votes for in a view below v, at any time. The log that ends in the head with which the primary of v entered it holds e; so
+//! does the log of each `start_view` of v that no fault changed. A log holds e when following the entries' links down from its
+//! head ends at e.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, `previous_hash`, quorum, epoch. message: command, from, to, view, op,
 //! `entry_hash`, fate, `fate_seq`, `reject_reason`, mutation, epoch.
