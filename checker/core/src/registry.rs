@@ -37,6 +37,7 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::data_correctness::INVARIANT,
     &invariants::read_your_writes::INVARIANT,
     &invariants::conservation::INVARIANT,
+    &invariants::linearizability::INVARIANT,
 ];
 
 /// The invariant that reports rows which cannot be ordered or numbered; all others answer "unknown" to such a run.

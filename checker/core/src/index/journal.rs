@@ -24,6 +24,7 @@ pub struct Journal {
     served: Vec<(u32, u32)>,
     misplaced: Vec<u32>,
     strangers: Vec<u32>,
+    repeated: Vec<u32>,
     diverged: Option<(usize, usize)>,
     applied: usize,
 }
@@ -38,6 +39,7 @@ impl Journal {
             served: Vec::new(),
             misplaced: Vec::new(),
             strangers: Vec::new(),
+            repeated: Vec::new(),
             diverged: diverged(index),
             applied: 0,
         };
@@ -72,6 +74,8 @@ impl Journal {
         let place = &mut self.places[row as usize - self.first_row];
         if *place == 0 {
             *place = narrow(op);
+        } else {
+            self.repeated.push(row);
         }
     }
 
@@ -125,6 +129,12 @@ impl Journal {
     #[must_use]
     pub fn strangers(&self) -> &[u32] {
         &self.strangers
+    }
+
+    /// Operations whose requests were applied at another op number before, once for each time.
+    #[must_use]
+    pub fn repeated(&self) -> &[u32] {
+        &self.repeated
     }
 
     /// Two applied transitions of one op number with different requests, if there are any.

@@ -13,6 +13,7 @@ pub mod durability_of_acknowledged;
 pub mod hash_chain;
 pub mod idempotency;
 pub mod leader_uniqueness;
+pub mod linearizability;
 pub mod liveness;
 pub mod log_consistency;
 pub mod message_causality;

@@ -2,7 +2,7 @@
 //!
 //! Half of the histories come from a simulated run and are then damaged now and then, so that both verdicts are frequent.
 
-use super::{Answer, Call, Effort, NEVER, brute, frontier, shrink, wgl, zones};
+use super::{Answer, Call, Effort, NEVER, brute, decide, frontier, shrink, wgl, zones};
 use crate::budget::Budget;
 use crate::models::Model;
 use crate::models::keys::{ABSENT, Keys, KeysAction};
@@ -29,6 +29,9 @@ impl Random {
         self.below(100) < percent
     }
 }
+
+/// Slots of the objects with several.
+const SLOTS: usize = 3;
 
 /// Draws requests and answers of one model.
 trait Generator: Model {
@@ -179,10 +182,10 @@ impl Generator for Stream {
 
 impl Generator for Keys {
     fn request(&self, random: &mut Random, serial: u64) -> KeysAction {
-        let slot = random.below(self.slots as u64) as u32;
+        let slot = random.below(SLOTS as u64) as u32;
         match random.below(8) {
             0..5 => KeysAction::One { slot, action: Register::default().request(random, serial) },
-            5..7 => KeysAction::Scan { first: 0, seen: vec![0; self.slots].into_boxed_slice() },
+            5..7 => KeysAction::Scan { first: 0, seen: vec![0; SLOTS].into_boxed_slice() },
             _ => KeysAction::Transaction { reads: Box::default(), writes: Box::from([(slot, serial + 10), (0, serial + 20)]) },
         }
     }
@@ -204,7 +207,7 @@ impl Generator for Keys {
             KeysAction::One { slot, action } => KeysAction::One { slot: *slot, action: Register::default().damage(random, action) },
             KeysAction::Scan { first, seen } => {
                 let mut seen = seen.clone();
-                seen[random.below(self.slots as u64) as usize] = 1 + random.below(3);
+                seen[random.below(SLOTS as u64) as usize] = 1 + random.below(3);
                 KeysAction::Scan { first: *first, seen }
             }
             KeysAction::Transaction { writes, .. } => {
@@ -216,12 +219,12 @@ impl Generator for Keys {
 
 impl Generator for Ledger {
     fn request(&self, random: &mut Random, _serial: u64) -> LedgerAction {
-        let from = random.below(self.slots as u64) as u32;
+        let from = random.below(SLOTS as u64) as u32;
         if random.chance(60) {
-            let to = (from + 1) % self.slots as u32;
+            let to = (from + 1) % SLOTS as u32;
             return LedgerAction::Transfer { from, to, amount: 1 + random.below(3), refused: None };
         }
-        LedgerAction::Balance { first: 0, seen: vec![0; self.slots].into_boxed_slice() }
+        LedgerAction::Balance { first: 0, seen: vec![0; SLOTS].into_boxed_slice() }
     }
 
     fn answer(&self, state: &Box<[u64]>, request: &LedgerAction) -> LedgerAction {
@@ -280,12 +283,12 @@ fn what_answers_reveal_of_a_stream_changes_no_verdict() {
 
 #[test]
 fn searches_agree_with_brute_force_on_tied_keys() {
-    agree(&Keys { slots: 3 }, 4, 20_000, 7);
+    agree(&Keys { keys: vec![0, 1, 2] }, 4, 20_000, 7);
 }
 
 #[test]
 fn searches_agree_with_brute_force_on_ledgers() {
-    agree(&Ledger { slots: 3, initial_balance: 2 }, 5, 20_000, 7);
+    agree(&Ledger { accounts: vec![0, 1, 2], initial_balance: 2 }, 5, 20_000, 7);
 }
 
 #[test]
@@ -309,4 +312,55 @@ fn zones_agree_with_brute_force_where_they_apply() {
         decided[usize::from(expected)] += 1;
     }
     assert!(decided[0] > cases / 10 && decided[1] > cases / 10 && refused < cases / 2, "{decided:?}, {refused} refused");
+}
+
+fn leaves_out<M: Generator>(model: &M, seed: u64) -> u64 {
+    let mut random = Random(seed);
+    let mut left_out = 0_u64;
+    for case in 0..20_000 {
+        let calls = history(model, &mut random, 7, case % 2 == 0);
+        let before = brute::linearizable(model, &calls);
+        for number in 0..calls.len() {
+            let mut rest = calls.clone();
+            let call = rest.remove(number);
+            if !model.drops_safely(&call.action, rest.iter().map(|other| &other.action)) {
+                continue;
+            }
+            left_out += 1;
+            let after = brute::linearizable(model, &rest);
+            assert!(after || !before, "case {case}: {call:?} was not to be left out of {calls:#?}");
+            assert!(call.returned != NEVER || before || !after, "case {case}: {call:?} may have been left out anyway: {calls:#?}");
+        }
+    }
+    left_out
+}
+
+#[test]
+fn leaving_out_what_nobody_depends_on_refutes_nothing() {
+    assert!(leaves_out(&Register::default(), 8) > 10_000);
+    assert!(leaves_out(&Keys { keys: vec![0, 1, 2] }, 9) > 10_000);
+    assert!(leaves_out(&Stream::default(), 10) > 10_000);
+    assert!(leaves_out(&Ledger { accounts: vec![0, 1, 2], initial_balance: 2 }, 11) > 10_000);
+}
+
+#[test]
+fn counter_examples_are_refuted_by_brute_force_and_nothing_can_be_spared() {
+    let meter = Budget::default().meter();
+    let mut random = Random(12);
+    let model = Register::default();
+    let mut scratch = zones::Scratch::default();
+    for case in 0..3_000 {
+        let calls = history(&model, &mut random, 9, case % 2 == 0);
+        let Answer::Refuted(refutation) = decide::register(&model, &calls, &meter, &mut scratch) else { continue };
+        let search = |calls: &[Call<RegisterAction>]| frontier::decide(&model, calls, &mut Effort::new(&meter));
+        let core = shrink::minimal(&model, &calls, &refutation, search);
+        let plain: Vec<_> = core.calls.iter().map(|(_, call)| *call).collect();
+        assert!(!brute::linearizable(&model, &plain), "case {case}: {plain:#?} of {calls:#?}");
+        for number in 0..plain.len() {
+            let mut rest = plain.clone();
+            let call = rest.remove(number);
+            let spare = model.drops_safely(&call.action, rest.iter().map(|other| &other.action));
+            assert!(!spare || brute::linearizable(&model, &rest), "case {case}: {call:?} can be spared of {plain:#?}");
+        }
+    }
 }

@@ -10,13 +10,17 @@
     reason = "calls, states, events and slots are numbered in 32 bits: 2^32 of any of them exceed every memory limit"
 )]
 
+pub mod actions;
 #[cfg(test)]
 pub(crate) mod brute;
+pub mod decide;
 #[cfg(test)]
 mod differential;
 pub mod effort;
 pub mod frontier;
 pub mod interner;
+pub mod objects;
+pub mod partition;
 pub mod shrink;
 pub mod wgl;
 pub mod zones;
@@ -28,7 +32,7 @@ pub const NEVER: u64 = u64::MAX;
 
 /// One call of one object. Intervals are closed: a call precedes another one exactly when it returned at an earlier
 /// time than the other was invoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call<A> {
     /// Time of the invocation (any clock that all calls share, such as `seq`).
     pub invoke: u64,

@@ -3,6 +3,8 @@
 //! Only the keys that some operation of a history touches together become one object; they are numbered by slots in key
 //! order, so that a scan is a range of slots.
 
+#![expect(clippy::cast_possible_truncation, reason = "slots of one object are far fewer than 2^32")]
+
 use super::Model;
 use super::register::RegisterAction;
 
@@ -35,11 +37,41 @@ pub enum KeysAction {
     },
 }
 
+impl KeysAction {
+    /// Whether what the action says, or does, may depend on a slot having held `value`.
+    fn depends_on(&self, slot: u32, value: u64) -> bool {
+        match self {
+            Self::One { slot: own, action } => *own == slot && action.depends_on(value),
+            Self::Scan { first, seen } => slot.checked_sub(*first).and_then(|at| seen.get(at as usize)) == Some(&value),
+            Self::Transaction { reads, .. } => reads.contains(&(slot, value)),
+        }
+    }
+}
+
 /// Tied keys, all absent at first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Keys {
-    /// Number of slots.
-    pub slots: usize,
+    /// The key of each slot.
+    pub keys: Vec<u64>,
+}
+
+/// The same calls as seen by those who look at some of the slots only: what is linearizable stays so.
+#[must_use]
+pub fn project(action: &KeysAction, keep: &[bool]) -> Option<KeysAction> {
+    let renumbered = |slot: u32| keep[slot as usize].then(|| keep[..slot as usize].iter().filter(|kept| **kept).count() as u32);
+    let pairs = |list: &[(u32, u64)]| list.iter().filter_map(|&(slot, value)| Some((renumbered(slot)?, value))).collect::<Box<[_]>>();
+    match action {
+        KeysAction::One { slot, action } => Some(KeysAction::One { slot: renumbered(*slot)?, action: *action }),
+        KeysAction::Scan { first, seen } => {
+            let kept = (*first..).zip(seen).filter(|(slot, _)| keep[*slot as usize]);
+            let first = renumbered(kept.clone().next()?.0)?;
+            Some(KeysAction::Scan { first, seen: kept.map(|(_, value)| *value).collect() })
+        }
+        KeysAction::Transaction { reads, writes } => {
+            let (reads, writes) = (pairs(reads), pairs(writes));
+            (!reads.is_empty() || !writes.is_empty()).then_some(KeysAction::Transaction { reads, writes })
+        }
+    }
 }
 
 impl Model for Keys {
@@ -47,7 +79,7 @@ impl Model for Keys {
     type Action = KeysAction;
 
     fn initial(&self) -> Box<[u64]> {
-        vec![ABSENT; self.slots].into_boxed_slice()
+        vec![ABSENT; self.keys.len()].into_boxed_slice()
     }
 
     fn step(&self, state: &Box<[u64]>, action: &KeysAction) -> Option<Box<[u64]>> {
@@ -96,13 +128,22 @@ impl Model for Keys {
         }
     }
 
+    fn drops_safely<'a>(&self, action: &'a KeysAction, mut rest: impl Iterator<Item = &'a KeysAction>) -> bool {
+        match action {
+            _ if self.is_read_only(action) => true,
+            KeysAction::One { slot, action } => action.written().is_some_and(|value| !rest.any(|other| other.depends_on(*slot, value))),
+            KeysAction::Scan { .. } => true,
+            KeysAction::Transaction { writes, .. } => !rest.any(|other| writes.iter().any(|&(slot, value)| other.depends_on(slot, value))),
+        }
+    }
+
     fn state_bytes(&self, state: &Box<[u64]>) -> usize {
         size_of::<Box<[u64]>>() + size_of_val::<[u64]>(state)
     }
 
     fn describe_state(&self, state: &Box<[u64]>) -> String {
-        let held: Vec<String> = state.iter().enumerate().filter(|(_, value)| **value != ABSENT).map(|(s, v)| format!("#{s}={v}")).collect();
-        if held.is_empty() { "all absent".to_owned() } else { held.join(" ") }
+        let held = self.keys.iter().zip(state).map(|(key, value)| (*key, (*value != ABSENT).then_some(*value)));
+        super::store::words_of_pairs(held)
     }
 }
 
@@ -112,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_transaction_reads_before_it_writes() {
-        let model = Keys { slots: 2 };
+        let model = Keys { keys: vec![7, 8] };
         let swap = KeysAction::Transaction { reads: Box::from([(0, ABSENT)]), writes: Box::from([(0, 5), (1, 6), (1, 7)]) };
         let after = model.step(&model.initial(), &swap).expect("slot 0 is absent");
         assert_eq!(*after, [5, 7]);
@@ -121,10 +162,21 @@ mod tests {
 
     #[test]
     fn a_scan_sees_every_slot_of_its_range() {
-        let model = Keys { slots: 3 };
+        let model = Keys { keys: vec![7, 8, 9] };
         let state: Box<[u64]> = Box::from([1, ABSENT, 3]);
         let scan = |first, seen: &[u64]| KeysAction::Scan { first, seen: Box::from(seen) };
         assert!(model.step(&state, &scan(1, &[ABSENT, 3])).is_some());
         assert!(model.step(&state, &scan(0, &[1, 2])).is_none());
+    }
+
+    #[test]
+    fn a_projection_keeps_what_concerns_the_kept_slots() {
+        let keep = [false, true, true];
+        let scan = KeysAction::Scan { first: 0, seen: Box::from([1, 2, 3]) };
+        assert_eq!(project(&scan, &keep), Some(KeysAction::Scan { first: 0, seen: Box::from([2, 3]) }));
+        let write = KeysAction::One { slot: 0, action: RegisterAction::Write { value: 4 } };
+        assert_eq!(project(&write, &keep), None);
+        let swap = KeysAction::Transaction { reads: Box::from([(0, 5)]), writes: Box::from([(2, 6)]) };
+        assert_eq!(project(&swap, &keep), Some(KeysAction::Transaction { reads: Box::default(), writes: Box::from([(1, 6)]) }));
     }
 }

@@ -28,10 +28,10 @@ pub enum LedgerAction {
 }
 
 /// Accounts that hold the same at first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
-    /// Number of accounts.
-    pub slots: usize,
+    /// The account of each slot.
+    pub accounts: Vec<u64>,
     /// What each holds at first.
     pub initial_balance: u64,
 }
@@ -41,7 +41,7 @@ impl Model for Ledger {
     type Action = LedgerAction;
 
     fn initial(&self) -> Box<[u64]> {
-        vec![self.initial_balance; self.slots].into_boxed_slice()
+        vec![self.initial_balance; self.accounts.len()].into_boxed_slice()
     }
 
     fn step(&self, state: &Box<[u64]>, action: &LedgerAction) -> Option<Box<[u64]>> {
@@ -79,6 +79,10 @@ impl Model for Ledger {
         matches!(action, LedgerAction::Balance { .. } | LedgerAction::Transfer { refused: Some(true), .. })
     }
 
+    fn describe_state(&self, state: &Box<[u64]>) -> String {
+        super::store::words_of_pairs(self.accounts.iter().zip(state).map(|(account, balance)| (*account, Some(*balance))))
+    }
+
     fn state_bytes(&self, state: &Box<[u64]>) -> usize {
         size_of::<Box<[u64]>>() + size_of_val::<[u64]>(state)
     }
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_transfer_is_refused_exactly_when_funds_are_short() {
-        let model = Ledger { slots: 2, initial_balance: 10 };
+        let model = Ledger { accounts: vec![0, 1], initial_balance: 10 };
         let transfer = |amount, refused| LedgerAction::Transfer { from: 0, to: 1, amount, refused };
         let after = model.step(&model.initial(), &transfer(7, Some(false))).expect("10 are enough");
         assert_eq!(*after, [3, 17]);

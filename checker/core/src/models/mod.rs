@@ -11,6 +11,7 @@ pub mod register;
 pub mod store;
 pub mod stream;
 
+use crate::linearize::Call;
 use core::fmt::Debug;
 use core::hash::Hash;
 
@@ -38,6 +39,24 @@ pub trait Model {
     /// Whether `action` leaves every state as it is. Only such actions may be applied eagerly, or dropped for an
     /// explanation, without changing the verdict on the others.
     fn is_read_only(&self, action: &Self::Action) -> bool;
+
+    /// Whether a call with `action` may be left out of any history in which `rest` are the actions of all other calls: what
+    /// was linearizable with it still is without it. Always so for actions that are read-only; for others only if nobody
+    /// depends on what they did. "No" is always a right answer.
+    fn drops_safely<'a>(&self, action: &'a Self::Action, rest: impl Iterator<Item = &'a Self::Action>) -> bool
+    where
+        Self::Action: 'a,
+    {
+        let _ = rest;
+        self.is_read_only(action)
+    }
+
+    /// The given calls, and all others without which they might have no legal order though they have one: of what is left
+    /// out, nothing matters to what is kept. None where the model does not know.
+    fn needed_by(&self, calls: &[Call<Self::Action>], kept: &[usize]) -> Option<Vec<usize>> {
+        let (_, _) = (calls, kept);
+        None
+    }
 
     /// Memory that one state takes, bytes.
     fn state_bytes(&self, _state: &Self::State) -> usize {

@@ -3,6 +3,7 @@
 //! Most keys are tied to no other one, and their histories can be decided far faster than those of larger objects.
 
 use super::Model;
+use crate::linearize::Call;
 
 /// A request to one key, with its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +63,32 @@ impl RegisterAction {
     }
 }
 
+impl RegisterAction {
+    /// The value that the action leaves behind, if it is one that changes the key and the value is known.
+    #[must_use]
+    pub fn written(&self) -> Option<u64> {
+        match *self {
+            Self::Write { value } | Self::CompareAndSet { value, set: None | Some(true), .. } => Some(value),
+            Self::Add { sum, .. } => sum,
+            _ => None,
+        }
+    }
+
+    /// Whether what the action says, or does, may depend on the key having held `value`.
+    #[must_use]
+    pub fn depends_on(&self, value: u64) -> bool {
+        match *self {
+            Self::Read { seen } => seen == Some(value),
+            Self::Write { .. } => false,
+            // A sum tells what was there before; absence counts as 0.
+            Self::Add { amount, sum } => sum.is_none_or(|sum| sum.wrapping_sub(amount) == value),
+            // A failed one saw something else, which may have been this value.
+            Self::CompareAndSet { set: Some(false), .. } => true,
+            Self::CompareAndSet { expected, .. } => expected == Some(value),
+        }
+    }
+}
+
 /// A key with its initial value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Register {
@@ -85,6 +112,41 @@ impl Model for Register {
     #[inline]
     fn is_read_only(&self, action: &RegisterAction) -> bool {
         action.is_read_only()
+    }
+
+    fn drops_safely<'a>(&self, action: &'a RegisterAction, mut rest: impl Iterator<Item = &'a RegisterAction>) -> bool {
+        // What follows in any order sees the value before instead, and nobody looked.
+        action.is_read_only() || action.written().is_some_and(|value| !rest.any(|other| other.depends_on(value)))
+    }
+
+    fn needed_by(&self, calls: &[Call<RegisterAction>], kept: &[usize]) -> Option<Vec<usize>> {
+        if calls.iter().any(|call| matches!(call.action, RegisterAction::Add { sum: None, .. })) {
+            return None;
+        }
+        let mut writers: Vec<(u64, usize)> = Vec::new();
+        for (number, call) in calls.iter().enumerate() {
+            writers.extend(call.action.written().map(|value| (value, number)));
+        }
+        writers.sort_unstable();
+        let mut needed = vec![false; calls.len()];
+        let mut work = kept.to_vec();
+        while let Some(number) = work.pop() {
+            if core::mem::replace(&mut needed[number], true) {
+                continue;
+            }
+            let source = match calls[number].action {
+                RegisterAction::Read { seen } => seen,
+                RegisterAction::Write { .. } => None,
+                RegisterAction::Add { amount, sum } => Some(sum?.wrapping_sub(amount)),
+                // A failed one depends on everything.
+                RegisterAction::CompareAndSet { set: Some(false), .. } => return None,
+                RegisterAction::CompareAndSet { expected, .. } => expected,
+            };
+            let Some(source) = source else { continue };
+            let first = writers.partition_point(|writer| writer.0 < source);
+            work.extend(writers[first..].iter().take_while(|writer| writer.0 == source).map(|writer| writer.1));
+        }
+        Some((0..calls.len()).filter(|number| needed[*number]).collect())
     }
 
     fn describe_state(&self, state: &Option<u64>) -> String {
