@@ -6,8 +6,8 @@ mod describe;
 
 use crate::entropy::{Actor, Purpose, Stream};
 use crate::options::{
-    ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, Mix, NetworkOptions, Rate,
-    RunOptions, StorageOptions, WorkloadOptions,
+    ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, MILLISECOND, Mix, NetworkOptions,
+    Rate, RunOptions, SECOND, StorageOptions, WorkloadOptions,
 };
 use vsr::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, PIPELINE_MAX, SESSIONS_MAX};
 
@@ -128,6 +128,8 @@ pub struct Base {
     pub crash_per_commit: Rate,
     /// Crashes at steps of a view change.
     pub crash_per_view_change_step: Rate,
+    /// Whether crashes at protocol steps may take the quorum away (until the restart).
+    pub below_quorum: bool,
     /// Nominal time between two losses of the primary that the plan holds.
     pub primary_loss: Times,
     /// Mutation of messages.
@@ -157,6 +159,8 @@ pub enum Inject {
     Clocks,
     /// Latent damage of stored copies.
     Damage,
+    /// Stale slots, misdirected writes, slow disks.
+    Misplaced,
     /// Crashes of clients, and clients cut from a replica.
     ClientFaults,
     /// Every tenant's clients in turn have bad links.
@@ -276,10 +280,10 @@ impl Base {
                 restart_ns_max: self.restart.1,
                 primary_loss_ns_min: self.primary_loss.0,
                 primary_loss_ns_max: self.primary_loss.1,
-                down_max: replicas - (replicas / 2 + 1),
+                down_max: if self.below_quorum { replicas - 1 } else { replicas - (replicas / 2 + 1) },
             },
             gray: GrayOptions { fail: self.gray_fail, recover: self.gray_recover, tick_ns: self.gray_tick_ns },
-            clock: ClockOptions { offset_ns_max: 200_000_000, drift_ppm_max: 200, step_ns_max: 100_000_000 },
+            clock: ClockOptions { offset_ns_max: 200 * MILLISECOND, drift_ppm_max: 200, step_ns_max: 100 * MILLISECOND },
             byzantine: ByzantineOptions { mutation: self.mutation.draw(stream) },
             workload: WorkloadOptions {
                 think_ns_min: self.think.0,
@@ -287,7 +291,7 @@ impl Base {
                 rest: self.rest.0,
                 rest_ns: self.rest.1,
                 operations_max: u32::MAX,
-                retry_ns: 10 * self.latency.1 + 200_000_000,
+                retry_ns: 5 * self.latency.1 + 100 * MILLISECOND,
                 client_crashes_max: self.client_crashes,
                 registers: 12,
                 hot_registers: 3,
@@ -313,17 +317,17 @@ impl Base {
             clogger,
             clog_tick_ns: self.clog_tick_ns,
             partition: self.partition,
-            partition_tick_ns: 1_000_000_000,
-            partition_ns_min: 500_000_000,
-            partition_ns_max: 2_000_000_000,
+            partition_tick_ns: SECOND,
+            partition_ns_min: 500 * MILLISECOND,
+            partition_ns_max: 2 * SECOND,
             link_messages_max: 1_024,
         }
     }
 
     fn draw_storage(&self, stream: &mut Stream) -> StorageOptions {
         StorageOptions {
-            latency_ns_min: 100_000,
-            latency_ns_max: 1_000_000,
+            latency_ns_min: MILLISECOND / 10,
+            latency_ns_max: MILLISECOND,
             write_failure: self.write_failure.draw(stream),
             flush_failure: self.flush_failure.draw(stream),
             read_failure: Rate::NEVER,

@@ -47,6 +47,7 @@ impl Planner<'_> {
             Inject::PrimaryLoss if families.crash => self.primary_losses(),
             Inject::Clocks if families.clock => self.clocks(),
             Inject::Damage if self.options.storage.corruption != Rate::NEVER => self.damage(),
+            Inject::Misplaced if families.storage => self.misplaced(),
             Inject::ClientFaults if families.client => self.client_faults(),
             Inject::TenantFaults if families.client => self.tenant_faults(),
             Inject::LoadBursts if families.load => self.load_bursts(),
@@ -77,7 +78,8 @@ impl Planner<'_> {
 
     /// Whether one more replica may be away from `start` to `end`. All the same, now and then, the cluster loses its quorum.
     fn outage(&mut self, start: u64, end: u64) -> bool {
-        let down_max = usize::from(self.options.crash.down_max);
+        let replicas = usize::from(self.options.cluster.replicas);
+        let down_max = replicas - (replicas / 2 + 1);
         let overlapping = self.outages.iter().filter(|(from, to)| *from < end && start < *to).count();
         let admitted = overlapping < down_max || self.stream.hit(OVERLAP);
         if admitted {
@@ -150,37 +152,44 @@ impl Planner<'_> {
     fn grays(&mut self) {
         let gray = self.options.gray;
         let tick = self.options.compress(gray.tick_ns).max(1);
-        for replica in 0..self.options.cluster.replicas {
-            let mut time = tick;
-            while time <= self.horizon() {
-                if self.stream.hit(gray.fail) {
-                    let mut end = time + tick;
-                    while end <= self.horizon() && !self.stream.hit(gray.recover) {
-                        end += tick;
-                    }
-                    let mode = self.gray_mode(time, end);
-                    self.push(time, Some(end), Fault::Gray { target: Target::Replica(replica), mode });
-                    time = end;
+        let mut well_from = vec![0; usize::from(self.options.cluster.replicas)];
+        let mut modes = Vec::new();
+        for time in (1..=self.horizon() / tick).map(|index| index * tick) {
+            for replica in 0..self.options.cluster.replicas {
+                if time < well_from[usize::from(replica)] || !self.stream.hit(gray.fail) {
+                    continue;
                 }
-                time += tick;
+                let mut end = time + tick;
+                while end <= self.horizon() && !self.stream.hit(gray.recover) {
+                    end += tick;
+                }
+                well_from[usize::from(replica)] = end + tick;
+                let mode = self.gray_mode(&mut modes, time, end);
+                self.push(time, Some(end), Fault::Gray { target: Target::Replica(replica), mode });
             }
         }
     }
 
-    /// One of the four modes. All but the slow one take the replica away in part: without room for that it is slow.
-    fn gray_mode(&mut self, start: u64, end: u64) -> GrayMode {
-        let mode = match self.stream.below(4) {
-            0 => GrayMode::Slow { factor: self.stream.range_u32(2..=11) },
+    /// The four modes in turn, each round in a drawn order, so that a run soon sees all of them. All but the slow one take the
+    /// replica away in part: without room for that the replica is slow, and the mode's turn is still to come.
+    fn gray_mode(&mut self, turns: &mut Vec<u8>, start: u64, end: u64) -> GrayMode {
+        if turns.is_empty() {
+            *turns = vec![0, 1, 2, 3];
+        }
+        let turn = self.stream.index(turns.len());
+        let slow = GrayMode::Slow { factor: self.stream.range_u32(2..=11) };
+        let mode = match turns[turn] {
+            0 => slow,
             1 => GrayMode::Intermittent { failure: Rate::percent(self.stream.range_u32(10..=59)) },
             2 if self.stream.hit(Rate::percent(50)) => GrayMode::ReadsOnly,
             2 => GrayMode::WritesOnly,
             _ => GrayMode::Unresponsive,
         };
-        if matches!(mode, GrayMode::Slow { .. }) || self.outage(start, end) {
-            mode
-        } else {
-            GrayMode::Slow { factor: self.stream.range_u32(2..=11) }
+        if mode != slow && !self.outage(start, end) {
+            return slow;
         }
+        turns.swap_remove(turn);
+        mode
     }
 
     /// One one-way partition, which the scenario promises; then one of any kind per tick, with the scenario's chance.
@@ -231,12 +240,13 @@ impl Planner<'_> {
     fn crashes(&mut self) {
         let crash = self.options.crash;
         let count = self.stream.range(u64::from(crash.random_max.min(2))..=u64::from(crash.random_max));
-        for _ in 0..count {
-            let start = self.moment(3, 90);
+        for index in 0..count {
+            // The first one is what the scenario promises: early, and whatever else is going on.
+            let start = self.moment(3, if index == 0 { 50 } else { 90 });
             let end = start + self.duration(crash.restart_ns_min, crash.restart_ns_max);
             let target = self.target();
             let pause = self.stream.hit(Rate::percent(25));
-            if self.outage(start, end) {
+            if self.outage(start, end) || index == 0 {
                 self.push(start, Some(end), if pause { Fault::Pause { target } } else { Fault::Crash { target } });
             }
         }
@@ -249,13 +259,11 @@ impl Planner<'_> {
         while start < self.horizon() {
             let mut end = start + self.duration(200 * MILLISECOND, 1_500 * MILLISECOND);
             let target = Target::Primary;
-            let way = self.stream.below(4);
-            let clients_too = self.stream.hit(Rate::percent(50));
+            let (way, clients_too) = (self.stream.below(4), self.stream.hit(Rate::percent(50)));
             let fault = match way {
-                0 | 1 => Fault::Crash { target },
+                0 | 1 if self.options.families.network => Fault::Partition { shape: Partition::Full { isolated: target }, clients_too },
                 2 => Fault::Pause { target },
-                _ if !self.options.families.network => Fault::Crash { target },
-                _ => Fault::Partition { shape: Partition::Full { isolated: target }, clients_too },
+                _ => Fault::Crash { target },
             };
             if !matches!(fault, Fault::Crash { .. }) {
                 // A crashed primary has lost its view's leadership at once; a silent one must be silent for longer than a timeout.
@@ -310,6 +318,22 @@ impl Planner<'_> {
         }
     }
 
+    /// Slots of the log that hold what they held before, or another slot's entry; disks that are slow for a while.
+    fn misplaced(&mut self) {
+        for _ in 0..self.stream.below(3) {
+            let (time, target) = (self.moment(15, 90), Target::Replica(self.any_replica()));
+            let position = Rate(self.stream.range_u32(0..=Rate::ALWAYS.0));
+            let stale = self.stream.hit(Rate::percent(50));
+            self.push(time, None, if stale { Fault::StaleRead { target, position } } else { Fault::MisdirectedWrite { target, position } });
+        }
+        for _ in 0..self.stream.below(3) {
+            let (time, target) = (self.moment(5, 85), self.target());
+            let (delay_ns, end) = (self.duration(20 * MILLISECOND, 200 * MILLISECOND), time + self.duration(SECOND, 4 * SECOND));
+            let share = Rate::percent(self.stream.range_u32(5..=30));
+            self.push(time, Some(end), Fault::SlowDisk { target, share, delay_ns });
+        }
+    }
+
     /// Clients crash, some of them twice within moments, so that low request numbers come again; others lose a replica.
     fn client_faults(&mut self) {
         for _ in 0..self.stream.range_u32(0..=self.options.workload.client_crashes_max) {
@@ -330,7 +354,7 @@ impl Planner<'_> {
     /// Each tenant in turn has bad links, in a drawn order, all of them early enough to happen before an event limit.
     fn tenant_faults(&mut self) {
         let mut waiting: Vec<u32> = (0..self.options.cluster.tenants).collect();
-        let share = 70 / u64::from(self.options.cluster.tenants.max(1));
+        let share = 50 / u64::from(self.options.cluster.tenants.max(1));
         let mut low = 2;
         while !waiting.is_empty() {
             let tenant = waiting.swap_remove(self.stream.index(waiting.len()));
