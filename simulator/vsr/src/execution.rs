@@ -328,6 +328,16 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
+    /// A log with this head was let grow so far only because a quorum's checkpoints cover what its ring lacks.
+    pub(crate) fn trim_implied_by(&self, head: Op) -> Op {
+        Op(head.0.saturating_sub(self.log.capacity()))
+    }
+
+    /// Whether a log with this head fits into the ring without giving up an entry after the own checkpoint.
+    pub(crate) fn reaches(&self, head: Op) -> bool {
+        head.0 <= self.checkpoints.named.op.0 + self.log.capacity()
+    }
+
     /// Whether the ring has room for an op.
     pub(crate) fn has_room(&self, op: Op) -> bool {
         op.0 <= self.reusable().0 + self.log.capacity()

@@ -337,5 +337,6 @@ impl<S: StateMachine> Replica<S> {
         if self.commit < self.log.head() {
             self.set_timer(Timer::Prepare, fx);
         }
+        self.advance_trim(fx);
     }
 }

@@ -8,7 +8,7 @@ use crate::bug::Bug;
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Checks, Entry};
 use crate::ids::{Hash, Op, ReplicaId, View};
-use crate::io::{Damage, DiskImage, Effect, Note, Status, Stored, Timer};
+use crate::io::{Damage, DiskImage, Effect, EntryName, Note, Status, Stored, Timer};
 use crate::log::Log;
 use crate::message::{Body, RejectReason, StartView};
 use crate::promise::{Pending, Promises};
@@ -62,6 +62,8 @@ impl<S: StateMachine> Replica<S> {
         replica.commit_max = superblock.commit.max(replica.commit);
         replica.drop_damage_if_unguarded();
         replica.pin_head = replica.log.head();
+        replica.trim = replica.trim_implied_by(replica.log.head());
+        replica.trim_noted = replica.trim;
         replica.view = superblock.view;
         replica.last_normal_view = superblock.last_normal_view;
         replica.status = if superblock.view > superblock.last_normal_view { Status::ViewChange } else { Status::Recovering };
@@ -154,6 +156,12 @@ impl<S: StateMachine> Replica<S> {
         }
         if self.lost {
             return;
+        }
+        // Some of them may have become durable in the very crash, without anybody having been told.
+        for op in (self.commit.0 + 1..=self.log.head().0).map(Op) {
+            if let Some(entry) = self.log.get(op) {
+                self.note(fx, Note::EntryDurable(EntryName { op, hash: entry.hash }));
+            }
         }
         self.advance_commit(fx);
         let leads = self.config.primary_of(self.view) == self.config.replica;
@@ -292,6 +300,18 @@ impl Ring {
         of_view(self.found(op)).or_else(|| self.slots.iter().find_map(of_view))
     }
 
+    /// The op before the first one after `pinned` whose write never reached the disk. Votes are contiguous, so nothing from there
+    /// on was acknowledged. With peers to ask a hole is asked about, because a disk may also lie about what it holds; a single
+    /// replica has nobody to ask.
+    fn first_never_written(&self, pinned: Op, head: Op) -> Op {
+        let is_missing = |op: &Op| match self.found(*op) {
+            Found::Blank | Found::Damaged(Damage::TornEntry) => true,
+            Found::Entry(entry) => entry.op != *op,
+            Found::Misplaced(_) | Found::Damaged(_) | Found::Unreadable => false,
+        };
+        (pinned.0 + 1..=head.0).map(Op).find(is_missing).map_or(head, |missing| Op(missing.0 - 1))
+    }
+
     /// Slots in a row after `head` that may have held an entry which was voted for.
     fn uncertain_after(&self, head: Op) -> u32 {
         let may_have = |op: &Op| {
@@ -314,7 +334,10 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
     let mut log = Log::new(config.log_slots, base.op, base.hash);
     let is_normal = superblock.view == superblock.last_normal_view;
     let pinned = superblock.pinned_head().max(base.op);
-    let head = if is_normal { ring.last_of_view(superblock.last_normal_view, pinned) } else { pinned };
+    let mut head = if is_normal { ring.last_of_view(superblock.last_normal_view, pinned) } else { pinned };
+    if config.replicas == 1 {
+        head = ring.first_never_written(pinned, head);
+    }
     let wanted = wanted_hashes(&ring, superblock, base, head);
     for (op, hash) in (base.op.0 + 1..).map(Op).zip(&wanted) {
         match ring.entry(op).filter(|entry| Some(entry.hash) == *hash) {

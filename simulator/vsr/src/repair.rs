@@ -428,6 +428,10 @@ fn first_missing<'a>(above: Op, last: Op, hash: Hash, held: impl Fn(Op) -> Optio
 /// Checks that an answer is what was asked for, or the upper part of it.
 fn check_answer(asked: &Wanted, entries: &[Arc<Entry>]) -> Handled {
     let mut expected = EntryName { op: asked.last, hash: asked.hash };
+    if entries.last().is_some_and(|entry| EntryName { op: entry.op, hash: entry.hash } != expected) {
+        // The answer to an earlier question.
+        return Err(RejectReason::Stale);
+    }
     if entries.is_empty() || entries.len() as u64 > asked.last.0 - asked.first.0 + 1 {
         return Err(RejectReason::TailLengthMismatch);
     }

@@ -125,8 +125,7 @@ impl<S: StateMachine> Replica<S> {
         if !self.log.agrees(self.commit, start.commit, start.commit_hash, &start.entries) {
             return Err(RejectReason::ConflictsWithCommitted);
         }
-        let trim = self.trim.max(start.trim);
-        if start.op.0 > trim.min(self.checkpoints.named.op).0 + self.log.capacity() {
+        if !self.reaches(start.op) {
             self.begin_state_transfer(from, view, fx);
             return Ok(());
         }
@@ -136,7 +135,7 @@ impl<S: StateMachine> Replica<S> {
             base: start.commit,
             base_hash: start.commit_hash,
             entries: start.entries,
-            trim,
+            trim: start.trim,
             checkpoint: None,
             quorum: None,
         };
@@ -202,7 +201,7 @@ impl<S: StateMachine> Replica<S> {
         (self.view, self.last_normal_view) = (enter.view, enter.view);
         self.set_status(Status::Normal, fx);
         self.uncertain = 0;
-        self.trim = self.trim.max(enter.trim);
+        self.trim = self.trim.max(enter.trim).max(self.trim_implied_by(enter.head()));
         self.adopt_log(&mut enter, fx);
         self.pin_head = self.log.head();
         self.commit_max = self.commit_max.max(enter.commit);

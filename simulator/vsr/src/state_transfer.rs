@@ -92,7 +92,7 @@ impl<S: StateMachine> Replica<S> {
             base: base.0,
             base_hash: base.1,
             entries: transfer.entries,
-            trim: self.trim.max(transfer.trim),
+            trim: transfer.trim,
             checkpoint: None,
             quorum: None,
         });

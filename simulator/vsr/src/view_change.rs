@@ -374,7 +374,7 @@ impl<S: StateMachine> Replica<S> {
         }
         let Some(mut enter) = selection::select(self.view, &self.view_change.logs, self.quorums) else { return };
         let agrees = self.log.agrees(self.commit, enter.base, enter.base_hash, &enter.entries);
-        let has_room = enter.head().0 <= self.reusable().0 + self.log.capacity();
+        let has_room = self.reaches(enter.head());
         // A replica that lags so far that nobody can repair it lets the next one lead.
         if agrees && has_room && self.can_be_repaired(enter.base) {
             for (replica, log) in (0..).map(ReplicaId).zip(&self.view_change.logs) {

@@ -1,0 +1,156 @@
+//! Facts that a cluster's notes establish, and that no later note may contradict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use vsr::entry::EntryKind;
+use vsr::ids::{ClientKey, Hash, Op, RequestNumber, SessionNumber, View};
+use vsr::io::{Note, StateSummary};
+
+/// What has been established so far.
+#[derive(Debug)]
+pub struct Facts {
+    replicas: u32,
+    quorum: u32,
+    /// Per op: the committed entry and the state after it.
+    committed: BTreeMap<Op, Hash>,
+    states: BTreeMap<Op, u64>,
+    /// Who voted for what: (view, op) to hash and bit set.
+    votes: BTreeMap<(View, Op, Hash), u32>,
+    prepared: BTreeMap<(View, Op), Hash>,
+    /// The one place of each request.
+    requests: BTreeMap<(ClientKey, SessionNumber, RequestNumber), Op>,
+    /// Logs sent in view changes: per view and replica the head.
+    sent_logs: BTreeMap<(View, usize), Hash>,
+    durable: Vec<BTreeSet<(Op, Hash)>>,
+    view: Vec<View>,
+    voted: Vec<View>,
+    commit: Vec<Op>,
+    applied: Vec<Op>,
+    /// First contradiction.
+    pub broken: Option<String>,
+}
+
+impl Facts {
+    pub fn new(replicas: usize) -> Self {
+        let count = u32::try_from(replicas).unwrap();
+        Self {
+            replicas: count,
+            quorum: count / 2 + 1,
+            committed: BTreeMap::new(),
+            states: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            prepared: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            sent_logs: BTreeMap::new(),
+            durable: vec![BTreeSet::new(); replicas],
+            view: vec![View(0); replicas],
+            voted: vec![View(0); replicas],
+            commit: vec![Op(0); replicas],
+            applied: vec![Op(0); replicas],
+            broken: None,
+        }
+    }
+
+    /// With members that do not vote.
+    pub fn with_standbys(replicas: usize, members: usize) -> Self {
+        let mut facts = Self::new(replicas);
+        facts.durable.resize(members, BTreeSet::new());
+        facts.view.resize(members, View(0));
+        facts.voted.resize(members, View(0));
+        facts.commit.resize(members, Op(0));
+        facts.applied.resize(members, Op(0));
+        facts
+    }
+
+    pub fn committed(&self) -> usize {
+        self.committed.len()
+    }
+
+    fn expect(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds && self.broken.is_none() {
+            self.broken = Some(what());
+        }
+    }
+
+    pub fn learn(&mut self, replica: usize, state: &StateSummary, note: &Note) {
+        let old = self.view[replica];
+        self.expect(state.view >= old, || format!("replica {replica}: view {} after {old}", state.view));
+        self.view[replica] = state.view;
+        match note {
+            Note::Restarted => self.restarted(replica, state),
+            Note::VoteCast { view, head } => self.vote_cast(replica, *view, *head),
+            Note::EntryAppended(entry) => {
+                let known = *self.prepared.entry((entry.view, entry.op)).or_insert(entry.hash);
+                self.expect(known == entry.hash, || format!("two entries at view {} op {}", entry.view, entry.op));
+                self.expect(entry.view <= state.view, || format!("replica {replica}: entry of view {} in {}", entry.view, state.view));
+            }
+            Note::EntryDurable(name) => {
+                self.durable[replica].insert((name.op, name.hash));
+            }
+            Note::EntryTruncated(name) => {
+                let commit = self.commit[replica];
+                self.expect(name.op > commit, || format!("replica {replica}: truncates committed op {}", name.op));
+            }
+            Note::Acknowledged(name) => {
+                let is_durable = self.durable[replica].contains(&(name.op, name.hash));
+                self.expect(is_durable, || format!("replica {replica}: votes for op {}, which is not durable", name.op));
+                *self.votes.entry((state.view, name.op, name.hash)).or_default() |= 1 << replica;
+            }
+            Note::Committed { entry, quorum } => self.commits(replica, state, entry.op, entry.hash, *quorum),
+            Note::Applied { entry, state_hash } => {
+                let last = self.applied[replica];
+                self.expect(entry.op.0 == last.0 + 1, || format!("replica {replica}: applies {} after {last}", entry.op));
+                self.applied[replica] = entry.op;
+                self.state(replica, entry.op, *state_hash);
+                if entry.operation == EntryKind::Command {
+                    let key = (entry.client, entry.session, entry.request);
+                    let known = *self.requests.entry(key).or_insert(entry.op);
+                    self.expect(known == entry.op, || format!("request {key:?} at ops {known} and {}", entry.op));
+                }
+            }
+            Note::StateInstalled { entry, state_hash } => {
+                self.agree(entry.op, entry.hash);
+                self.state(replica, entry.op, *state_hash);
+                self.commit[replica] = entry.op;
+                self.applied[replica] = entry.op;
+            }
+            _ => {}
+        }
+    }
+
+    fn restarted(&mut self, replica: usize, state: &StateSummary) {
+        let voted = self.voted[replica];
+        self.expect(state.view >= voted, || format!("replica {replica}: restarted in view {}, voted for {voted}", state.view));
+        self.commit[replica] = state.commit;
+        self.applied[replica] = state.commit;
+    }
+
+    fn vote_cast(&mut self, replica: usize, view: View, head: Option<Hash>) {
+        self.voted[replica] = self.voted[replica].max(view);
+        if let Some(head) = head {
+            let known = *self.sent_logs.entry((view, replica)).or_insert(head);
+            self.expect(known == head, || format!("replica {replica}: two logs in view {view}"));
+        }
+    }
+
+    fn commits(&mut self, replica: usize, state: &StateSummary, op: Op, hash: Hash, quorum: Option<u32>) {
+        self.agree(op, hash);
+        let last = self.commit[replica];
+        self.expect(op.0 == last.0 + 1, || format!("replica {replica}: commits {op} after {last}"));
+        self.commit[replica] = op;
+        if let Some(quorum) = quorum {
+            let votes = self.votes.get(&(state.view, op, hash)).copied().unwrap_or(0);
+            let backed = quorum & !votes == 0 && quorum.count_ones() >= self.quorum && quorum < 1 << self.replicas;
+            self.expect(backed, || format!("op {op}: quorum {quorum:b}, votes {votes:b}"));
+        }
+    }
+
+    fn agree(&mut self, op: Op, hash: Hash) {
+        let known = *self.committed.entry(op).or_insert(hash);
+        self.expect(known == hash, || format!("op {op} committed twice: {known:?} and {hash:?}"));
+    }
+
+    fn state(&mut self, replica: usize, op: Op, hash: u64) {
+        let known = *self.states.entry(op).or_insert(hash);
+        self.expect(known == hash, || format!("replica {replica}: another state at op {op}"));
+    }
+}
