@@ -5,11 +5,10 @@
 #![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "samples are drawn from raw bits")]
 
-#[path = "../tests/sample/mod.rs"]
-mod sample;
+#[path = "../tests/history/realistic.rs"]
+mod realistic;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sample::realistic;
 use std::hint::black_box;
 use std::path::Path;
 use vopr_schema::digest::run_digest;

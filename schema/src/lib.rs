@@ -12,6 +12,7 @@ pub mod provenance;
 pub mod read;
 pub mod rows;
 pub mod tables;
+pub mod verify;
 pub mod write;
 
 pub use column::Pair;
@@ -26,4 +27,5 @@ pub use rows::{
 pub use tables::{
     FaultRow, Faults, MessageRow, Messages, OperationRow, Operations, StorageAccesses, StorageRow, TransitionRow, Transitions,
 };
+pub use verify::{RunDamage, VerifyReport, verify};
 pub use write::{HistoryWriter, WriteError, WriteOptions, WrittenFile, file_name, partial_path};

@@ -66,8 +66,12 @@ impl PageHeader {
         put_i32(out, 1, if dictionary { 2 } else { 0 });
         put_i32(out, 1, size(self.uncompressed));
         put_i32(out, 1, size(self.compressed));
-        put_i32(out, 1, i64::from(self.crc.unwrap_or(0).cast_signed()));
-        out.push(if dictionary { 3 } else { 1 } << 4 | TYPE_STRUCT);
+        if let Some(crc) = self.crc {
+            put_i32(out, 1, i64::from(crc.cast_signed()));
+        }
+        // Fields are numbered by their distance from the one before: 4 is the checksum, 5 a data page, 7 a dictionary.
+        let distance = if dictionary { 3 } else { 1 } + u8::from(self.crc.is_none());
+        out.push(distance << 4 | TYPE_STRUCT);
         put_i32(out, 1, size(self.values));
         put_i32(out, 1, i64::from(self.encoding));
         if !dictionary {
@@ -207,8 +211,10 @@ mod tests {
 
     #[test]
     fn headers_round_trip() {
-        for kind in [PageKind::Dictionary, PageKind::Data] {
-            let header = PageHeader { kind, uncompressed: 70_000, compressed: 3, crc: Some(u32::MAX - 5), values: 1 << 20, encoding: 8 };
+        for (kind, crc) in
+            [(PageKind::Dictionary, Some(u32::MAX - 5)), (PageKind::Data, Some(0)), (PageKind::Dictionary, None), (PageKind::Data, None)]
+        {
+            let header = PageHeader { kind, uncompressed: 70_000, compressed: 3, crc, values: 1 << 20, encoding: 8 };
             let mut bytes = Vec::new();
             header.write(&mut bytes);
             let mut cursor = Cursor::new(&bytes);

@@ -6,7 +6,7 @@ use super::columns::{ChunkBytes, Integers, Names, Plain, Sink, Texts, read_nulla
 use super::error::Fault;
 use super::footer::{ChunkPlace, Footer};
 use super::lists::read_lists;
-use super::pages::PageBuffers;
+use super::pages::{PageBuffers, Pages};
 use super::projection::Projection;
 use super::runs::{self, RunRows};
 use crate::column::{ColumnMut, Niche};
@@ -32,8 +32,6 @@ pub(crate) struct BatchReader<'a, S> {
     pub(crate) buffers: PageBuffers,
     /// Bytes of the chunk at hand, and of its sibling where a column has two.
     pub(crate) bytes: [Vec<u8>; 2],
-    /// Pages that carried no checksum.
-    pub(crate) unchecked: usize,
 }
 
 /// A kind's table, to be filled.
@@ -212,10 +210,24 @@ impl<S: Source> BatchReader<'_, S> {
                 let values = self.load(at, values, 1, 4)?;
                 let [key_bytes, value_bytes] = &self.bytes;
                 let (keys, values) = (keys.bytes(key_bytes), values.bytes(value_bytes));
-                self.unchecked += read_lists(keys, values, &mut self.buffers, out).map_err(|damage| at.fault(damage))?;
-                Ok(())
+                read_lists(keys, values, &mut self.buffers, out).map_err(|damage| at.fault(damage))
             }
         }
+    }
+
+    /// Reads all pages of a chunk, whatever they hold; returns how many there are and how many have no checksum.
+    pub(crate) fn check_pages(&mut self, index: usize, number: usize) -> Result<(usize, usize), Fault> {
+        let footer = self.footer;
+        let at = At { index, group: &footer.groups[index], leaf: &footer.leaves[number] };
+        let Some(place) = footer.chunks[index][number] else { return Ok((0, 0)) };
+        let chunk = self.load(at, place, 0, at.leaf.max_definition())?.bytes(&self.bytes[0]);
+        let levels = (at.leaf.max_repetition() > 0, chunk.max_definition > 0);
+        let mut pages = Pages::new(chunk.bytes, chunk.compressed, levels, &mut self.buffers);
+        let mut count = 0;
+        while pages.next().map_err(|damage| at.fault(damage))?.is_some() {
+            count += 1;
+        }
+        Ok((count, pages.unchecked()))
     }
 
     /// An integer column of either nullability.
@@ -238,8 +250,7 @@ impl<S: Source> BatchReader<'_, S> {
     ) -> Result<(), Fault> {
         let place = self.footer.chunks[at.index][number].ok_or_else(|| at.fault(Damage::new("the column is missing")))?;
         let chunk = self.load(at, place, 0, at.leaf.max_definition())?.bytes(&self.bytes[0]);
-        self.unchecked += read_required(chunk, &mut self.buffers, plain, sink).map_err(|damage| at.fault(damage))?;
-        Ok(())
+        read_required(chunk, &mut self.buffers, plain, sink).map_err(|damage| at.fault(damage))
     }
 
     /// A column with nulls; all nulls where an older file lacks it.
@@ -256,8 +267,7 @@ impl<S: Source> BatchReader<'_, S> {
             return Ok(());
         };
         let chunk = self.load(at, place, 0, at.leaf.max_definition())?.bytes(&self.bytes[0]);
-        self.unchecked += read_nullable(chunk, &mut self.buffers, plain, none, out).map_err(|damage| at.fault(damage))?;
-        Ok(())
+        read_nullable(chunk, &mut self.buffers, plain, none, out).map_err(|damage| at.fault(damage))
     }
 
     /// Reads a chunk's bytes into one of the two buffers.

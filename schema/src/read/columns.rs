@@ -165,7 +165,7 @@ pub(crate) fn read_required<T: Clone, P: Plain<T>>(
     buffers: &mut PageBuffers,
     plain: &P,
     sink: &mut impl Sink<T>,
-) -> Result<usize, Damage> {
+) -> Result<(), Damage> {
     let mut pages = Pages::new(chunk.bytes, chunk.compressed, (false, chunk.max_definition > 0), buffers);
     let mut dictionary = Vec::new();
     let mut rows = 0;
@@ -188,8 +188,7 @@ pub(crate) fn read_required<T: Clone, P: Plain<T>>(
         }
         read_values(&page, page.values, plain, &dictionary, sink)?;
     }
-    all_rows(rows, chunk.rows)?;
-    Ok(pages.unchecked())
+    all_rows(rows, chunk.rows)
 }
 
 /// Appends all values of a nullable column; nulls are `none`.
@@ -199,7 +198,7 @@ pub(crate) fn read_nullable<T: Clone, P: Plain<T>>(
     plain: &P,
     none: T,
     out: &mut Vec<T>,
-) -> Result<usize, Damage> {
+) -> Result<(), Damage> {
     let mut pages = Pages::new(chunk.bytes, chunk.compressed, (false, true), buffers);
     let (mut dictionary, mut values, mut masks) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows = 0;
@@ -221,8 +220,7 @@ pub(crate) fn read_nullable<T: Clone, P: Plain<T>>(
             spread(&values, &masks, page.values, &none, out);
         }
     }
-    all_rows(rows, chunk.rows)?;
-    Ok(pages.unchecked())
+    all_rows(rows, chunk.rows)
 }
 
 /// Appends `rows` rows: the next of `values` where the mask has a 1, `none` elsewhere. There are as many values as bits.

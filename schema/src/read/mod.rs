@@ -18,7 +18,9 @@ pub use projection::Projection;
 use crate::history::{History, Run};
 use crate::provenance::{Provenance, RowGroup, SchemaVersion};
 use crate::rows::Kind;
+use crate::verify::PageReport;
 use batch::{BatchReader, Source};
+use core::ops::Range;
 use error::Fault;
 use footer::{ChunkPlace, Footer};
 use pages::PageBuffers;
@@ -104,7 +106,7 @@ impl HistoryFile {
     fn reader(&self) -> Result<BatchReader<'_, FileSource>, ReadError> {
         let failed = |source| ReadError::File { path: self.path.clone(), action: "starting the decompressor", source };
         let buffers = PageBuffers::new().map_err(failed)?;
-        Ok(BatchReader { source: &self.source, footer: &self.footer, buffers, bytes: [Vec::new(), Vec::new()], unchecked: 0 })
+        Ok(BatchReader { source: &self.source, footer: &self.footer, buffers, bytes: [Vec::new(), Vec::new()] })
     }
 
     /// The file's path.
@@ -202,6 +204,35 @@ impl HistoryFile {
             let mut reader = self.reader()?;
             reader.read(batch, projection, history).map_err(|fault| malformed(&self.path, fault))
         })
+    }
+
+    /// The row groups of a batch.
+    ///
+    /// # Panics
+    /// When there is no such batch.
+    #[must_use]
+    pub fn batch_row_groups(&self, batch: usize) -> Range<usize> {
+        self.footer.batches[batch].clone()
+    }
+
+    /// Reads every page of a row group, those of other kinds' columns included, without looking at the values.
+    pub(crate) fn check_pages(&self, group: usize) -> PageReport {
+        let mut report = PageReport::default();
+        let checked = guarded(&self.path, || {
+            let mut reader = self.reader()?;
+            for leaf in 0..self.footer.leaves.len() {
+                match reader.check_pages(group, leaf) {
+                    Ok((pages, unchecked)) => {
+                        report.pages += pages;
+                        report.unchecked += unchecked;
+                    }
+                    Err(fault) => report.damage.push(malformed(&self.path, fault)),
+                }
+            }
+            Ok(())
+        });
+        report.damage.extend(checked.err());
+        report
     }
 
     /// Reads all batches into one history.

@@ -2,11 +2,35 @@
 //!
 //! About one operation : six messages : sixteen transitions : six disk accesses; hashes are random but repeated as in a real log.
 
-use super::Random;
 use vopr_schema::{
     Command, Fate, FaultFamily, FaultKind, FaultRow, Function, History, MessageRow, OperationRow, Outcome, Run, Status, StorageIo,
     StorageOutcome, StorageRow, TransitionEvent, TransitionRow, Zone,
 };
+
+/// `SplitMix64`: small, and enough for samples.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next 64 bits.
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut value = self.0;
+        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        value ^ (value >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    /// True once in `one_in` times.
+    pub fn chance(&mut self, one_in: u64) -> bool {
+        self.below(one_in) == 0
+    }
+}
 
 const REPLICAS: u64 = 3;
 const PRIMARY: u64 = 0;
@@ -69,15 +93,15 @@ pub fn push_run(history: &mut History, seed: u64, rows: usize) {
             Row::Transition(_) => (0, 0),
         })
         .collect();
-    for (seq, ((time, row), (other, _))) in (1_u64..).zip(events.into_iter().zip(positions)) {
+    for (seq, ((time, row), (other, _))) in (2_u64..).zip(events.into_iter().zip(positions)) {
         match row {
-            Row::Operation(row) => history.operations.push(OperationRow { seq, time_ns: time, return_seq: Some(other + 1), ..row }),
-            Row::Message(row) => history.messages.push(MessageRow { seq, time_ns: time, fate_seq: Some(other + 1), ..row }),
+            Row::Operation(row) => history.operations.push(OperationRow { seq, time_ns: time, return_seq: Some(other + 2), ..row }),
+            Row::Message(row) => history.messages.push(MessageRow { seq, time_ns: time, fate_seq: Some(other + 2), ..row }),
             Row::Transition(row) => history.transitions.push(TransitionRow { seq, time_ns: time, ..row }),
-            Row::Storage(row) => history.storage.push(StorageRow { seq, time_ns: time, started_seq: other + 1, ..row }),
+            Row::Storage(row) => history.storage.push(StorageRow { seq, time_ns: time, started_seq: other + 2, ..row }),
         }
     }
-    history.faults.push(FaultRow { seq: 0, family: FaultFamily::Network, fault: FaultKind::Loss, magnitude: 0.05, ..FaultRow::default() });
+    history.faults.push(FaultRow { seq: 1, family: FaultFamily::Network, fault: FaultKind::Loss, magnitude: 0.05, ..FaultRow::default() });
     history.close_run(Run {
         scenario: "combined".into(),
         seed,

@@ -1,23 +1,18 @@
 //! What is written is read: arbitrary histories, in one batch and in many, through every projection.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "samples are drawn from raw bits")]
-
-mod sample;
-
+use crate::{Place, write_batches};
+use crate::{arbitrary, realistic};
 use proptest::prelude::*;
-use sample::{arbitrary, realistic};
-use vopr_schema::{History, HistoryFile, HistoryWriter, Kind, Projection, Provenance, WriteOptions};
+use vopr_schema::{History, HistoryFile, Kind, Projection, WriteOptions};
 
-fn written(histories: &[&History], options: WriteOptions) -> (tempfile::TempDir, HistoryFile) {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("sample.parquet");
-    let mut writer = HistoryWriter::create(&path, Provenance { program: "test".into(), ..Provenance::default() }, options).unwrap();
-    for history in histories {
-        writer.write(history).unwrap();
-    }
-    let written = writer.finish().unwrap();
+fn written(histories: &[History], options: WriteOptions) -> (Place, HistoryFile) {
+    let place = Place::new();
+    let path = place.path("sample.parquet");
+    let written = write_batches(&path, histories, options);
     assert_eq!(written.bytes, std::fs::metadata(&path).unwrap().len());
-    (directory, HistoryFile::open(&path).unwrap())
+    let file = HistoryFile::open(&path).unwrap();
+    assert_eq!((written.rows, written.runs, written.row_groups), (file.row_count(), file.run_count() as u64, file.row_groups().len()));
+    (place, file)
 }
 
 proptest! {
@@ -26,14 +21,14 @@ proptest! {
     #[test]
     fn arbitrary_histories_survive(seed in any::<u64>(), runs in 0_usize..5, rows in prop::sample::select(vec![0_u64, 1, 9, 70, 300])) {
         let history = arbitrary::history(seed, runs, rows);
-        let (_directory, file) = written(&[&history], WriteOptions::default());
+        let (_place, file) = written(std::slice::from_ref(&history), WriteOptions::default());
         prop_assert_eq!(file.read_all(&Projection::all()).unwrap(), history);
     }
 
     #[test]
     fn small_row_groups_hold_the_same_rows(seed in any::<u64>(), rows_per_group_max in 1_usize..200) {
         let history = arbitrary::history(seed, 3, 100);
-        let (_directory, file) = written(&[&history], WriteOptions { rows_per_group_max, ..WriteOptions::default() });
+        let (_place, file) = written(std::slice::from_ref(&history), WriteOptions { rows_per_group_max, ..WriteOptions::default() });
         prop_assert_eq!(file.read_all(&Projection::all()).unwrap(), history);
     }
 }
@@ -42,7 +37,7 @@ proptest! {
 fn long_columns_survive() {
     for seed in 0..4 {
         let history = arbitrary::history(seed, 2, 150_000);
-        let (_directory, file) = written(&[&history], WriteOptions::default());
+        let (_place, file) = written(std::slice::from_ref(&history), WriteOptions::default());
         assert!(file.read_all(&Projection::all()).unwrap() == history, "seed {seed}");
     }
 }
@@ -51,7 +46,7 @@ fn long_columns_survive() {
 fn batches_hold_whole_runs() {
     let (one, two) = (realistic::history(1, 3, 3000), realistic::history(9, 2, 3000));
     let options = WriteOptions { rows_per_group_max: 2500, ..WriteOptions::default() };
-    let (_directory, file) = written(&[&one, &two], options);
+    let (_place, file) = written(&[one.clone(), two.clone()], options);
     assert_eq!(file.run_count(), 5);
     assert_eq!(file.row_count(), (one.rows() + two.rows()) as u64);
     let mut runs = Vec::new();
@@ -67,7 +62,7 @@ fn batches_hold_whole_runs() {
 #[test]
 fn a_projection_reads_what_it_names_and_nothing_else() {
     let history = realistic::history(5, 2, 3000);
-    let (_directory, file) = written(&[&history], WriteOptions::default());
+    let (_place, file) = written(std::slice::from_ref(&history), WriteOptions::default());
     let projection = Projection::runs().with_kind(Kind::Storage).with_column(Kind::Message, "view").with_column(Kind::Message, "fate");
     let read = file.read_all(&projection).unwrap();
     assert_eq!(read.runs, history.runs);

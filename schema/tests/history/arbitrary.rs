@@ -1,6 +1,6 @@
 //! Arbitrary histories: every shape of column (constant, rising, jumping, sparse, null) and every dictionary value.
 
-use super::Random;
+use crate::realistic::Random;
 use vopr_schema::{Dictionary, Ended, FaultRow, History, MessageRow, OperationRow, Pair, Run, StorageRow, TransitionRow};
 
 /// How the values of a column look; drawn once per column so that each encoding is met.
