@@ -1,1 +1,3 @@
 //! End-to-end tests over the two programs.
+
+pub mod sandbox;
