@@ -48,7 +48,9 @@ pub fn page(mut command: Command, sink: &mut Sink<'_>) -> io::Result<Exit> {
         man.render_name_section(&mut page)?;
         man.render_synopsis_section(&mut page)?;
         man.render_options_section(&mut page)?;
-        man.render_extra_section(&mut page)?;
+        if sub.get_after_help().is_some() || sub.get_after_long_help().is_some() {
+            man.render_extra_section(&mut page)?;
+        }
     }
     sink.line(String::from_utf8_lossy(&page).trim_end())?;
     Ok(Exit::Held)

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
 /// Progress over a known amount of work.
 #[derive(Clone, Debug)]
 pub struct Progress {
@@ -57,8 +59,11 @@ impl Progress {
     /// Draws, when it is time to.
     pub fn tick(&mut self) {
         if let Some(bar) = &self.bar {
-            bar.set_position(self.done);
-            bar.set_message(self.message());
+            if self.last_line.elapsed() >= DRAW_EVERY {
+                self.last_line = Instant::now();
+                bar.set_position(self.done);
+                bar.set_message(self.message());
+            }
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
             let elapsed = clock(self.started.elapsed());

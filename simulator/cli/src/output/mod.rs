@@ -89,6 +89,12 @@ impl Renderer {
         Ok(())
     }
 
+    /// Whether anything is printed for this run.
+    #[must_use]
+    pub fn has_to_say(&self, run: &JudgedRun) -> bool {
+        self.verbose || run.failure.is_some()
+    }
+
     /// A run is done.
     ///
     /// # Errors
