@@ -73,7 +73,8 @@ fn a_killed_campaign_loses_nothing_that_was_reported_done() {
 fn ctrl_c_finishes_what_is_under_way_and_prints_how_to_resume() {
     let sandbox = sandbox();
     for (checkpoint, folder) in [("--checkpoint-file state.json", "with"), ("", "without")] {
-        let mut running = sandbox.start(&format!("vopr --scenario baseline -n 2000 --seed 1 --max-events 500 --out {folder} {checkpoint}"));
+        let mut running =
+            sandbox.start(&format!("vopr --scenario baseline -n 2000 --seed 1 --max-events 500 --no-check --out {folder} {checkpoint}"));
         running.until(|| sandbox.path(folder).exists() && !sandbox.files(folder, ".parquet").is_empty());
         running.signal("INT");
         let outcome = running.outcome().exits(130).says("interrupted").warns("interrupted: ");
@@ -92,7 +93,7 @@ fn ctrl_c_finishes_what_is_under_way_and_prints_how_to_resume() {
 #[test]
 fn a_second_ctrl_c_ends_at_once() {
     let sandbox = sandbox();
-    let mut running = sandbox.start("vopr --scenario combined -n 100000 --seed 1 --jobs 1 --out runs");
+    let mut running = sandbox.start("vopr --scenario combined -n 100000 --seed 1 --jobs 1 --no-check --out runs");
     running.until(|| sandbox.path("runs").exists());
     running.signal("INT");
     std::thread::sleep(std::time::Duration::from_millis(5));
@@ -103,7 +104,8 @@ fn a_second_ctrl_c_ends_at_once() {
 #[test]
 fn a_checkpoint_belongs_to_one_campaign() {
     let sandbox = sandbox();
-    let campaign = |more: &str| sandbox.run(&format!("vopr --scenario baseline --max-events 300 --checkpoint-file state.json {more}"));
+    let campaign =
+        |more: &str| sandbox.run(&format!("vopr --scenario baseline --max-events 300 --no-check --checkpoint-file state.json {more}"));
     let _ = campaign("-n 3 --seed 5").exits(0);
     let _ = campaign("-n 3").exits(0).says("--seed 5").says("resumed: 3 runs");
     let _ = campaign("-n 6").exits(0).says("6 runs");
@@ -118,13 +120,14 @@ fn what_a_killed_campaign_left_behind_is_named() {
     let sandbox = sandbox();
     std::fs::create_dir(sandbox.path("runs")).unwrap();
     sandbox.write("runs/baseline-9-9.parquet.partial", "half");
-    let _ = sandbox.run("vopr --scenario baseline -n 1 --max-events 300 --out runs").exits(0).warns("baseline-9-9.parquet.partial");
+    let _ =
+        sandbox.run("vopr --scenario baseline -n 1 --max-events 300 --no-check --out runs").exits(0).warns("baseline-9-9.parquet.partial");
 }
 
 #[test]
 fn a_recorded_batch_whose_file_is_gone_is_simulated_again() {
     let sandbox = sandbox();
-    let campaign = "vopr --scenario baseline -n 16 --seed 1 --max-events 300 --out runs --checkpoint-file state.json";
+    let campaign = "vopr --scenario baseline -n 16 --seed 1 --max-events 300 --no-check --out runs --checkpoint-file state.json";
     let _ = sandbox.run(campaign).exits(0);
     let whole = digests(&sandbox, "runs");
     std::fs::remove_file(&sandbox.files("runs", ".parquet")[2]).unwrap();

@@ -20,8 +20,8 @@ pub fn report(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<
         evidence(report, context.verbose, paint, sink)?;
     }
     violations(report, context.verbose, paint, sink)?;
-    for undecided in &report.undecided {
-        sink.line(&unknown(undecided, paint))?;
+    for line in unknowns(&report.undecided, paint) {
+        sink.line(&line)?;
     }
     for refused in &report.refused {
         sink.line(&format!("{}  {}: {}", paint.bad("refused"), refused.file.display(), refused.error))?;
@@ -68,12 +68,26 @@ pub fn exercised(scenario: &str, evidence: &ScenarioEvidence, paint: Paint) -> S
     format!("evidence  {scenario}: exercised {}/{}{vacuous}", evidence.exercised, evidence.runs)
 }
 
-/// One line about verdicts that could not be reached.
+/// One line about each reason for which verdicts could not be reached.
 #[must_use]
-pub fn unknown(undecided: &Undecided, paint: Paint) -> String {
-    let (scenario, seed) = &undecided.first;
-    let runs = counted(undecided.runs, "run");
-    format!("{}  {}: {} ({runs}, the first is {scenario} seed {seed})", paint.doubt("unknown"), undecided.invariant, undecided.reason)
+pub fn unknowns(undecided: &[Undecided], paint: Paint) -> Vec<String> {
+    let mut groups: Vec<(&Undecided, Vec<&str>)> = Vec::new();
+    for undecided in undecided {
+        let same = |(known, _): &&mut (&Undecided, Vec<&str>)| {
+            known.reason == undecided.reason && known.runs == undecided.runs && known.first == undecided.first
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, invariants)) => invariants.push(undecided.invariant),
+            None => groups.push((undecided, vec![undecided.invariant])),
+        }
+    }
+    let line = |(one, invariants): &(&Undecided, Vec<&str>)| {
+        let (scenario, seed) = &one.first;
+        let runs = counted(one.runs, "run");
+        let names = invariants.join(", ");
+        format!("{}  {}: {names} ({runs}, the first is {scenario} seed {seed})", paint.doubt("unknown"), one.reason)
+    };
+    groups.iter().map(line).collect()
 }
 
 fn violations(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
@@ -145,6 +159,17 @@ mod tests {
         assert_eq!(last[1], "held  1 invariant · 1 file · 2 runs · 200 operations · 2 000 rows · 20 facts · 1.5 s (2 threads)");
         assert_eq!(last[0], "      0 of 2 runs violated · 0 verdicts unknown · 0 files refused");
         assert!(text.contains("evidence  baseline: exercised 2/2"), "{text}");
+    }
+
+    #[test]
+    fn one_reason_is_told_once() {
+        let undecided = |invariant, reason: &str| Undecided { invariant, reason: reason.to_owned(), runs: 1, first: ("a".to_owned(), 7) };
+        let lines =
+            unknowns(&[undecided("one", "no time"), undecided("two", "no memory"), undecided("three", "no time")], Paint::default());
+        assert_eq!(
+            lines,
+            ["unknown  no time: one, three (1 run, the first is a seed 7)", "unknown  no memory: two (1 run, the first is a seed 7)"]
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// When it cannot begin: contradictory arguments, a checkpoint of another campaign, a directory that cannot be made.
 pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
+    interrupt::listen("the runs and files under way are finished and the results printed");
     let resumed = match &arguments.checkpoint_file {
         Some(path) => Checkpoint::read(path).map_err(|error| Problem::refused(error.to_string()))?,
         None => None,
@@ -42,7 +43,6 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     let mut renderer = Renderer::new(arguments.form(), arguments.verbose);
     renderer.started(&plan, resumed.as_ref())?;
     let state = state(&plan, resumed)?;
-    interrupt::listen("the runs and files under way are finished and the results printed");
     let mut campaign = Campaign::new(&plan, state, renderer);
     campaign.save(true)?;
     let batches = plan.batches(&campaign.state);

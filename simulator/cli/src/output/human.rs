@@ -7,7 +7,7 @@ use crate::rig::{JudgedRun, short};
 use crate::tally::{Failure, Tally};
 use std::io;
 use vopr_check::exit::Exit;
-use vopr_check::output::human::{exercised, unknown};
+use vopr_check::output::human::{exercised, unknowns};
 use vopr_check::output::violation::story;
 use vopr_check::terminal::{Paint, Sink, counted, grouped, table};
 use vopr_check::version::VERSION_AND_COMMIT;
@@ -91,8 +91,8 @@ pub(super) fn finished(summary: &Summary<'_>, verbose: bool, paint: Paint, sink:
             }
         }
     }
-    for undecided in &summary.report.undecided {
-        sink.line(&unknown(undecided, paint))?;
+    for line in unknowns(&summary.report.undecided, paint) {
+        sink.line(&line)?;
     }
     if let Some(broke) = summary.broke {
         sink.line(&format!("{}  {broke}", paint.bad("stopped")))?;
