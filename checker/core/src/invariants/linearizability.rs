@@ -227,4 +227,6 @@ fn conflict_words(index: &RunIndex<'_>, conflict: &Contradiction) -> String {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;

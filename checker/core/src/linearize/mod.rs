@@ -15,7 +15,7 @@ pub mod actions;
 pub(crate) mod brute;
 pub mod decide;
 #[cfg(test)]
-mod differential;
+pub(crate) mod differential;
 pub mod effort;
 pub mod frontier;
 pub mod interner;

@@ -261,6 +261,10 @@ impl Builder<'_> {
             }
             RegisterAction::Add { amount, sum: Some(sum) } if amount != 0 && !unknown => {
                 let before = sum.wrapping_sub(amount);
+                if before == u64::MAX {
+                    // Here this number means absence.
+                    return Err(Zones::NotApplicable("an addition that wrapped around"));
+                }
                 let to_nothing = before == 0 && self.initial.is_none();
                 self.scratch.added_to_nothing |= to_nothing;
                 let source = self.value(if to_nothing { None } else { Some(before) });
