@@ -15,8 +15,10 @@ use vsr::entry::request_hash;
 use vsr::ids::{ClientId, ClientKey, Epoch, Hash, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
 use vsr::message::{Body, Message};
 
-/// A client's patience grows with each attempt, up to this many times.
-const PATIENCE_MAX: u64 = 8;
+/// After so many attempts (a round of a usual cluster) a client's patience doubles,
+const ATTEMPTS_A_ROUND: u32 = 3;
+/// so many times at most: a client that waits long finds a new primary late.
+const PATIENCE_DOUBLINGS_MAX: u32 = 2;
 
 /// What a client is doing.
 #[derive(Debug)]
@@ -199,7 +201,7 @@ impl World {
         let Some(message) = client.message() else {
             return;
         };
-        let patience = (1_u64 << client.attempts.min(3)).min(PATIENCE_MAX);
+        let patience = 1_u64 << (client.attempts / ATTEMPTS_A_ROUND).min(PATIENCE_DOUBLINGS_MAX);
         client.attempts += 1;
         let nominal = self.options.workload.retry_ns * patience;
         let nominal = nominal + client.retry.below(nominal / 4 + 1);

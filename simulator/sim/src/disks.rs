@@ -8,7 +8,7 @@ use crate::node::Process;
 use crate::options::Rate;
 use crate::storage::{Completed, Next, Written};
 use crate::world::{Event, World};
-use vopr_schema::{FaultFamily, FaultKind, StorageIo, StorageOutcome, StorageRow, Zone};
+use vopr_schema::{FaultFamily, FaultKind, StorageIo, StorageOutcome, StorageRow};
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::io::{DiskImage, Input, ReadId, Write, WriteId};
 
@@ -38,37 +38,39 @@ impl World {
             return false;
         }
         let (completed, next) = machine.disk.advance(access, &machine.gray);
-        self.record_storage(node, &completed);
+        if let Some(completed) = &completed {
+            self.record_storage(node, completed);
+            self.record_failure(node, completed);
+        }
         match next {
-            Next::Continue(flush_ns) => self.queue.push(self.now_ns + flush_ns, event),
+            Next::Continue(after_ns) => self.queue.push(self.now_ns + after_ns, event),
             Next::Durable { write, what } => {
                 self.release_from_atlas(node, what);
-                self.decay(node, &completed);
+                self.decay(node, what);
                 if self.release(node, write) {
                     self.step(node, Input::Written(write));
                 }
             }
-            Next::Failed { write, injected } => {
-                if injected {
-                    let flush = completed.io == StorageIo::Flush;
-                    let kind = if flush { FaultKind::FlushFailure } else { FaultKind::WriteFailure };
-                    self.record_fault(FaultFamily::Storage, kind, node, 0.0);
-                }
-                self.step(node, Input::WriteFailed(write));
-            }
-            Next::Content { read, content, injected } => {
-                if injected {
-                    self.record_fault(FaultFamily::Storage, FaultKind::ReadFailure, node, 0.0);
-                }
-                self.step(node, Input::Read { read, content });
-            }
+            Next::Failed(write) => self.step(node, Input::WriteFailed(write)),
+            Next::Content { read, content } => self.step(node, Input::Read { read, content }),
         }
         true
     }
 
+    fn record_failure(&mut self, node: usize, completed: &Completed) {
+        if completed.injected {
+            let kind = match completed.io {
+                StorageIo::Write => FaultKind::WriteFailure,
+                StorageIo::Read => FaultKind::ReadFailure,
+                StorageIo::Flush => FaultKind::FlushFailure,
+            };
+            self.record_fault(FaultFamily::Storage, kind, node, 0.0);
+        }
+    }
+
     /// An entry that has just become durable may be damaged on the spot.
-    fn decay(&mut self, node: usize, completed: &Completed) {
-        let (Zone::Log, Some(op)) = (completed.zone, completed.number) else {
+    fn decay(&mut self, node: usize, what: Written) {
+        let Written::Entry(op) = what else {
             return;
         };
         let (id, slot) = (self.nodes[node].id, self.slot_of(op));

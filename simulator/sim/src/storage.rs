@@ -9,9 +9,10 @@ mod tests;
 
 pub use slot::{Damaged, flip_bits};
 
+use crate::clocks::compress;
 use crate::entropy::{Actor, Purpose, Stream};
 use crate::gray::Gray;
-use crate::options::{Rate, RunOptions, StorageOptions};
+use crate::options::{MILLISECOND, Rate, RunOptions, StorageOptions};
 use slot::{OnDisk, Slot};
 use std::sync::{Arc, LazyLock};
 use vopr_schema::{StorageIo, StorageOutcome, Zone};
@@ -20,6 +21,9 @@ use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::entry::{Entry, EntryFields};
 use vsr::io::{DiskImage, ReadId, Stored, Write, WriteId};
 use vsr::superblock::Superblock;
+
+/// A disk that fails an access takes so long to say so, nominal nanoseconds: it has tried again by itself.
+const FAILURE_NS: u64 = 50 * MILLISECOND;
 
 /// A completed stage of an access, as the history tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Completed {
     pub started_seq: u64,
     /// Duration of the stage.
     pub latency_ns: u64,
+    /// Whether it failed by a fault of its own, and not because the machine is gray.
+    pub injected: bool,
 }
 
 /// What the end of a stage leads to.
@@ -53,20 +59,13 @@ pub enum Next {
         what: Written,
     },
     /// The write or its flush failed.
-    Failed {
-        /// Its name.
-        write: WriteId,
-        /// Whether a fault of its own made it fail, and not a gray machine.
-        injected: bool,
-    },
+    Failed(WriteId),
     /// The answer to a read.
     Content {
         /// Its name.
         read: ReadId,
         /// What was read.
         content: Stored<Arc<Entry>>,
-        /// As for failed writes.
-        injected: bool,
     },
 }
 
@@ -84,7 +83,14 @@ pub enum Written {
 #[derive(Debug)]
 enum Access {
     Write(Writing),
-    Read { read: ReadId, slot: u32, latency_ns: u64, started_seq: u64 },
+    /// A write that failed, which nobody has been told yet.
+    Failed(WriteId),
+    Read {
+        read: ReadId,
+        slot: u32,
+        latency_ns: u64,
+        started_seq: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -179,13 +185,21 @@ impl Disk {
     ///
     /// # Panics
     /// When there is no such access: events of an earlier incarnation must not come here.
-    pub fn advance(&mut self, access: u32, gray: &Gray) -> (Completed, Next) {
+    pub fn advance(&mut self, access: u32, gray: &Gray) -> (Option<Completed>, Next) {
         match self.accesses[access as usize].take().expect("an access has one event at a time") {
             Access::Read { read, slot, latency_ns, started_seq } => {
                 self.free.push(access);
-                self.finish_read(read, slot, gray, Completed { started_seq, latency_ns, ..Completed::READ })
+                let (completed, next) = self.finish_read(read, slot, gray, Completed { started_seq, latency_ns, ..Completed::READ });
+                (Some(completed), next)
             }
-            Access::Write(writing) => self.advance_write(access, writing, gray),
+            Access::Write(writing) => {
+                let (completed, next) = self.advance_write(access, writing, gray);
+                (Some(completed), next)
+            }
+            Access::Failed(write) => {
+                self.free.push(access);
+                (None, Next::Failed(write))
+            }
         }
     }
 
@@ -198,48 +212,43 @@ impl Disk {
         let injected = self.fault.hit(rate);
         let failed = injected || gray.writes_fail() || self.gray.hit(gray.failure());
         let outcome = self.outcome(failed, latency_ns);
-        let completed = Completed { io, outcome, latency_ns, ..describe(&writing) };
-        let next = match (failed, writing.flushing) {
-            (true, false) => Next::Failed { write: writing.write, injected },
-            (true, true) => {
+        let completed = Completed { io, outcome, latency_ns, injected, ..describe(&writing) };
+        if failed {
+            if writing.flushing {
                 // After a failed flush a kernel may call the page clean: what was cached is gone.
                 at_its_place!(self, &writing.what, |slot, _value| slot.forget_cached());
-                Next::Failed { write: writing.write, injected }
             }
-            (false, false) => {
-                at_its_place!(self, &writing.what, |slot, value| slot.cache(value.clone()));
-                Next::Continue(writing.flush_ns)
-            }
-            (false, true) => {
-                at_its_place!(self, &writing.what, |slot, _value| slot.flush());
-                Next::Durable { write: writing.write, what: written(&writing.what) }
-            }
-        };
-        if matches!(next, Next::Continue(_)) {
-            writing.flushing = true;
-            self.accesses[access as usize] = Some(Access::Write(writing));
-        } else {
-            self.free.push(access);
+            self.accesses[access as usize] = Some(Access::Failed(writing.write));
+            return (completed, Next::Continue(compress(FAILURE_NS, self.time_compression)));
         }
+        if writing.flushing {
+            at_its_place!(self, &writing.what, |slot, _value| slot.flush());
+            self.free.push(access);
+            return (completed, Next::Durable { write: writing.write, what: written(&writing.what) });
+        }
+        at_its_place!(self, &writing.what, |slot, value| slot.cache(value.clone()));
+        let next = Next::Continue(writing.flush_ns);
+        writing.flushing = true;
+        self.accesses[access as usize] = Some(Access::Write(writing));
         (completed, next)
     }
 
     fn finish_read(&mut self, read: ReadId, slot: u32, gray: &Gray, mut completed: Completed) -> (Completed, Next) {
         let injected = self.fault.hit(self.options.read_failure);
         let failed = injected || gray.reads_fail() || self.gray.hit(gray.failure());
-        completed.outcome = self.outcome(failed, completed.latency_ns);
+        (completed.outcome, completed.injected) = (self.outcome(failed, completed.latency_ns), injected);
         let place = &self.log[slot as usize % self.log.len()];
         if let Some(entry) = place.whole() {
             completed.number = Some(entry.number());
             completed.size = entry.stored_size();
         }
         if failed {
-            return (completed, Next::Content { read, content: Stored::Failed, injected });
+            return (completed, Next::Content { read, content: Stored::Failed });
         }
         if let Some(damaged) = place.damaged() {
             completed = Completed { number: Some(damaged.number), size: damaged.size, outcome: damaged.outcome, ..completed };
         }
-        (completed, Next::Content { read, content: place.stored(), injected })
+        (completed, Next::Content { read, content: place.stored() })
     }
 
     /// The machine stops at `now_ns`. Answers what became of each write that was not durable: ok where it survived.
@@ -404,7 +413,7 @@ impl Disk {
 
     fn duration_ns(&mut self, gray: &Gray) -> u64 {
         let nominal = self.latency.range(self.options.latency_ns_min..=self.options.latency_ns_max);
-        let mut duration_ns = crate::clocks::compress(nominal, self.time_compression) * u64::from(gray.slowness());
+        let mut duration_ns = compress(nominal, self.time_compression) * u64::from(gray.slowness());
         for (_, share, delay_ns) in &self.slowdowns {
             if self.fault.hit(*share) {
                 duration_ns += delay_ns;
@@ -416,7 +425,7 @@ impl Disk {
     fn outcome(&self, failed: bool, latency_ns: u64) -> StorageOutcome {
         if failed {
             StorageOutcome::Failed
-        } else if latency_ns > crate::clocks::compress(self.options.latency_ns_max, self.time_compression) {
+        } else if latency_ns > compress(self.options.latency_ns_max, self.time_compression) {
             StorageOutcome::Slow
         } else {
             StorageOutcome::Ok
@@ -426,8 +435,16 @@ impl Disk {
 
 impl Completed {
     /// A read of the log that found nothing.
-    pub const READ: Self =
-        Self { io: StorageIo::Read, zone: Zone::Log, number: None, size: 0, outcome: StorageOutcome::Ok, started_seq: 0, latency_ns: 0 };
+    pub const READ: Self = Self {
+        io: StorageIo::Read,
+        zone: Zone::Log,
+        number: None,
+        size: 0,
+        outcome: StorageOutcome::Ok,
+        started_seq: 0,
+        latency_ns: 0,
+        injected: false,
+    };
 }
 
 impl OnDisk for Arc<Entry> {

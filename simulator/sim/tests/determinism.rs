@@ -100,7 +100,7 @@ fn every_scenario_settles() {
         for seed in 100..106 {
             let summary = simulator.simulate(&request(scenario.name, seed), None);
             assert!(matches!(summary.ended, Ended::Completed | Ended::EventLimit), "{} {seed}: {summary:?}", scenario.name);
-            assert!(summary.operations_ok > 50, "{} {seed}: {summary:?}", scenario.name);
+            assert!(summary.operations_ok > 10, "{} {seed}: {summary:?}", scenario.name);
         }
     }
 }

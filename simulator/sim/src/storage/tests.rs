@@ -30,9 +30,11 @@ fn begin(disk: &mut Disk, now_ns: u64, write: u64, entry: &Arc<Entry>) -> (u32, 
 fn complete(disk: &mut Disk, now_ns: u64, write: u64, entry: &Arc<Entry>) -> u64 {
     let (access, cached_ns) = begin(disk, now_ns, write, entry);
     let (completed, next) = disk.advance(access, &Gray::default());
+    let completed = completed.expect("a stage ends");
     assert_eq!((completed.io, completed.outcome), (StorageIo::Write, StorageOutcome::Ok));
     let Next::Continue(flush_ns) = next else { panic!("a write is flushed next") };
     let (completed, next) = disk.advance(access, &Gray::default());
+    let completed = completed.expect("a stage ends");
     assert_eq!((completed.io, completed.zone, completed.number), (StorageIo::Flush, Zone::Log, Some(entry.op.0)));
     assert!(matches!(next, Next::Durable { what: Written::Entry(op), .. } if op == entry.op.0));
     cached_ns + flush_ns
@@ -115,7 +117,7 @@ fn sizes_are_those_of_the_stored_bytes() {
     let entry = entry(3, 1);
     let (access, _) = begin(&mut disk, 0, 1, &entry);
     let (completed, _) = disk.advance(access, &Gray::default());
-    assert_eq!(completed.size, entry.encode_stored().len());
+    assert_eq!(completed.expect("a stage ends").size, entry.encode_stored().len());
 }
 
 #[test]
@@ -126,15 +128,19 @@ fn failures_are_told_and_change_nothing() {
     let (access, _) = begin(&mut disk, 0, 1, &entry(1, 0));
     disk.advance(access, &Gray::default());
     let (completed, next) = disk.advance(access, &Gray::default());
-    assert_eq!((completed.io, completed.outcome), (StorageIo::Flush, StorageOutcome::Failed));
-    assert!(matches!(next, Next::Failed { write: WriteId(1), injected: true }));
+    let completed = completed.expect("a stage ends");
+    assert_eq!((completed.io, completed.outcome, completed.injected), (StorageIo::Flush, StorageOutcome::Failed, true));
+    assert!(matches!(next, Next::Continue(super::FAILURE_NS)), "the disk takes its time to say so");
+    let (completed, next) = disk.advance(access, &Gray::default());
+    assert!(completed.is_none() && matches!(next, Next::Failed(WriteId(1))));
     assert_eq!(disk.image().log[1], Stored::Blank);
 
     let mut gray = Gray::default();
     gray.begin(0, GrayMode::ReadsOnly);
     let (access, _) = begin(&mut disk, 0, 2, &entry(1, 0));
-    let (_, next) = disk.advance(access, &gray);
-    assert!(matches!(next, Next::Failed { write: WriteId(2), injected: false }));
+    let (completed, next) = disk.advance(access, &gray);
+    assert!(completed.is_some_and(|completed| completed.outcome == StorageOutcome::Failed && !completed.injected));
+    assert!(matches!(next, Next::Continue(_)));
 }
 
 #[test]
@@ -144,7 +150,7 @@ fn reads_answer_what_is_stored_or_fail() {
     let read = |disk: &mut Disk, slot, gray: &Gray| {
         let (access, _) = disk.read(0, ReadId(5), slot, gray, 0);
         match disk.advance(access, gray) {
-            (completed, Next::Content { content, .. }) => (completed.outcome, completed.number, content),
+            (Some(completed), Next::Content { content, .. }) => (completed.outcome, completed.number, content),
             (_, next) => panic!("a read answers, not {next:?}"),
         }
     };
