@@ -325,6 +325,8 @@ impl<S: StateMachine> Replica<S> {
         if reusable > self.trim_noted {
             self.trim_noted = reusable;
             self.note(fx, Note::LogTrimmed(reusable));
+            // What had no room in the ring may have now.
+            self.connect_ahead(fx);
         }
     }
 

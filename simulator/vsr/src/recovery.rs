@@ -6,6 +6,7 @@
 
 use crate::bug::Bug;
 use crate::checkpoint::Checkpoint;
+use crate::constants::SUPERBLOCK_PAIR;
 use crate::entry::{Checks, Entry};
 use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{Damage, DiskImage, Effect, EntryName, Note, Status, Stored, Timer};
@@ -47,7 +48,9 @@ impl<S: StateMachine> Replica<S> {
     pub fn restart(config: Config, machine: S, disk: DiskImage) -> Self {
         let mut replica = Self::new(config, machine);
         replica.restarted = true;
-        let is_formatted = disk.superblocks.iter().all(|copy| *copy == Stored::Blank);
+        // Of the first superblock, which goes to the second pair, a crash may have left nothing that can be read.
+        let first_pair = usize::from(SUPERBLOCK_PAIR);
+        let is_formatted = disk.superblocks.iter().take(first_pair).all(|copy| *copy == Stored::Blank);
         let superblock = replica.read_superblocks(disk.superblocks);
         let Some(superblock) = superblock.or_else(|| is_formatted.then(|| replica.promises.durable.clone())) else {
             replica.lost = true;
@@ -303,10 +306,11 @@ impl Ring {
     /// The op before the first one after `pinned` whose write never reached the disk. Votes are contiguous, so nothing from there
     /// on was acknowledged. With peers to ask a hole is asked about, because a disk may also lie about what it holds; a single
     /// replica has nobody to ask.
-    fn first_never_written(&self, pinned: Op, head: Op) -> Op {
+    fn first_never_written(&self, view: View, pinned: Op, head: Op) -> Op {
         let is_missing = |op: &Op| match self.found(*op) {
             Found::Blank | Found::Damaged(Damage::TornEntry) => true,
-            Found::Entry(entry) => entry.op != *op,
+            // An entry of an older view was left here when its log was given up.
+            Found::Entry(entry) => entry.op != *op || entry.view != view,
             Found::Misplaced(_) | Found::Damaged(_) | Found::Unreadable => false,
         };
         (pinned.0 + 1..=head.0).map(Op).find(is_missing).map_or(head, |missing| Op(missing.0 - 1))
@@ -336,7 +340,7 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
     let pinned = superblock.pinned_head().max(base.op);
     let mut head = if is_normal { ring.last_of_view(superblock.last_normal_view, pinned) } else { pinned };
     if config.replicas == 1 {
-        head = ring.first_never_written(pinned, head);
+        head = ring.first_never_written(superblock.last_normal_view, pinned, head);
     }
     let wanted = wanted_hashes(&ring, superblock, base, head);
     for (op, hash) in (base.op.0 + 1..).map(Op).zip(&wanted) {

@@ -132,6 +132,9 @@ impl<S: StateMachine> Replica<S> {
 
     /// Appends what waits beside the log and now connects.
     pub(crate) fn connect_ahead(&mut self, fx: &mut Vec<Effect>) {
+        if self.pending.is_some() || self.status != Status::Normal {
+            return;
+        }
         while self.repair.ahead_count > 0 {
             let next = Op(self.log.head().0 + 1);
             if !self.has_room(next) || self.repair.ahead(next).is_none_or(|entry| entry.previous_hash != self.log.head_hash()) {

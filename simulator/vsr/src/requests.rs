@@ -138,7 +138,8 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::Duplicate);
         }
         if asked.request.0 > newest.0 + 1 && !self.answers_outside_log() {
-            return Err(RejectReason::InvalidMetadata);
+            // The request before was committed by somebody else: this is not the primary any more.
+            return Err(RejectReason::NotPrimary);
         }
         Ok(false)
     }

@@ -118,8 +118,9 @@ impl<S: StateMachine> Replica<S> {
         if view == self.view && self.status == Status::StateTransfer {
             return Err(RejectReason::WrongStatus);
         }
-        if view == self.last_normal_view && self.uncertain > 0 && !fresh {
-            // It may have been sent before the entry that is now unreadable was acknowledged.
+        let is_older = self.uncertain > 0 && !fresh || start.op < self.commit;
+        if view == self.last_normal_view && is_older {
+            // It may have been sent before an entry that is now unreadable was acknowledged.
             return Err(RejectReason::Stale);
         }
         if !self.log.agrees(self.commit, start.commit, start.commit_hash, &start.entries) {
@@ -201,6 +202,7 @@ impl<S: StateMachine> Replica<S> {
         (self.view, self.last_normal_view) = (enter.view, enter.view);
         self.set_status(Status::Normal, fx);
         self.uncertain = 0;
+        self.repair.forget();
         self.trim = self.trim.max(enter.trim).max(self.trim_implied_by(enter.head()));
         self.adopt_log(&mut enter, fx);
         self.pin_head = self.log.head();
@@ -209,7 +211,6 @@ impl<S: StateMachine> Replica<S> {
         self.acked = enter.commit;
         self.log.reset_votes(self.commit);
         self.view_change.forget();
-        self.repair.forget();
         self.note(fx, Note::ViewEntered { head: self.log.head_hash(), quorum: enter.quorum });
         self.reset_commit_if_unguarded(enter.commit, fx);
         if is_primary {
