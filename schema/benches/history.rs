@@ -2,7 +2,6 @@
 //!
 //! Run with `cargo bench -p vopr-schema`; criterion's "thrpt" is rows per second, and sizes are printed first.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "samples are drawn from raw bits")]
 
 #[path = "../tests/history/realistic.rs"]

@@ -109,6 +109,7 @@ impl Default for PairLists {
 
 impl PairLists {
     /// The pairs of row `index`, none when the list is null.
+    #[must_use]
     pub fn get(&self, index: usize) -> Option<impl ExactSizeIterator<Item = Pair> + Clone + '_> {
         let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
         let end = self.ends[index] as usize;

@@ -9,20 +9,27 @@ pub trait Dictionary: Copy + Default + Eq + core::fmt::Debug + 'static {
     /// The strings of all values, in the order of [`Dictionary::ALL`].
     const NAMES: &'static [&'static str];
 
+    /// What each value means, in the same order.
+    const MEANINGS: &'static [&'static str];
+
     /// The code of this value: its index in [`Dictionary::ALL`].
+    #[must_use]
     fn code(self) -> u8;
 
     /// The string that stands in the file.
+    #[must_use]
     fn name(self) -> &'static str {
         Self::NAMES[usize::from(self.code())]
     }
 
     /// The value with this code, if there is one.
+    #[must_use]
     fn from_code(code: u8) -> Option<Self> {
         Self::ALL.get(usize::from(code)).copied()
     }
 
     /// The value whose string this is, if there is one.
+    #[must_use]
     fn parse(name: &str) -> Option<Self> {
         Self::NAMES.iter().position(|known| *known == name).map(|index| Self::ALL[index])
     }
@@ -44,6 +51,7 @@ macro_rules! dictionary {
         impl $crate::dictionary::Dictionary for $name {
             const ALL: &'static [Self] = &[Self::$first, $(Self::$variant),*];
             const NAMES: &'static [&'static str] = &[$first_text, $($text),*];
+            const MEANINGS: &'static [&'static str] = &[concat!($($first_doc),+), $(concat!($($doc),+)),*];
             fn code(self) -> u8 {
                 self as u8
             }

@@ -154,8 +154,8 @@ table! {
         from: Vec<u16>, "", "Sender: replicas 0.., clients 1000...";
         to: Vec<u16>, "", "Receiver: replicas 0.., clients 1000...";
         view: Nullable<u64>, "", "View in its header, as delivered (after mutation). Null from clients that know none.";
-        last_normal_view: Nullable<u64>, "", "Last normal view of a do_view_change.";
-        op: Nullable<u64>, "", "Op number: of the entry (prepare, prepare_ok, repair), of the head (do_view_change, start_view), of the reply.";
+        last_normal_view: Nullable<u64>, "", "Last normal view of a `do_view_change`.";
+        op: Nullable<u64>, "", "Op number: of the entry (prepare, `prepare_ok`, repair), of the head (`do_view_change`, `start_view`), of the reply.";
         commit: Nullable<u64>, "", "Commit number.";
         entry_hash: Nullable<u64>, "", "Hash of that entry, or of the head.";
         log_first: Nullable<u64>, "", "Op number of the first carried (or wanted) entry.";
@@ -182,7 +182,7 @@ table! {
         incarnation: Vec<u32>, "", "How often it was restarted before.";
         event: Codes<TransitionEvent>, "", "What it did.";
         status: Codes<Status>, "", "Its status after the event.";
-        view: Vec<u64>, "", "Its view after the event; of a vote_cast the view voted for.";
+        view: Vec<u64>, "", "Its view after the event; of a `vote_cast` the view voted for.";
         last_normal_view: Vec<u64>, "", "Its last normal view after the event.";
         op: Nullable<u64>, "", "Op number that the event is about; its head where the event is about the replica.";
         commit: Vec<u64>, "", "Its commit number after the event.";

@@ -163,7 +163,11 @@ fn duplicate_seq(history: &History, run: usize) -> Option<u64> {
 /// A digest as people and databases print it.
 #[must_use]
 pub fn hexadecimal(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    use core::fmt::Write;
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all that is written");
+        text
+    })
 }
 
 /// What the pages of a row group were found to be.

@@ -35,7 +35,7 @@ pub(crate) fn encode<T: Word>(values: &[T], out: &mut Vec<u8>) {
 }
 
 /// Sign extension from the physical width.
-#[inline(always)]
+#[inline]
 fn signed<T: Word>(value: u64) -> i64 {
     let unused = 64 - T::PHYSICAL_BITS;
     (value << unused).cast_signed() >> unused

@@ -4,6 +4,12 @@
 //! row (strings are hashed one by one, null columns are walked row by row), and because a reader that is handed hostile
 //! files must check every size before it takes memory and must never panic.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "layouts are made of low bits; widths and sizes are checked where they are read"
+)]
+
 pub(crate) mod bits;
 pub(crate) mod delta;
 pub(crate) mod header;
@@ -34,11 +40,9 @@ macro_rules! words {
     ($($integer:ty => $bits:literal),*) => { $(
         impl Word for $integer {
             const PHYSICAL_BITS: u32 = $bits;
-            #[inline(always)]
+            #[inline]
             fn wide(self) -> u64 { u64::from(self) }
-            #[inline(always)]
-            #[expect(clippy::cast_possible_truncation, reason = "callers check the range first, or mean the low bits")]
-            #[expect(clippy::allow_attributes, clippy::unnecessary_cast, reason = "one macro for four widths")]
+            #[inline]
             fn narrow(value: u64) -> Self { value as $integer }
         }
     )* };

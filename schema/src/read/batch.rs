@@ -326,6 +326,7 @@ fn parts(counts: &[u64], rows: Range<usize>) -> Vec<(usize, usize)> {
     parts
 }
 
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch positions are compared by vectors")]
 fn check_rising(seq: &[u64], counts: &[u64]) -> Result<(), usize> {
     let mut rest = seq;
     for (run, count) in counts.iter().enumerate() {

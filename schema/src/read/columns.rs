@@ -77,6 +77,7 @@ impl<T: Word + Niche> Plain<T> for Integers {
 }
 
 impl Integers {
+    #[expect(clippy::needless_bitwise_bool, reason = "without a branch values are compared by vectors")]
     fn check<T: Word + Niche>(&self, all: u64, values: &[T]) -> Result<(), Damage> {
         if all > T::NONE.wide() {
             return Err(Damage::new("a number exceeds its column's type"));
@@ -307,7 +308,7 @@ fn read_indices<T: Clone>(body: &[u8], count: usize, dictionary: &[T], sink: &mu
             let looked_up = indices.iter().map(|index| dictionary[*index as usize].clone());
             match sink.column() {
                 Some(column) => column.extend(looked_up),
-                None => looked_up.map(|value| sink.put_values(&[value])).collect::<Result<(), Damage>>()?,
+                None => looked_up.into_iter().try_for_each(|value| sink.put_values(&[value]))?,
             }
             Ok(())
         }

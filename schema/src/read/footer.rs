@@ -80,7 +80,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Footer, Re
     if version.major > SchemaVersion::CURRENT.major {
         return Err(ReadError::NewerSchema { path: path.to_owned(), found: version });
     }
-    if version.major < SchemaVersion::CURRENT.major {
+    if version.major == 0 {
         return Err(malformed(Fault::footer(format!("schema version {version} never existed"))));
     }
     let data_end = length - 8 - bytes.len() as u64;
@@ -123,7 +123,7 @@ fn assemble(
 /// For every known leaf the file's column of that path.
 fn match_columns(leaves: &[Leaf], schema: &SchemaDescriptor, version: SchemaVersion) -> Result<Vec<Option<usize>>, Fault> {
     let paths: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
-    if version.minor <= SchemaVersion::CURRENT.minor {
+    if version <= SchemaVersion::CURRENT {
         let known: Vec<String> = leaves.iter().map(Leaf::path).collect();
         if let Some(unknown) = paths.iter().find(|path| !known.contains(path)) {
             return Err(Fault::footer(format!("column {unknown} is not part of schema {version}")));

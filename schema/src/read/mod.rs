@@ -3,6 +3,8 @@
 //! A history may come from anywhere. Every size is checked before memory is taken, every page against its checksum, and
 //! whatever is wrong ends in a [`ReadError`] that names the place, never in a panic.
 
+#![expect(clippy::cast_possible_truncation, reason = "counts were found to be within the file's limits before they are narrowed")]
+
 mod batch;
 mod columns;
 mod error;
@@ -89,13 +91,13 @@ impl HistoryFile {
     /// Batches whose run rows can not be read are passed over here: reading them tells the damage.
     fn check_runs_differ(&self) -> Result<(), ReadError> {
         let mut seen = BTreeSet::new();
-        let mut reader = self.reader()?;
+        let mut batches = self.reader()?;
         for groups in &self.footer.batches {
-            let Ok(read) = reader.run_rows(groups.start) else { continue };
-            for run in read.runs {
-                let (scenario, seed) = (run.scenario, run.seed);
-                if !seen.insert((scenario.clone(), seed)) {
-                    let what = format!("scenario {scenario}, seed {seed} is in the file twice");
+            let Ok(rows) = batches.run_rows(groups.start) else { continue };
+            for run in rows.runs {
+                let (scenario, number) = (run.scenario, run.seed);
+                if !seen.insert((scenario.clone(), number)) {
+                    let what = format!("scenario {scenario}, seed {number} is in the file twice");
                     return Err(malformed(&self.path, Fault::group(groups.start, Kind::Run, what)));
                 }
             }
@@ -148,7 +150,7 @@ impl HistoryFile {
     /// Whether the file lacks a column, so that evidence in it is unknown rather than absent.
     #[must_use]
     pub fn is_missing(&self, kind: Kind, column: &str) -> bool {
-        self.footer.missing.iter().any(|missing| *missing == (kind, column))
+        self.footer.missing.contains(&(kind, column))
     }
 
     /// Number of batches. A batch holds whole runs, all kinds of them.

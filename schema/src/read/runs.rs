@@ -12,6 +12,7 @@ use crate::history::{Ended, Run};
 use crate::pages::{Damage, Word};
 use crate::provenance::SchemaVersion;
 use crate::rows::Kind;
+use crate::write::TEXT_BYTES_MAX;
 use std::rc::Rc;
 
 /// The run rows of a batch.
@@ -123,7 +124,7 @@ impl<S: Source> Columns<'_, '_, S> {
     }
 
     fn shared<P: Plain<Rc<[u8]>>>(&mut self, plain: &P) -> Result<Vec<Option<Rc<[u8]>>>, Fault> {
-        let budget = self.reader.footer.chunks[self.at.index][self.number].map_or(0, |place| Pages::budget(place.length));
+        let budget = self.reader.footer.chunks[self.at.index][self.number].map_or(0, |place| Pages::budget(place.length) + TEXT_BYTES_MAX);
         let mut texts = Vec::new();
         if self.at.leaf.spec.nullable {
             self.reader.nullable(self.at, self.number, &Optional(plain), None, &mut texts)?;

@@ -249,7 +249,9 @@ impl ColumnEncoder {
         self.compacted.u16 = indices;
         if !used.is_empty() {
             self.page.clear();
-            used.iter().for_each(|name| put_text(name.as_bytes(), &mut self.page));
+            for name in &used {
+                put_text(name.as_bytes(), &mut self.page);
+            }
             self.chunk.dictionary_page(&self.page, used.len())?;
         }
         let bound = |text: Option<&&str>| text.map(|text| ByteArray::from(*text));

@@ -152,7 +152,9 @@ impl GroupEncoder<'_> {
         names.sort_unstable();
         names.dedup();
         let mut dictionary = Vec::new();
-        names.iter().for_each(|name| put_text(name.as_bytes(), &mut dictionary));
+        for name in &names {
+            put_text(name.as_bytes(), &mut dictionary);
+        }
         let runs = rows_by_run(history, group, |run| names.partition_point(|name| *name < history.runs[run].scenario.as_str()));
         let bound = |name: Option<&&str>| name.map(|name| ByteArray::from(*name));
         let statistics = Statistics::byte_array(bound(names.first()), bound(names.last()), None, Some(0), false);

@@ -75,7 +75,6 @@ impl Interner {
 
     /// Where a value's search begins: the high half of a product, because low bits of op numbers hardly differ.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a slot needs fewer bits than any usize has")]
     fn home(value: u64) -> usize {
         (value.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
     }

@@ -56,7 +56,7 @@ pub(crate) fn compact<T: Word + Niche>(values: &[T], out: &mut Vec<T>, masks: &m
     out.truncate(count);
 }
 
-#[inline(always)]
+#[inline]
 fn mask_of<T: Niche>(values: &[T]) -> u8 {
     values.iter().enumerate().fold(0, |mask, (row, value)| mask | u8::from(*value != T::NONE) << row)
 }

@@ -2,6 +2,8 @@
 //!
 //! Recording is a third of what a simulation costs, so columns go from memory to pages without a row in between.
 
+#![expect(clippy::cast_possible_truncation, reason = "widths and dictionary indices are small by construction")]
+
 mod chunk;
 mod columns;
 mod encodings;

@@ -238,7 +238,7 @@ fn one_long_text_named_many_times() {
         .replace("\"runs\":2", "\"runs\":2000")
         .replace("\"last_seed\":41", "\"last_seed\":40");
     victim.stock.set_pair("vopr.row_groups", &index);
-    victim.is_refused(&["run.plan", "longer than its chunk can hold"]);
+    victim.is_refused(&["run.plan", "texts are longer"]);
 }
 
 #[test]
