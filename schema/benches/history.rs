@@ -46,7 +46,7 @@ fn recording(criterion: &mut Criterion) {
     let mut again = History::default();
     group.bench_function("push and digest", |bencher| bencher.iter(|| push_again(black_box(&history), &mut again)));
     group.bench_function("digest", |bencher| {
-        bencher.iter(|| (0..history.runs.len()).map(|run| run_digest(black_box(&history), run)[0]).fold(0, |all, byte| all ^ byte))
+        bencher.iter(|| (0..history.runs.len()).map(|run| run_digest(black_box(&history), run)[0]).fold(0, |all, byte| all ^ byte));
     });
     group.bench_function("encode", |bencher| bencher.iter(|| write(&path, black_box(&history))));
     group.finish();

@@ -41,6 +41,8 @@ fn damage(cases: u64, mut change: impl FnMut(&mut Random, &mut Vec<u8>)) -> u64 
         }
         let mut bytes = whole.clone();
         change(&mut random, &mut bytes);
+        // A new file each time: some file systems flush a file that is cut to nothing and written again.
+        let _ = std::fs::remove_file(&path);
         std::fs::write(&path, bytes).unwrap();
         count += u64::from(refused(&path, &history));
     }
