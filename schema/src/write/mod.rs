@@ -102,11 +102,13 @@ pub struct WriteOptions {
     pub rows_per_group_max: usize,
     /// Bytes in memory per row group.
     pub bytes_per_group_max: usize,
+    /// Whether [`HistoryWriter::finish`] waits until the file is on the disk; false where losing it in a crash does not matter.
+    pub durable: bool,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self { rows_per_group_max: ROWS_PER_GROUP_MAX, bytes_per_group_max: BYTES_PER_GROUP_MAX }
+        Self { rows_per_group_max: ROWS_PER_GROUP_MAX, bytes_per_group_max: BYTES_PER_GROUP_MAX, durable: true }
     }
 }
 
@@ -251,22 +253,26 @@ impl HistoryWriter {
             action: "writing it",
             source: failed.into_error(),
         })?;
-        let bytes = publish(&file, &self.path)?;
+        let bytes = publish(&file, &self.path, self.options.durable)?;
         Ok(WrittenFile { path: self.path, bytes, rows: self.rows, runs: self.seen.len() as u64, row_groups: self.groups.len() })
     }
 }
 
 /// Flushes the partial file, renames it, and flushes the directory, without which the new name may not survive a crash.
-fn publish(file: &File, path: &Path) -> Result<u64, WriteError> {
+fn publish(file: &File, path: &Path, durable: bool) -> Result<u64, WriteError> {
     let partial = partial_path(path);
     let failed = |path: &Path, action| {
         let path = path.to_owned();
         move |source| WriteError::File { path, action, source }
     };
-    file.sync_all().map_err(failed(&partial, "flushing it"))?;
+    if durable {
+        file.sync_all().map_err(failed(&partial, "flushing it"))?;
+    }
     let bytes = file.metadata().map_err(failed(&partial, "measuring it"))?.len();
     std::fs::rename(&partial, path).map_err(failed(&partial, "renaming it"))?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory, "flushing the directory"))?;
+    if durable {
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory, "flushing the directory"))?;
+    }
     Ok(bytes)
 }

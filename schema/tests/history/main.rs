@@ -34,7 +34,7 @@ impl Place {
 /// Writes each history as a batch of its own.
 fn write_batches(path: &Path, histories: &[History], options: WriteOptions) -> WrittenFile {
     let provenance = Provenance { program: "test".into(), ..Provenance::default() };
-    let mut writer = HistoryWriter::create(path, provenance, options).unwrap();
+    let mut writer = HistoryWriter::create(path, provenance, WriteOptions { durable: false, ..options }).unwrap();
     histories.iter().for_each(|history| writer.write(history).unwrap());
     writer.finish().unwrap()
 }
