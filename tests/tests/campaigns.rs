@@ -134,3 +134,14 @@ fn a_recorded_batch_whose_file_is_gone_is_simulated_again() {
     let _ = sandbox.run(campaign).exits(0).warns("is gone").says("16 runs");
     assert_eq!(digests(&sandbox, "runs"), whole);
 }
+
+#[test]
+fn a_disk_that_takes_no_more_ends_the_campaign_without_half_a_file() {
+    let sandbox = sandbox();
+    // A limit on file sizes stands in for a full disk: writing fails in the middle.
+    let campaign = "vopr --scenario swizzle -n 32 --seed 1 --no-check --out runs --checkpoint-file state.json";
+    let outcome = sandbox.run(&format!("trap '' XFSZ; ulimit -f 60; exec {campaign}")).exits(70).says("stopped  runs/swizzle_clogging-");
+    assert!(sandbox.files("runs", "").is_empty(), "{:?}\n{}", sandbox.files("runs", ""), outcome.out);
+    let _ = sandbox.run(campaign).exits(0).says("32 runs");
+    assert_eq!(digests(&sandbox, "runs").len(), 32);
+}

@@ -108,7 +108,7 @@ pub struct CheckArguments {
     pub max_memory: Option<u64>,
 
     /// Time for all invariants of one run, e.g. 30s; what is not decided by then is unknown
-    #[arg(long, value_name = "TIME", value_parser = limits::duration)]
+    #[arg(long, value_name = "TIME", value_parser = limits::duration, default_value = "5m")]
     pub timeout_per_run: Option<Duration>,
 
     /// Exit with 3 when any verdict is unknown

@@ -116,6 +116,14 @@ impl core::fmt::Display for Problem {
     }
 }
 
+/// Runs a program; a panic of ours ends it with [`Exit::Internal`] and says what to do.
+pub fn guarded(program: &str, run: impl FnOnce() -> Exit) -> Exit {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        crate::terminal::note(&format!("{program}: this is a mistake of ours: please report the message above, the command and --version"));
+        Exit::Internal
+    })
+}
+
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Self {
         Self::internal(format!("standard output: {error}"))
@@ -146,6 +154,12 @@ mod tests {
         all.reverse();
         let printed = all.iter().map(|exit| exit.code().to_string()).collect::<Vec<_>>().join(", ");
         assert!(Exit::help().contains(&printed), "{printed}");
+    }
+
+    #[test]
+    fn a_panic_is_an_internal_error() {
+        assert_eq!(guarded("test", || panic!("on purpose")), Exit::Internal);
+        assert_eq!(guarded("test", || Exit::Violated), Exit::Violated);
     }
 
     #[test]

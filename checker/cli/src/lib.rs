@@ -27,7 +27,7 @@ use terminal::{Sink, note};
 /// The program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    run(std::env::args_os()).into()
+    exit::guarded("vopr-check", || run(std::env::args_os())).into()
 }
 
 /// The program with the given arguments, the first of which is its name.

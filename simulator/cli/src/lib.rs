@@ -25,7 +25,7 @@ use vopr_check::terminal::{Sink, note};
 /// The program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    run(std::env::args_os()).into()
+    vopr_check::exit::guarded("vopr", || run(std::env::args_os())).into()
 }
 
 /// The program with the given arguments, the first of which is its name.

@@ -82,6 +82,8 @@ struct Replay<'a, 'b> {
     simulator: Simulator,
     again: History,
     progress: Progress,
+    /// Runs in the files opened so far.
+    total: u64,
     compared: u64,
     identical: u64,
 }
@@ -95,6 +97,7 @@ impl<'a, 'b> Replay<'a, 'b> {
             simulator: Simulator::new(),
             again: History::default(),
             progress: Progress::new(0, 0, "runs"),
+            total: 0,
             compared: 0,
             identical: 0,
         }
@@ -109,6 +112,7 @@ impl<'a, 'b> Replay<'a, 'b> {
             }
         };
         warn(path, file.provenance());
+        self.total += file.run_count() as u64;
         let mut exit = Exit::Held;
         for batch in 0..file.batches() {
             match file.read_batch(batch, &Projection::all()) {
@@ -139,7 +143,7 @@ impl<'a, 'b> Replay<'a, 'b> {
                 Comparison::Altered | Comparison::Impossible(_) => Exit::Refused,
                 Comparison::Different { .. } => Exit::Violated,
             });
-            self.progress.set(self.compared, self.compared, self.compared - self.identical);
+            self.progress.set(self.compared, self.total, self.compared - self.identical);
             let progress = self.progress.clone();
             progress.suspend(|| self.print(path, run, &comparison))?;
         }

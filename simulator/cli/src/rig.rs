@@ -64,14 +64,14 @@ impl Rig {
         let recorded = history.as_deref().filter(|history| simulated.is_ok() && !history.runs.is_empty());
         let digest = simulated.as_ref().ok().and_then(|summary| summary.digest);
         let started = Instant::now();
-        let verdicts = recorded.zip(orders.selection.as_ref()).map(|(history, selection)| {
-            let last = history.runs.len() - 1;
-            judge_run(history, last, selection, &orders.budget)
-        });
+        let judged = recorded.zip(orders.selection.as_ref()).map(|(history, selection)| judge(history, selection, &orders.budget));
+        let broke = judged.as_ref().is_some_and(Option::is_none);
+        let verdicts = judged.flatten();
         let checking = started.elapsed();
         let first = simulated.as_ref().ok().filter(|_| orders.twice);
         let differs = first.and_then(|first| self.differs(scenario, seed, orders, first, recorded.is_some()));
         let mut tally = count(simulated.as_ref().ok(), verdicts.as_ref(), simulating, checking);
+        tally.broken += u64::from(broke);
         let complaint = differs.or_else(|| complaint(&simulated));
         let failure = failure(scenario.name, seed, complaint, verdicts.as_ref());
         tally.failed = u64::from(failure.is_some());
@@ -123,6 +123,12 @@ impl Rig {
     }
 }
 
+/// Judges the last run; none when the check itself broke down, which has been told on standard error.
+fn judge(history: &History, selection: &Selection, budget: &Budget) -> Option<RunVerdicts> {
+    let last = history.runs.len().checked_sub(1)?;
+    catch_unwind(AssertUnwindSafe(|| judge_run(history, last, selection, budget))).ok()
+}
+
 /// The first characters of a digest.
 #[must_use]
 pub fn short(digest: &[u8; 32]) -> String {
@@ -144,6 +150,7 @@ fn count(summary: Option<&RunSummary>, verdicts: Option<&RunVerdicts>, simulatin
         failed: 0,
         undecided: u64::from(!unknown.is_empty()),
         broken: u64::from(unknown.iter().any(|reason| reason.starts_with(INTERNAL))),
+        promised: u64::from(verdicts.is_some_and(|verdicts| verdicts.evidence.is_some())),
         exercised: u64::from(
             verdicts.and_then(|verdicts| verdicts.evidence.as_ref()).is_some_and(vopr_checker::evidence::Evidence::exercised),
         ),

@@ -194,6 +194,9 @@ impl<'a> Campaign<'a> {
             resume,
         };
         self.renderer.finished(&summary)?;
+        if total.broken > 0 {
+            note("vopr: a check broke down: please report it with the command above and the output of --version");
+        }
         Ok(exit)
     }
 

@@ -19,6 +19,9 @@ const ROWS_PER_FILE: u64 = 1 << 19;
 /// A campaign is cut into at least so many files, as long as it has the seeds, so that threads can share it.
 const FILES_MIN: u64 = 8;
 
+/// Memory that the searches of all threads may take together, bytes.
+const SEARCH_MEMORY: u64 = 2 << 30;
+
 /// Seeds per batch when nothing is recorded: finished batches are what a checkpoint remembers.
 const SEEDS_UNRECORDED: u64 = 8;
 
@@ -78,7 +81,9 @@ impl Plan {
             vopr_sim::RunRequest::new(scenario, seed, &overrides).map_err(|error| Problem::usage(error.to_string()))?;
         }
         let selection = selection(&arguments.judgement)?;
-        let budget = Budget { time_per_run: arguments.judgement.timeout_per_run, ..Budget::default() };
+        let jobs = threads(arguments.jobs);
+        let time_per_run = arguments.judgement.timeout_per_run;
+        let budget = Budget { time_per_run, memory_bytes: Some(SEARCH_MEMORY / jobs as u64), ..Budget::default() };
         let mut words = simulation.words();
         words.extend(arguments.judgement.words());
         words.extend(arguments.check_determinism.then(|| "--check-determinism".to_owned()));
@@ -86,7 +91,7 @@ impl Plan {
             scenarios,
             seed,
             iterations: arguments.iterations,
-            jobs: threads(arguments.jobs),
+            jobs,
             orders: Orders { overrides, selection, budget, twice: arguments.check_determinism },
             out: arguments.out.clone(),
             save_failures: arguments.save_failures.clone(),

@@ -128,7 +128,10 @@ impl<'a> Crew<'a> {
             let mut run = rig.run(scenario, seed, &self.plan.orders, self.plan.needs_rows().then_some(&mut *history));
             if let (Some(failure), Some(folder)) = (&mut run.failure, &self.plan.save_failures) {
                 match self.save(scenario, seed, folder, rig) {
-                    Ok(path) => failure.file = Some(path.display().to_string()),
+                    Ok((path, digest)) => {
+                        failure.also.extend((run.digest.is_some() && digest != run.digest).then(|| "determinism".to_owned()));
+                        failure.file = Some(path.display().to_string());
+                    }
                     Err(error) => drop(messages.send(Message::Broke(error))),
                 }
             }
@@ -140,14 +143,14 @@ impl<'a> Crew<'a> {
         record
     }
 
-    /// Simulates a failing run once more and writes its history alone.
-    fn save(&self, scenario: &'static Scenario, seed: u64, folder: &Path, rig: &mut Rig) -> Result<PathBuf, String> {
+    /// Simulates a failing run once more and writes its history alone; the digest says whether it is the same run.
+    fn save(&self, scenario: &'static Scenario, seed: u64, folder: &Path, rig: &mut Rig) -> Result<(PathBuf, Option<[u8; 32]>), String> {
         let mut history = History::default();
         let orders = crate::rig::Orders { selection: None, twice: false, ..self.plan.orders.clone() };
-        rig.run(scenario, seed, &orders, Some(&mut history));
+        let again = rig.run(scenario, seed, &orders, Some(&mut history));
         let path = folder.join(file_name(scenario.name, seed, 1));
         self.write(scenario, seed, 1, &path, &history)?;
-        Ok(path)
+        Ok((path, again.digest))
     }
 
     /// The body of a thread that writes histories.

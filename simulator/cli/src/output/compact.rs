@@ -18,7 +18,7 @@ pub(super) fn failure(failure: &Failure, commands: &Commands, sink: &mut Sink<'_
 pub(super) fn finished(summary: &Summary<'_>, sink: &mut Sink<'_>) -> io::Result<()> {
     for scenario in &summary.state.scenarios {
         let tally = scenario.tally();
-        let evidence = if summary.checked { format!(" evidence={}/{}", tally.exercised, tally.runs) } else { String::new() };
+        let evidence = if summary.checked { format!(" evidence={}/{}", tally.exercised, tally.promised) } else { String::new() };
         let counts = format!("runs={} failed={} undecided={}{evidence}", tally.runs, tally.failed, tally.undecided);
         sink.line(&format!("{} {counts} events={} rows={}", scenario.name, tally.events, tally.rows))?;
     }

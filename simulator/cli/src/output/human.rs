@@ -107,7 +107,7 @@ pub(super) fn finished(summary: &Summary<'_>, verbose: bool, paint: Paint, sink:
 fn rows(summary: &Summary<'_>) -> Vec<Vec<String>> {
     let header = ["scenario", "runs", "ok", "failed", "undecided", "evidence", "events/s", "rows"].map(str::to_owned).to_vec();
     let row = |name: &str, tally: &Tally| {
-        let evidence = if summary.checked { format!("{}/{}", tally.exercised, tally.runs) } else { "-".to_owned() };
+        let evidence = if summary.checked { format!("{}/{}", tally.exercised, tally.promised) } else { "-".to_owned() };
         let counts = [tally.runs, tally.runs - tally.failed, tally.failed, tally.undecided].map(grouped);
         let rates = [evidence, grouped(tally.events_per_second()), grouped(tally.rows)];
         core::iter::once(name.to_owned()).chain(counts).chain(rates).collect()
