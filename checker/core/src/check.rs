@@ -7,7 +7,7 @@ use crate::evidence;
 use crate::index::RunIndex;
 use crate::registry::{Invariant, InvariantId, Selection};
 use crate::report::{Report, RunVerdicts};
-use crate::verdict::Verdict;
+use crate::verdict::{INTERNAL, Verdict};
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use vopr_schema::History;
@@ -73,7 +73,7 @@ fn judge(invariant: &Invariant, index: &RunIndex<'_>, meter: &Meter) -> Verdict 
     }
     catch_unwind(AssertUnwindSafe(|| (invariant.check)(index, meter))).unwrap_or_else(|payload| {
         let message = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Verdict::unknown(format!("internal: {} panicked: {}", invariant.name, message.unwrap_or("no message")))
+        Verdict::unknown(format!("{INTERNAL}{} panicked: {}", invariant.name, message.unwrap_or("no message")))
     })
 }
 
@@ -99,6 +99,7 @@ mod tests {
         let mut history = History::default();
         history.close_run(vopr_schema::Run::default());
         let verdict = judge(&invariant, &RunIndex::new(&history, 0), &Budget::default().meter());
+        assert!(verdict.is_internal());
         assert_eq!(verdict, Verdict::unknown("internal: broken panicked: lost its mind"));
     }
 }

@@ -79,6 +79,12 @@ impl Verdict {
         matches!(self, Self::Pass { .. })
     }
 
+    /// Whether the invariant itself broke down: a bug of the checker, not a property of the history.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Unknown { reason } if reason.starts_with(INTERNAL))
+    }
+
     /// Number of facts of a pass, else 0.
     #[must_use]
     pub fn facts(&self) -> u64 {
@@ -99,6 +105,9 @@ impl Verdict {
         }
     }
 }
+
+/// What the reason of an unknown verdict begins with when the invariant itself broke down.
+pub const INTERNAL: &str = "internal: ";
 
 /// How a check ends: with the number of facts it tested, or early with a verdict.
 pub type Decision = Result<u64, Box<Verdict>>;

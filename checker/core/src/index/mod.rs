@@ -28,7 +28,7 @@ use crate::replay::Replay;
 use crate::witness::Step;
 use core::ops::Range;
 use std::sync::OnceLock;
-use vopr_schema::{Faults, History, Kind, Messages, Operations, Run, StorageAccesses, Transitions};
+use vopr_schema::{Faults, History, Kind, Messages, Operations, Run, StorageAccesses, TransitionEvent, Transitions};
 
 /// Replicas that a run may number: their sets are recorded as 32 bits.
 pub const REPLICAS_MAX: usize = 32;
@@ -240,6 +240,19 @@ impl<'a> RunIndex<'a> {
     /// The committed log replayed through the checker's model; none when it cannot be replayed.
     pub fn replay(&self) -> Option<&Replay> {
         self.replay.get_or_init(|| Replay::of_run(self)).as_ref()
+    }
+
+    /// Whether the replica of transition `row` installs a peer's state that covers `op` in the same step: what leaves its log for that
+    /// is told before the state that replaces it.
+    #[must_use]
+    pub fn installed_in_this_step(&self, row: usize, op: u64) -> bool {
+        let table = self.transitions();
+        let same_step = |other: &usize| table.replica[*other] == table.replica[row] && table.time_ns[*other] == table.time_ns[row];
+        let rest = (row + 1..self.transition_rows().end).take_while(same_step);
+        let installed = rest.into_iter().find(|other| table.event.get(*other) != TransitionEvent::EntryTruncated);
+        installed.is_some_and(|other| {
+            table.event.get(other) == TransitionEvent::StateInstalled && table.op.get(other).is_some_and(|state| state >= op)
+        })
     }
 
     /// A transition as a step of a witness.

@@ -159,8 +159,9 @@ fn announced(index: &RunIndex<'_>, row: usize) -> Result<(), Box<Verdict>> {
         return Ok(());
     }
     let (op, hash, view) = (messages.op.0[message], messages.entry_hash.0[message], messages.view.0[message]);
-    let same = op == table.op.0[row] && hash == table.entry_hash.0[row];
-    if same && table.entry_view.get(row).is_none_or(|entry_view| entry_view <= view) {
+    // A prepare may also connect entries that had come before it and wait above it.
+    let named = if op == table.op.0[row] { hash == table.entry_hash.0[row] } else { op < table.op.0[row] };
+    if named && table.entry_view.get(row).is_none_or(|entry_view| entry_view <= view) {
         return Ok(());
     }
     let replica = table.replica[row];
@@ -219,8 +220,12 @@ mod tests {
     fn an_entry_is_the_one_its_prepare_names() {
         let mut story = Story::clean(3);
         let place = story.messages.iter().position(|row| row.op == Some(3)).unwrap();
-        story.messages[place].op = Some(2);
+        story.messages[place].entry_hash = Some(7);
         assert_eq!(shape(&story), "header_contradicts_entry");
+        story.messages[place].op = Some(4);
+        assert_eq!(shape(&story), "header_contradicts_entry");
+        story.messages[place].op = Some(2);
+        assert!(story.verdict(NAME).is_pass(), "op 3 may have waited for op 2");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! As long as a quorum holds it, every later view change meets a replica that has it; below a quorum it can be lost for ever.
 //!
 //! **Formally.** Replica r *keeps* entry e of op o from its `entry_durable` of e on, until it gives e up: by an
-//! `entry_truncated` of e, or by acting (a `do_view_change`, a vote for an entry, becoming normal) with a head below o. It also
-//! keeps e while it has a checkpoint at or above o (`checkpoint_durable`, `state_installed`, `restarted.commit`). From the
-//! first `committed` of e on, at least floor(n/2) + 1 replicas keep e. Tested when e is first committed and whenever a replica
-//! gives e up.
+//! `entry_truncated` of e, or by acting (a `do_view_change`, a vote for an entry, entering a view) with a head below o; a
+//! `do_view_change` does not give up what was reported damaged. It also keeps e while it has a checkpoint at or above o
+//! (`checkpoint_durable`, `state_installed`, `restarted.commit`). From the first `committed` of e on, at least floor(n/2) + 1
+//! replicas keep e. Tested when e is first committed and whenever a replica gives e up.
 //!
-//! **Evidence.** transition: replica, event, status, op, commit, `entry_hash`.
+//! **Evidence.** transition: replica, event, op, commit, `entry_hash`.
 //!
 //! **Deliberately not checked.** Damage that was injected does not end keeping: (1) members 0 and 1 of three hold committed op
 //! 7; (2) a fault damages the slot of member 0: one good copy is left; (3) member 0 finds the damage, does not vote, and
@@ -22,14 +22,14 @@ use crate::invariants::quorum_commit::members;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
-use vopr_schema::{Kind, Status, TransitionEvent as Event};
+use vopr_schema::{Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "vsr_durability",
     version: 1,
     category: Category::Replication,
-    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "status", "op", "commit", "entry_hash"] }],
+    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit", "entry_hash"] }],
     statement: "a committed entry stays in the log of a quorum's worth of disks until a checkpoint covers it",
     because_of: &["quorum_commit", "vsr_recovery_safety", "vsr_agreement"],
     check,
@@ -45,9 +45,9 @@ const EVENTS: EventSet = EventSet::of(&[
     Event::Committed,
     Event::CheckpointDurable,
     Event::StateInstalled,
+    Event::CorruptionDetected,
     Event::VoteCast,
     Event::Acknowledged,
-    Event::StatusChanged,
     Event::ViewEntered,
 ]);
 
@@ -55,7 +55,7 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
     Verdict::decide("nothing was committed", || follow(index, meter))
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Replica {
     /// Op numbers up to this one are covered by a checkpoint.
     covered: u64,
@@ -63,6 +63,8 @@ struct Replica {
     durable: u64,
     /// Head of its log.
     head: u64,
+    /// Op numbers whose slots it reported damaged since its restart.
+    damaged: Vec<u64>,
 }
 
 struct Disks<'a, 'h> {
@@ -103,7 +105,9 @@ impl Disks<'_, '_> {
             Event::Started => *replica = Replica::default(),
             Event::Restarted => {
                 (replica.covered, replica.head) = (table.commit[row], op);
+                replica.damaged.clear();
             }
+            Event::CorruptionDetected => replica.damaged.extend(table.op.get(row)),
             Event::EntryAppended | Event::Repaired => replica.head = replica.head.max(op),
             Event::EntryDurable => {
                 replica.durable = replica.durable.max(op);
@@ -119,7 +123,7 @@ impl Disks<'_, '_> {
                 if replica.head == op {
                     replica.head = op.saturating_sub(1);
                 }
-                if let Some(entry) = entry {
+                if let Some(entry) = entry.filter(|_| !self.index.installed_in_this_step(row, op)) {
                     self.gives_up(entry, bit, row)?;
                 }
             }
@@ -139,7 +143,6 @@ impl Disks<'_, '_> {
             // Of the rest, op is the replica's head. A start_view_change says nothing about the log.
             Event::VoteCast if entry.is_some() => self.acts(number, op, row)?,
             Event::ViewEntered => self.acts(number, op, row)?,
-            Event::StatusChanged if table.status.get(row) == Status::Normal => self.acts(number, op, row)?,
             _ => {}
         }
         Ok(())
@@ -150,11 +153,14 @@ impl Disks<'_, '_> {
         let Some(replica) = self.replicas.get_mut(usize::from(number)) else { return Ok(()) };
         replica.head = head;
         let above = replica.durable;
-        replica.durable = above.min(head);
+        // A log that is voted with may end in slots that are unknown: they are not denied.
+        let votes = self.index.transitions().event.get(row) == Event::VoteCast;
+        let unknown = if votes { replica.damaged.clone() } else { Vec::new() };
+        replica.durable = if unknown.is_empty() { above.min(head) } else { above };
         let bit = 1_u32.checked_shl(number.into()).unwrap_or(0);
         for op in head.saturating_add(1)..=above.min(self.index.ops() as u64) {
             let kept = self.index.entries().at_op(op).find(|entry| self.keepers[entry.index()] & bit != 0);
-            if let Some(entry) = kept {
+            if let Some(entry) = kept.filter(|_| !unknown.contains(&op)) {
                 self.gives_up(entry, bit, row)?;
             }
         }
@@ -255,6 +261,19 @@ mod tests {
     }
 
     #[test]
+    fn a_state_that_is_installed_in_the_same_step_covers_what_leaves() {
+        let mut story = Story::clean(2);
+        for replica in [1, 2] {
+            let truncated = story.entry(replica, Event::EntryTruncated, 2, 0);
+            let installed = story.event(replica, Event::StateInstalled, |row| row.op = Some(2));
+            story.transitions[installed].time_ns = story.transitions[truncated].time_ns;
+        }
+        assert!(story.verdict(NAME).is_pass());
+        story.transitions.retain(|row| row.event != Event::StateInstalled);
+        assert_eq!(shape(&story), "given_up");
+    }
+
+    #[test]
     fn a_restart_below_a_committed_entry_gives_it_up_once_it_acts() {
         let mut story = Story::clean(2);
         for replica in [1, 2] {
@@ -264,11 +283,11 @@ mod tests {
         assert!(story.verdict(NAME).is_pass(), "recovering replicas do not act");
         let mut repaired = story.clone();
         for replica in [1, 2] {
-            repaired.event(replica, Event::StatusChanged, |row| (row.op, row.status) = (Some(2), Status::Normal));
+            repaired.event(replica, Event::ViewEntered, |row| row.op = Some(2));
         }
         assert!(repaired.verdict(NAME).is_pass());
         for replica in [1, 2] {
-            story.event(replica, Event::StatusChanged, |row| row.status = Status::Normal);
+            story.event(replica, Event::ViewEntered, |_| {});
         }
         assert_eq!(shape(&story), "given_up");
     }

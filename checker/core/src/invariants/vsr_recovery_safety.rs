@@ -2,25 +2,25 @@
 //!
 //! Quorums intersect in a replica, not in a process: a promise that ends with the process makes the intersection empty.
 //!
-//! **Formally.** Per replica r: (1) `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before, and
-//! `restarted.last_normal_view` at least that of every `acknowledged`. (2) Let A be the entries that r acknowledged and has not truncated
-//! since. An op of A above both the recovered head and the recovered checkpoint must be reported damaged (`corruption_detected`)
-//! before r acts (votes for an entry, casts a `do_view_change`, becomes normal), and r must not act before its head has reached that
-//! op again or the entry was truncated. (3) A `do_view_change` of r has a log that holds the largest entry of A: following the links
-//! down from its head ends there. (4) r does not truncate an entry of A in the view in which it acknowledged it, unless a checkpoint
-//! covers it.
+//! **Formally.** Per replica r: (1) `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before,
+//! and `restarted.last_normal_view` at least that of every `acknowledged`. (2) Let A be the entries that r acknowledged and has
+//! not truncated since. An op of A above both the recovered head and the recovered checkpoint is reported damaged
+//! (`corruption_detected`) before r acts (votes for an entry, casts a `do_view_change`, enters a view): then r says that it
+//! does not know, and is no longer held to it. (3) A `do_view_change` of r has a log that holds the largest entry of A:
+//! following the links down from its head ends there. (4) r does not truncate an entry of A in the view in which it
+//! acknowledged it, unless a checkpoint covers it.
 //!
-//! **Evidence.** transition: replica, event, status, view, `last_normal_view`, op, commit, `entry_hash`, `previous_hash`.
+//! **Evidence.** transition: replica, event, view, `last_normal_view`, op, commit, `entry_hash`, `previous_hash`.
 //!
-//! **Deliberately not checked.** Whether what the restart read is the acknowledged entry, slot by slot: no row says what a slot held.
-//! Rule 3, `hash_chain` and `vsr_prefix_property` see it when the replica uses the slot.
+//! **Deliberately not checked.** Whether what the restart read is the acknowledged entry, slot by slot: no row says what a slot
+//! held. Rule 3, `hash_chain` and `vsr_prefix_property` see it when the replica uses the slot.
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, Grid, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
-use vopr_schema::{Kind, Status, TransitionEvent as Event};
+use vopr_schema::{Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -29,7 +29,7 @@ pub const INVARIANT: Invariant = Invariant {
     category: Category::Replication,
     reads: &[Reads {
         kind: Kind::Transition,
-        columns: &["replica", "event", "status", "view", "last_normal_view", "op", "commit", "entry_hash", "previous_hash"],
+        columns: &["replica", "event", "view", "last_normal_view", "op", "commit", "entry_hash", "previous_hash"],
     }],
     statement: "after a restart nothing the replica had acknowledged is forgotten, and its view is not older than any vote it gave",
     because_of: &["replica_head"],
@@ -47,7 +47,6 @@ const EVENTS: EventSet = EventSet::of(&[
     Event::CheckpointDurable,
     Event::VoteCast,
     Event::Acknowledged,
-    Event::StatusChanged,
     Event::ViewEntered,
 ]);
 
@@ -67,7 +66,7 @@ struct Replica {
     acknowledged: u64,
     head: u64,
     covered: u64,
-    /// The restart whose log is shorter than what was acknowledged, until the head is back there.
+    /// The restart whose log is shorter than what was acknowledged, until the replica acts.
     short: Option<usize>,
 }
 
@@ -130,7 +129,6 @@ impl Memory<'_, '_> {
                 self.promise(row);
             }
             Event::ViewEntered => self.acts(row, op)?,
-            Event::StatusChanged if table.status.get(row) == Status::Normal => self.acts(row, op)?,
             _ => {}
         }
         Ok(())
@@ -189,28 +187,24 @@ impl Memory<'_, '_> {
         Ok(())
     }
 
-    /// A replica acts with this head: what it acknowledged must be below it.
+    /// A replica acts with this head: what it acknowledged is below it, or known to be damaged.
     fn acts(&mut self, row: usize, head: u64) -> Result<(), Box<Verdict>> {
-        let number = self.index.transitions().replica[row];
+        let table = self.index.transitions();
+        let number = table.replica[row];
         let Some(replica) = self.replicas.get_mut(usize::from(number)) else { return Ok(()) };
         replica.head = head;
-        let Some(restart) = replica.short else { return Ok(()) };
-        let (bottom, top) = (head.max(replica.covered), replica.acknowledged);
+        let Some(restart) = replica.short.take() else { return Ok(()) };
+        let top = replica.acknowledged;
         // Above the recovered head everything must be damaged, below it the log is what the disk held.
-        let table = self.index.transitions();
         let recovered = table.op.get(restart).unwrap_or(0).max(table.commit[restart]);
         for op in recovered.saturating_add(1)..=top {
             let Some(promise) = self.promise_at(number, op) else { continue };
             if !self.damaged.get(number, op).unwrap_or(false) {
-                return Err(self.forgotten("acknowledged_entry_lost", "is gone without any damage", op, promise, restart, row).into());
+                return Err(self.forgotten(op, promise, restart, row).into());
             }
-            if op > bottom {
-                return Err(self
-                    .forgotten("acted_without_damaged_entry", "was damaged and not repaired", op, promise, restart, row)
-                    .into());
-            }
+            // It says that it does not know what it held: whoever counts its vote can wait for others.
+            self.promises.set(number, op, 0);
         }
-        self.replicas[usize::from(number)].short = None;
         Ok(())
     }
 
@@ -218,11 +212,12 @@ impl Memory<'_, '_> {
         self.promises.get(number, op).and_then(|row| (row as usize).checked_sub(1))
     }
 
-    fn forgotten(&self, shape: &str, what: &str, op: u64, promise: usize, restart: usize, act: usize) -> Witness {
+    fn forgotten(&self, op: u64, promise: usize, restart: usize, act: usize) -> Witness {
         let table = self.index.transitions();
         let number = table.replica[restart];
         let head = table.op.get(restart).unwrap_or(0);
-        Witness::new(shape, format!("op {op}, which replica {number} had acknowledged, {what} after its restart"))
+        let summary = format!("op {op}, which replica {number} had acknowledged, is gone without any damage after its restart");
+        Witness::new("acknowledged_entry_lost", summary)
             .step(self.index.transition_step(promise, format!("replica {number} acknowledges op {op}")))
             .step(self.index.transition_step(restart, format!("it restarts and its log ends at op {head}")))
             .step(self.index.transition_step(act, format!("it acts without op {op}: {}", table.event.get(act))))
@@ -240,7 +235,7 @@ impl Memory<'_, '_> {
         if table.entry_hash.0[promise] != table.entry_hash.0[row] {
             return Ok(());
         }
-        if table.view[promise] >= table.view[row] && op > covered {
+        if table.view[promise] >= table.view[row] && op > covered && !self.index.installed_in_this_step(row, op) {
             let summary = format!("replica {number} acknowledged op {op} and gave it up in the same view {}", table.view[row]);
             let witness = Witness::new("given_up_in_its_view", summary)
                 .step(self.index.transition_step(promise, format!("op {op} is acknowledged in view {}", table.view[promise])))

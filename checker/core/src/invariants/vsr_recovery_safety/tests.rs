@@ -59,20 +59,20 @@ fn an_acknowledged_entry_that_is_gone_is_a_violation_once_the_replica_acts() {
     let mut again = story.clone();
     again.accept(1, 3, 0);
     assert_eq!(shape(&again), "acknowledged_entry_lost", "writing it anew does not undo that it was gone");
-    story.event(1, Event::StatusChanged, |row| row.status = Status::Normal);
+    story.event(1, Event::ViewEntered, |_| {});
     assert_eq!(shape(&story), "acknowledged_entry_lost");
 }
 
 #[test]
-fn a_damaged_entry_must_be_repaired_before_the_replica_acts() {
+fn a_damaged_entry_that_is_reported_is_no_promise_any_more() {
     let mut story = crashed();
-    story.restart(1, |state| (state.op, state.status) = (Some(2), Status::Recovering));
+    story.restart(1, |state| (state.op, state.status) = (Some(1), Status::Recovering));
+    story.event(1, Event::CorruptionDetected, |row| row.op = Some(2));
+    let mut silent = story.clone();
+    vote(&mut silent, 1, 1, 2);
+    assert_eq!(shape(&silent), "acknowledged_entry_lost", "op 3 was not damaged");
     story.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
-    let mut hasty = story.clone();
-    hasty.event(1, Event::StatusChanged, |row| row.status = Status::Normal);
-    assert_eq!(shape(&hasty), "acted_without_damaged_entry");
-    story.append(1, 3, 0);
-    story.event(1, Event::StatusChanged, |row| row.status = Status::Normal);
+    vote(&mut story, 1, 1, 2);
     assert!(story.verdict(NAME).is_pass());
 }
 
@@ -80,7 +80,7 @@ fn a_damaged_entry_must_be_repaired_before_the_replica_acts() {
 fn a_checkpoint_covers_what_was_acknowledged_below_it() {
     let mut story = crashed();
     story.restart(1, |state| (state.op, state.commit) = (Some(0), 3));
-    story.event(1, Event::StatusChanged, |row| row.status = Status::Normal);
+    story.event(1, Event::ViewEntered, |_| {});
     assert!(story.verdict(NAME).is_pass());
 }
 
@@ -93,7 +93,7 @@ fn an_entry_that_a_newer_view_replaced_is_no_promise_any_more() {
     story.state(1).op = Some(2);
     story.crash(1);
     story.restart(1, |_| {});
-    story.event(1, Event::StatusChanged, |_| {});
+    story.event(1, Event::ViewEntered, |_| {});
     assert!(story.verdict(NAME).is_pass());
 }
 
@@ -124,7 +124,7 @@ fn a_formatted_replica_promises_nothing() {
     story.event(1, Event::Started, |row| row.op = Some(0));
     story.crash(1);
     story.restart(1, |state| state.op = Some(0));
-    story.event(1, Event::StatusChanged, |_| {});
+    story.event(1, Event::ViewEntered, |_| {});
     assert_eq!(story.verdict(NAME).name(), "not_applicable");
 }
 
