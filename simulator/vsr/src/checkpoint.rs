@@ -37,7 +37,7 @@ impl Checkpoint {
     pub fn encode_stored(&self) -> Vec<u8> {
         let mut body = Writer::with_capacity(self.encoded_len());
         self.encode_into(&mut body);
-        seal(&BEGIN, &body.bytes)
+        seal(BEGIN, &body.bytes)
     }
 
     /// Reads a stored form.
@@ -50,7 +50,7 @@ impl Checkpoint {
             let checkpoint = Self::decode_from(&mut reader)?;
             (reader.remaining() == 0).then_some(checkpoint)
         };
-        unseal(&BEGIN, bytes).and_then(decode).ok_or(Damage::Checkpoint)
+        unseal(BEGIN, bytes).and_then(decode).ok_or(Damage::Checkpoint)
     }
 
     /// Length of [`Checkpoint::encode_into`], without encoding.

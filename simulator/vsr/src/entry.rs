@@ -80,7 +80,8 @@ pub enum Checks {
 }
 
 const BEGIN: [u8; 8] = *b"vsrEntry";
-const END: [u8; 8] = *b"vsrStop.";
+/// Far, in bits, from zeros and from the begin marker, so that a write that was cut short after either does not seem to end.
+const END: [u8; 8] = [0xA5, 0xC3, 0x5A, 0x96, 0xE1, 0x3C, 0xD2, 0x69];
 /// Op, view, timestamp, client, session, request, kind, three hashes, body length.
 const FIXED_LEN: usize = 8 * 6 + 1 + 3 * 32 + 4;
 /// Begin marker, header checksum, fixed fields, body checksum.

@@ -5,12 +5,13 @@
 
 use crate::bug::Bug;
 use crate::checkpoint::Checkpoint;
-use crate::constants::CHECKPOINT_PLACES;
+use crate::constants::{CHECKPOINT_PLACES, REPLICAS_MAX};
 use crate::entry::{Entry, EntryKind};
 use crate::ids::{ClientKey, Op, ReplicaId, RequestNumber, SessionNumber};
 use crate::io::{Effect, EntryName, Note, Status, Write, WriteId};
 use crate::message::{Body, RejectReason};
 use crate::promise::Pending;
+use crate::quorum::Members;
 use crate::replica::{Config, Replica};
 use crate::sessions::{Session, SessionTable};
 use crate::start_view::EnterView;
@@ -126,7 +127,7 @@ impl<S: StateMachine> Replica<S> {
             let quorum = slot.votes;
             if next <= self.commit_max {
                 self.commit_next(next, None, fx);
-            } else if counts_votes && self.has_quorum(quorum.len(), slot.vote_count) {
+            } else if counts_votes && self.has_quorum(quorum, slot.vote_count) {
                 self.commit_max = next;
                 self.primary_commit = next;
                 self.commit_next(next, Some(quorum.0), fx);
@@ -139,13 +140,13 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
-    /// Whether so many voters commit an entry.
-    fn has_quorum(&self, voters: u32, votes: u32) -> bool {
+    /// Whether these voters commit an entry; `counted` votes came, the same voter's again included.
+    fn has_quorum(&self, voters: Members, counted: u32) -> bool {
         let needed = self.quorums.replication;
         match self.config.bug {
-            Some(Bug::CommitsBelowQuorum) => voters + 1 >= needed,
-            Some(Bug::CountsDuplicateVotes) => votes >= needed,
-            _ => voters >= needed,
+            Some(Bug::CommitsBelowQuorum) => voters.len() + 1 >= needed,
+            Some(Bug::CountsDuplicateVotes) => counted >= needed,
+            _ => voters.len() >= needed,
         }
     }
 
@@ -305,9 +306,11 @@ impl<S: StateMachine> Replica<S> {
         if !self.is_primary() {
             return;
         }
-        let mut ops: Vec<Op> = self.checkpoints.durable[..usize::from(self.config.replicas)].to_vec();
-        ops.sort_unstable();
-        let covered = ops[ops.len() - self.quorums.replication as usize];
+        let voters = usize::from(self.config.replicas);
+        let mut ops = [Op(0); REPLICAS_MAX as usize];
+        ops[..voters].copy_from_slice(&self.checkpoints.durable[..voters]);
+        ops[..voters].sort_unstable();
+        let covered = ops[voters - self.quorums.replication as usize];
         if covered > self.trim {
             self.trim = covered;
             self.note_trim(fx);

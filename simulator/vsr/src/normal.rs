@@ -74,7 +74,8 @@ impl<S: StateMachine> Replica<S> {
         while self.acked < self.log.head() {
             let next = Op(self.acked.0 + 1);
             // The guard: a vote leaves only after its entry is durable.
-            if !self.log.is_durable(next) && !(self.has_bug(Bug::AcksBeforeDurable) && self.log.get(next).is_some()) {
+            let is_ready = self.log.is_durable(next) || self.has_bug(Bug::AcksBeforeDurable) && self.log.get(next).is_some();
+            if !is_ready {
                 break;
             }
             self.acked = next;

@@ -135,7 +135,7 @@ impl<S: StateMachine> Replica<S> {
             sequence: self.promises.durable.sequence + 1,
             cluster: self.config.cluster,
             replica: self.config.replica.0,
-            epoch: self.epoch(),
+            epoch: self.epoch,
             view: self.view,
             last_normal_view: self.last_normal_view,
             commit,
@@ -284,13 +284,12 @@ impl<S: StateMachine> Replica<S> {
         if failed.id != write {
             return;
         }
-        match self.log.get(failed.op).filter(|entry| entry.hash == failed.hash) {
-            Some(entry) => fx.push(Effect::Persist { write, what: Write::Entry(Arc::clone(entry)) }),
-            None => {
-                self.log.slot_at(index).expect("it has just been looked at").write = None;
-                self.write_newcomer(index, fx);
-            }
+        if let Some(entry) = self.log.get(failed.op).filter(|entry| entry.hash == failed.hash) {
+            fx.push(Effect::Persist { write, what: Write::Entry(Arc::clone(entry)) });
+            return;
         }
+        self.log.slot_at(index).expect("it has just been looked at").write = None;
+        self.write_newcomer(index, fx);
     }
 
     /// The slot has got another entry while its old one was on its way: now that one is written.

@@ -67,6 +67,7 @@ impl<S: StateMachine> Replica<S> {
         replica.pin_head = replica.log.head();
         replica.trim = replica.trim_implied_by(replica.log.head());
         replica.trim_noted = replica.trim;
+        replica.epoch = superblock.epoch;
         replica.view = superblock.view;
         replica.last_normal_view = superblock.last_normal_view;
         replica.status = if superblock.view > superblock.last_normal_view { Status::ViewChange } else { Status::Recovering };
@@ -147,9 +148,9 @@ impl<S: StateMachine> Replica<S> {
             let head = self.log.head_hash();
             self.note(fx, Note::ViewEntered { head, quorum: None });
             if self.is_primary() {
-                self.start_primary(fx)
+                self.start_primary(fx);
             } else {
-                self.start_backup(fx)
+                self.start_backup(fx);
             }
             return;
         }

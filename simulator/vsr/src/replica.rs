@@ -100,6 +100,8 @@ pub struct Replica<S> {
     /// The local clock at this step, nanoseconds; never used to decide anything that must be the same elsewhere.
     pub(crate) clock_ns: u64,
 
+    /// The configuration in force; membership changes will raise it.
+    pub(crate) epoch: Epoch,
     pub(crate) status: Status,
     pub(crate) view: View,
     pub(crate) last_normal_view: View,
@@ -156,6 +158,7 @@ impl<S: StateMachine> Replica<S> {
             quorums: Quorums::of(config.replicas),
             machine,
             clock_ns: 0,
+            epoch: Epoch(0),
             status: Status::Normal,
             view: View(0),
             last_normal_view: View(0),
@@ -228,7 +231,9 @@ impl<S: StateMachine> Replica<S> {
         match Message::decode_for(self.config.cluster, bytes, self.config.bug) {
             Ok(message) => self.on_message(message, fx),
             Err(reason) => {
-                self.note(fx, Note::CorruptionDetected { op: None, what: Damage::Message });
+                if reason != RejectReason::WrongCluster {
+                    self.note(fx, Note::CorruptionDetected { op: None, what: Damage::Message });
+                }
                 Err(reason)
             }
         }
@@ -239,7 +244,7 @@ impl<S: StateMachine> Replica<S> {
         if to != Peer::Replica(self.config.replica) {
             return Err(RejectReason::WrongDestination);
         }
-        if epoch != self.epoch() {
+        if epoch != self.epoch {
             return Err(RejectReason::WrongEpoch);
         }
         match from {
@@ -267,8 +272,14 @@ impl<S: StateMachine> Replica<S> {
             Body::Prepare { entry, commit } => self.on_prepare(from, view, entry, commit, fx),
             Body::PrepareOk { op, hash, checkpoint } => self.on_prepare_ok(from, view, op, hash, checkpoint, fx),
             Body::Commit { commit, commit_hash, trim, ask } => self.on_commit(from, view, (commit, commit_hash), trim, ask, fx),
-            Body::Ping { sent_ns, suspects } => self.on_ping(from, view, sent_ns, suspects, fx),
-            Body::Pong { suspects, checkpoint, .. } => self.on_pong(from, view, suspects, checkpoint, fx),
+            Body::Ping { sent_ns, suspects } => {
+                self.on_ping(from, view, sent_ns, suspects, fx);
+                Ok(())
+            }
+            Body::Pong { suspects, checkpoint, .. } => {
+                self.on_pong(from, view, suspects, checkpoint, fx);
+                Ok(())
+            }
             Body::StartViewChange => self.on_start_view_change(from, view, fx),
             Body::DoViewChange(vote) => self.on_do_view_change(from, view, vote, fx),
             Body::StartView(start) => self.on_start_view(from, view, *start, false, fx),
@@ -332,7 +343,7 @@ impl<S: StateMachine> Replica<S> {
             last_normal_view: self.last_normal_view,
             op: self.log.head(),
             commit: self.commit,
-            epoch: self.epoch(),
+            epoch: self.epoch,
         }
     }
 
@@ -352,11 +363,6 @@ impl<S: StateMachine> Replica<S> {
     #[must_use]
     pub fn is_primary(&self) -> bool {
         self.status == Status::Normal && self.pending.is_none() && self.config.primary_of(self.view) == self.config.replica
-    }
-
-    /// The configuration in force; membership changes will raise it.
-    pub(crate) const fn epoch(&self) -> Epoch {
-        Epoch(0)
     }
 
     pub(crate) fn is_voter(&self) -> bool {

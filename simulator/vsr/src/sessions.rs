@@ -97,18 +97,14 @@ impl SessionTable {
     /// Opens a session in place of the client's old one. When the table is full, the session whose last commit is the oldest
     /// leaves and is returned: commits are the same everywhere, so the choice is too.
     pub fn register(&mut self, opened: Session) -> Option<Session> {
-        match self.find(opened.client) {
-            Ok(index) => {
-                self.sessions[index] = opened;
-                None
-            }
-            Err(_) => {
-                let evicted = (self.sessions.len() >= self.capacity).then(|| self.evict()).flatten();
-                let index = self.find(opened.client).unwrap_or_else(|index| index);
-                self.sessions.insert(index, opened);
-                evicted
-            }
+        if let Ok(index) = self.find(opened.client) {
+            self.sessions[index] = opened;
+            return None;
         }
+        let evicted = (self.sessions.len() >= self.capacity).then(|| self.evict()).flatten();
+        let index = self.find(opened.client).unwrap_or_else(|index| index);
+        self.sessions.insert(index, opened);
+        evicted
     }
 
     fn evict(&mut self) -> Option<Session> {

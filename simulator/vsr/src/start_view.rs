@@ -113,7 +113,8 @@ impl<S: StateMachine> Replica<S> {
         }
         check_tail((start.commit, start.commit_hash), (start.op, start.hash), view, &start.entries)?;
         if view == self.view && self.status == Status::Normal {
-            return self.on_start_view_again(start, fx);
+            self.on_start_view_again(start, fx);
+            return Ok(());
         }
         if view == self.view && self.status == Status::StateTransfer {
             return Err(RejectReason::WrongStatus);
@@ -167,7 +168,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// In a view that this replica has entered, a `start_view` is as good as the prepares in it.
-    fn on_start_view_again(&mut self, start: StartView, fx: &mut Vec<Effect>) -> Handled {
+    fn on_start_view_again(&mut self, start: StartView, fx: &mut Vec<Effect>) {
         self.heard_primary();
         self.trim = self.trim.max(start.trim);
         self.note_trim(fx);
@@ -184,7 +185,6 @@ impl<S: StateMachine> Replica<S> {
         self.connect_ahead(fx);
         self.reset_commit_if_unguarded(start.commit, fx);
         self.learn_commit(start.commit, fx);
-        Ok(())
     }
 
     /// The guard: a commit number never falls. Switched off, it is whatever a `start_view` says.

@@ -76,7 +76,7 @@ impl Superblock {
             body.bool(pin.is_some());
             body.hash(&pin.unwrap_or_default());
         }
-        seal(&BEGIN, &body.bytes)
+        seal(BEGIN, &body.bytes)
     }
 
     /// Reads a stored form.
@@ -84,7 +84,7 @@ impl Superblock {
     /// # Errors
     /// [`Damage::Superblock`] when anything at all is wrong with it.
     pub fn decode_stored(bytes: &[u8]) -> Result<Self, Damage> {
-        unseal(&BEGIN, bytes).and_then(decode_body).ok_or(Damage::Superblock)
+        unseal(BEGIN, bytes).and_then(decode_body).ok_or(Damage::Superblock)
     }
 }
 
@@ -112,16 +112,16 @@ fn decode_body(body: &[u8]) -> Option<Superblock> {
 }
 
 /// Begin marker, length, checksum, body.
-pub(crate) fn seal(begin: &[u8; 8], body: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(begin: [u8; 8], body: &[u8]) -> Vec<u8> {
     let mut writer = Writer::with_capacity(body.len() + 16);
-    writer.bytes.extend_from_slice(begin);
+    writer.bytes.extend_from_slice(&begin);
     writer.u32(crc32fast::hash(body));
     writer.sized(body);
     writer.bytes
 }
 
 /// The body, if begin marker, length and checksum are right.
-pub(crate) fn unseal<'a>(begin: &[u8; 8], bytes: &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn unseal(begin: [u8; 8], bytes: &[u8]) -> Option<&[u8]> {
     let mut reader = Reader::new(bytes);
     let found = reader.bytes(begin.len())?;
     let crc = reader.u32()?;

@@ -157,7 +157,7 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
-    pub(crate) fn on_ping(&mut self, from: ReplicaId, view: View, sent_ns: u64, suspects: bool, fx: &mut Vec<Effect>) -> Handled {
+    pub(crate) fn on_ping(&mut self, from: ReplicaId, view: View, sent_ns: u64, suspects: bool, fx: &mut Vec<Effect>) {
         let (own_suspicion, checkpoint) = (self.suspects(), self.checkpoints.named.op);
         self.send(from, Body::Pong { sent_ns, clock_ns: self.clock_ns, suspects: own_suspicion, checkpoint }, fx);
         if self.is_primary() && suspects && view <= self.view {
@@ -168,15 +168,13 @@ impl<S: StateMachine> Replica<S> {
             self.ask_view(view, fx);
         }
         self.count_if_suspicious(from, view, suspects, fx);
-        Ok(())
     }
 
-    pub(crate) fn on_pong(&mut self, from: ReplicaId, view: View, suspects: bool, checkpoint: Op, fx: &mut Vec<Effect>) -> Handled {
+    pub(crate) fn on_pong(&mut self, from: ReplicaId, view: View, suspects: bool, checkpoint: Op, fx: &mut Vec<Effect>) {
         if self.is_primary() && view == self.view && self.config.is_voter(from) {
             self.heard_backup(from, checkpoint, fx);
         }
         self.count_if_suspicious(from, view, suspects, fx);
-        Ok(())
     }
 
     /// A voter in an older view counts too: whatever its primary was, it is not ours. One in a newer view does not: there is a

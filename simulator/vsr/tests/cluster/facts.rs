@@ -30,7 +30,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub fn new(replicas: usize) -> Self {
+    pub fn new(replicas: usize, members: usize) -> Self {
         let count = u32::try_from(replicas).unwrap();
         Self {
             replicas: count,
@@ -41,24 +41,21 @@ impl Facts {
             prepared: BTreeMap::new(),
             requests: BTreeMap::new(),
             sent_logs: BTreeMap::new(),
-            durable: vec![BTreeSet::new(); replicas],
-            view: vec![View(0); replicas],
-            voted: vec![View(0); replicas],
-            commit: vec![Op(0); replicas],
-            applied: vec![Op(0); replicas],
+            durable: vec![BTreeSet::new(); members],
+            view: vec![View(0); members],
+            voted: vec![View(0); members],
+            commit: vec![Op(0); members],
+            applied: vec![Op(0); members],
             broken: None,
         }
     }
 
-    /// With members that do not vote.
-    pub fn with_standbys(replicas: usize, members: usize) -> Self {
-        let mut facts = Self::new(replicas);
-        facts.durable.resize(members, BTreeSet::new());
-        facts.view.resize(members, View(0));
-        facts.voted.resize(members, View(0));
-        facts.commit.resize(members, Op(0));
-        facts.applied.resize(members, Op(0));
-        facts
+    /// What clients were told: the op that a reply names holds the request that it answers.
+    pub fn check_claims(&mut self, claims: &[(Op, ClientKey, SessionNumber, RequestNumber)]) {
+        for (op, client, session, request) in claims {
+            let known = self.requests.get(&(*client, *session, *request)).copied();
+            self.expect(known == Some(*op), || format!("{client:?} request {request}: told op {op}, applied at {known:?}"));
+        }
     }
 
     pub fn committed(&self) -> usize {

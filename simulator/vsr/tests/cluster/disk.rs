@@ -1,66 +1,11 @@
-//! What both kinds of cluster tests share: a small state machine, a disk that may forget, and the facts that must never be
-//! contradicted.
-
-pub mod facts;
+//! A disk that keeps what was flushed, and may tear or damage it.
 
 use std::sync::Arc;
 use vsr::checkpoint::Checkpoint;
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::entry::Entry;
-use vsr::ids::{ClientKey, TenantId};
 use vsr::io::{DiskImage, Stored, Write};
-use vsr::state_machine::{ApplyContext, StateMachine};
 use vsr::superblock::Superblock;
-
-/// Counts commands and hashes them in their order; commands that begin with `r` are reads of the count.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Machine {
-    count: u64,
-    hash: u64,
-}
-
-fn mix(hash: u64, bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(7);
-    bytes.iter().fold(hash ^ 0xcbf2_9ce4_8422_2325, step)
-}
-
-impl StateMachine for Machine {
-    fn apply(&mut self, context: ApplyContext, command: &[u8]) -> Vec<u8> {
-        if !self.is_read(command) {
-            self.count += 1;
-            self.hash = mix(mix(self.hash, command), &context.timestamp.to_le_bytes());
-        }
-        self.count.to_string().into_bytes()
-    }
-
-    fn state_hash(&self) -> u64 {
-        self.hash.wrapping_add(self.count)
-    }
-
-    fn snapshot(&self) -> Vec<u8> {
-        [self.count.to_le_bytes(), self.hash.to_le_bytes()].concat()
-    }
-
-    fn restore(&mut self, snapshot: &[u8]) -> bool {
-        let Some((count, hash)) = snapshot.split_first_chunk::<8>() else { return false };
-        let Ok(hash) = <[u8; 8]>::try_from(hash) else { return false };
-        *self = Self { count: u64::from_le_bytes(*count), hash: u64::from_le_bytes(hash) };
-        true
-    }
-
-    fn is_read(&self, command: &[u8]) -> bool {
-        command.first() == Some(&b'r')
-    }
-
-    fn query(&self, _tenant: TenantId, _command: &[u8], pending: &mut dyn Iterator<Item = (ClientKey, &[u8])>) -> Vec<u8> {
-        let writes = pending.filter(|(_, command)| !self.is_read(command)).count() as u64;
-        (self.count + writes).to_string().into_bytes()
-    }
-
-    fn prepare(&self, _tenant: TenantId, _command: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 /// What one replica has written and flushed.
 #[derive(Clone, Debug)]
@@ -116,12 +61,12 @@ impl Disk {
         }
     }
 
-    /// Flips one bit of a slot; false if there is nothing in it.
-    pub fn corrupt_slot(&mut self, slot: usize, bit: usize) -> bool {
-        let Stored::Value(entry) = &self.image.log[slot] else { return false };
-        let bytes = entry.encode_stored();
-        self.image.log[slot] = Stored::Bytes(flip(bytes, bit));
-        true
+    /// Flips one bit of a slot that holds something.
+    pub fn corrupt_slot(&mut self, slot: usize, bit: usize) {
+        if let Stored::Value(entry) = &self.image.log[slot] {
+            let bytes = entry.encode_stored();
+            self.image.log[slot] = Stored::Bytes(flip(bytes, bit));
+        }
     }
 
     /// Flips one bit of a copy of the superblock, unless another one is damaged.

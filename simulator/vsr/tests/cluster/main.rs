@@ -1,0 +1,10 @@
+//! Whole clusters in one process: random schedules, seeded bugs, and transcripts of the protocol's rules.
+
+mod bugs;
+mod clients;
+mod disk;
+mod draw;
+mod facts;
+mod machine;
+mod schedules;
+mod world;
