@@ -9,17 +9,8 @@ use crate::output::json::tagged;
 use crate::terminal::{Paint, Sink, counted, note};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use vopr_schema::read::{HistoryFile, Projection};
-
-/// What is known about a file.
-#[derive(Debug, Default)]
-struct Found {
-    runs: u64,
-    rows: u64,
-    version: String,
-    /// What is wrong, each with its place.
-    damage: Vec<String>,
-}
+use vopr_schema::read::ReadError;
+use vopr_schema::verify::{RunReport, VerifyReport, verify};
 
 /// Tests files.
 ///
@@ -46,68 +37,57 @@ pub fn run(files: &[PathBuf], as_json: bool, sink: &mut Sink<'_>) -> Result<Exit
         if interrupt::requested() {
             return Ok(exit.and(Exit::Interrupted));
         }
-        let found = verify(path);
-        if !found.damage.is_empty() {
+        let verified = verify(path);
+        if !verified.as_ref().is_ok_and(VerifyReport::is_intact) {
             exit = exit.and(Exit::Refused);
         }
-        print(path, &found, as_json, paint, sink)?;
+        print(path, &verified, as_json, paint, sink)?;
     }
     Ok(exit)
 }
 
-fn verify(path: &Path) -> Found {
-    let file = match HistoryFile::open(path) {
-        Ok(file) => file,
-        Err(error) => return Found { damage: vec![error.to_string()], ..Found::default() },
+/// What is wrong with a file, each with its place; empty when nothing is.
+fn damage(verified: &Result<VerifyReport, ReadError>) -> Vec<String> {
+    let report = match verified {
+        Ok(report) => report,
+        Err(error) => return vec![error.to_string()],
     };
-    let mut found = Found { version: file.schema_version().to_string(), ..Found::default() };
-    for batch in 0..file.batches() {
-        match file.read_batch(batch, &Projection::all()) {
-            Err(error) => found.damage.push(error.to_string()),
-            Ok(history) => {
-                found.rows += history.rows() as u64;
-                for (index, run) in history.runs.iter().enumerate() {
-                    found.runs += 1;
-                    if vopr_schema::digest::run_digest(&history, index) != run.digest {
-                        found.damage.push(format!(
-                            "{}: {} seed {}: the digest does not match the rows",
-                            path.display(),
-                            run.scenario,
-                            run.seed
-                        ));
-                    }
-                }
-            }
-        }
-    }
-    found
+    let pages = report.batches.iter().flat_map(|batch| &batch.damage).map(ToString::to_string);
+    let path = report.path.display();
+    let run = |run: &RunReport| run.damage.as_ref().map(|damage| format!("{path}: {} seed {}: {damage}", run.scenario, run.seed));
+    pages.chain(report.damaged_runs().filter_map(run)).collect()
 }
 
-fn print(path: &Path, found: &Found, as_json: bool, paint: Paint, sink: &mut Sink<'_>) -> std::io::Result<()> {
+fn print(path: &Path, verified: &Result<VerifyReport, ReadError>, as_json: bool, paint: Paint, sink: &mut Sink<'_>) -> std::io::Result<()> {
+    let damage = damage(verified);
+    let report = verified.as_ref().ok();
     if as_json {
         return sink.object(&tagged(
             "verify",
             json!({
                 "file": path,
-                "whole": found.damage.is_empty(),
-                "schema": found.version,
-                "runs": found.runs,
-                "rows": found.rows,
-                "damage": found.damage,
+                "whole": damage.is_empty(),
+                "schema": report.map(|report| report.schema_version.to_string()),
+                "runs": report.map(|report| report.runs),
+                "damaged_runs": report.map(|report| report.damaged_runs().count()),
+                "rows": report.map(|report| report.rows),
+                "pages": report.map(|report| report.pages),
+                "damage": damage,
             }),
         ));
     }
-    for damage in &found.damage {
+    for damage in &damage {
         sink.line(&format!("{}  {damage}", paint.bad("damaged")))?;
     }
-    let amount = format!("{} · {} · schema {}", counted(found.runs, "run"), counted(found.rows, "row"), found.version);
-    if found.damage.is_empty() {
-        sink.line(&format!("{}  {}: {amount}", paint.good("whole"), path.display()))
-    } else if found.runs > 0 {
-        sink.line(&format!("  the rest of {} could be read: {amount}", path.display()))
-    } else {
-        Ok(())
+    let Some(report) = report else { return Ok(()) };
+    let runs = report.runs as u64;
+    let pages = counted(report.pages as u64, "page");
+    if damage.is_empty() {
+        let amount = format!("{} · {} · {pages} · schema {}", counted(runs, "run"), counted(report.rows, "row"), report.schema_version);
+        return sink.line(&format!("{}  {}: {amount}", paint.good("whole"), path.display()));
     }
+    let damaged = report.damaged_runs().count();
+    sink.line(&format!("  {} of {} in {} intact", (report.runs).saturating_sub(damaged), counted(runs, "run"), path.display()))
 }
 
 #[cfg(test)]
@@ -129,12 +109,13 @@ mod tests {
             writer.finish().unwrap();
         };
         write(&history);
-        assert!(verify(&path).damage.is_empty());
+        assert_eq!(damage(&verify(&path)), Vec::<String>::new());
         history.operations.key[0] = 5;
         write(&history);
-        assert!(verify(&path).damage[0].contains("seed 1: the digest"), "{:?}", verify(&path));
+        let found = damage(&verify(&path));
+        assert!(found.len() == 1 && found[0].contains("a seed 1: its digest is"), "{found:?}");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
-        assert!(!verify(&path).damage.is_empty());
+        assert!(damage(&verify(&path))[0].contains("footer"));
     }
 }
