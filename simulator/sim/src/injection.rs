@@ -115,7 +115,13 @@ impl World {
             Fault::Pause { .. } if self.nodes[node].stopped_by == Some(index) => self.resume(node),
             Fault::ClockOffset { offset_ns, .. } => self.nodes[node].clock.step(-offset_ns),
             Fault::ClockDrift { .. } => self.nodes[node].clock.set_drift(self.now_ns, active.drift_ppb),
-            Fault::ClientCrash { .. } => self.start_client(usize::from(active.target - FIRST_CLIENT)),
+            Fault::ClientCrash { .. } => {
+                let client = usize::from(active.target - FIRST_CLIENT);
+                // Of two crashes that overlap the first end brings the client back; the second must not end its new life.
+                if self.clients[client].is_down() {
+                    self.start_client(client);
+                }
+            }
             Fault::ClientPartition { .. } => {
                 self.network.join(active.target, active.peer);
                 self.network.join(active.peer, active.target);

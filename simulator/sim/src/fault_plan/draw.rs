@@ -340,7 +340,10 @@ impl Planner<'_> {
             let (client, mut start) = (self.client(), self.moment(1, 80));
             for _ in 0..self.stream.range(1..=2) {
                 let end = start + self.duration(10 * MILLISECOND, 300 * MILLISECOND);
-                self.push(start, Some(end), Fault::ClientCrash { client });
+                // A client that is down cannot crash again: its restart would come in the middle of its next life.
+                if !self.is_client_down(client, start, end) {
+                    self.push(start, Some(end), Fault::ClientCrash { client });
+                }
                 start = end + self.duration(5 * MILLISECOND, 200 * MILLISECOND);
             }
         }
@@ -349,6 +352,12 @@ impl Planner<'_> {
             let end = start + self.duration(100 * MILLISECOND, 1_500 * MILLISECOND);
             self.push(start, Some(end), Fault::ClientPartition { client, replica });
         }
+    }
+
+    fn is_client_down(&self, client: ClientName, start: u64, end: u64) -> bool {
+        self.faults.iter().any(|planned| {
+            planned.fault == Fault::ClientCrash { client } && planned.time_ns <= end && planned.end_time_ns.is_some_and(|e| start <= e)
+        })
     }
 
     /// Each tenant in turn has bad links, in a drawn order, all of them early enough to happen before an event limit.

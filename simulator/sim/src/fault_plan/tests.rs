@@ -166,6 +166,21 @@ fn gray_failure_intermittent_network_plans_a_one_way_partition_always_and_every_
 }
 
 #[test]
+fn no_client_crashes_while_it_is_down() {
+    let mut crashes = 0;
+    for seed in 0..200 {
+        let (_, plan) = plan_of("multi_tenant_isolation", seed);
+        let of_clients = || plan.0.iter().filter(|planned| matches!(planned.fault, Fault::ClientCrash { .. }));
+        for (index, planned) in of_clients().enumerate() {
+            let end = planned.end_time_ns.expect("clients come back");
+            crashes += 1;
+            assert!(of_clients().skip(index + 1).all(|later| later.fault != planned.fault || later.time_ns > end), "seed {seed}");
+        }
+    }
+    assert!(crashes > 200, "{crashes}");
+}
+
+#[test]
 fn outages_rarely_take_the_quorum_away() {
     let (mut overlaps, mut outages) = (0, 0);
     for seed in 0..200 {
