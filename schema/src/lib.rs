@@ -5,6 +5,8 @@
 pub mod column;
 pub mod dictionary;
 pub mod digest;
+pub mod duckdb;
+pub mod format_doc;
 pub mod history;
 pub mod layout;
 mod pages;

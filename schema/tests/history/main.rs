@@ -6,6 +6,7 @@ mod arbitrary;
 mod atomicity;
 mod evolution;
 mod fuzz;
+mod generated;
 mod hostile;
 mod integrity;
 mod realistic;
