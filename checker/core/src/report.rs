@@ -337,3 +337,84 @@ fn explanation(id: InvariantId, broken: &[&'static str]) -> Option<&'static str>
     }
     broken.iter().copied().find(|name| InvariantId::parse(name).is_some_and(|cause| causes.get(usize::from(cause.0)) == Some(&true)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+    use crate::check::judge_run;
+    use crate::testing::Story;
+    use vopr_schema::TransitionEvent as Event;
+
+    fn verdicts(story: &Story) -> RunVerdicts {
+        judge_run(&story.history(), 0, &Selection::all(), &Budget::default())
+    }
+
+    /// A primary that commits with its own vote only, and then everybody loses the entry.
+    fn below_quorum() -> Story {
+        let mut story = Story::clean(2);
+        story.accept(0, 3, 0);
+        story.commit(0, 3, 0, Some(0b001));
+        story
+    }
+
+    #[test]
+    fn the_root_stands_first_and_the_rest_is_folded_under_it() {
+        let failure = failure(&verdicts(&below_quorum())).expect("it fails");
+        let root: Vec<_> = failure.roots().map(|finding| finding.invariant).collect();
+        assert_eq!(root, ["quorum_commit"]);
+        let folded: Vec<_> = failure.consequences().map(|finding| (finding.invariant, finding.because_of)).collect();
+        assert_eq!(folded, [("vsr_durability", Some("quorum_commit"))]);
+        assert_eq!(failure.findings[0].invariant, "quorum_commit");
+    }
+
+    #[test]
+    fn fingerprints_group_by_cause_and_not_by_numbers() {
+        let mut later = Story::clean(5);
+        later.accept(0, 6, 0);
+        later.commit(0, 6, 0, Some(0b001));
+        let print = |story: &Story| failure(&verdicts(story)).expect("it fails").fingerprint();
+        assert_eq!(print(&below_quorum()), print(&later));
+        let mut other = Story::clean(2);
+        other.append(1, 3, 0);
+        other.entry(1, Event::Acknowledged, 3, 0);
+        assert_ne!(print(&below_quorum()), print(&other));
+    }
+
+    #[test]
+    fn merging_reports_is_adding_their_runs() {
+        let runs = [verdicts(&Story::clean(3)), verdicts(&below_quorum()), verdicts(&Story::new(3))];
+        let mut one = Report::new(&Selection::all());
+        for run in &runs {
+            one.add(run);
+        }
+        let mut merged = Report::new(&Selection::all());
+        for run in &runs {
+            let mut part = Report::new(&Selection::all());
+            part.add(run);
+            merged.merge(part);
+        }
+        let text = |report: &Report| serde_json::to_string(report).expect("a report is plain data");
+        assert_eq!(text(&one), text(&merged));
+        assert_eq!((one.runs, one.failing_runs, one.groups().len()), (3, 1, 1));
+        assert!(!one.held());
+    }
+
+    #[test]
+    fn reasons_beyond_the_limit_are_counted_with_the_last_one() {
+        let mut report = Report::new(&Selection::all());
+        for run in 0..REASONS_MAX as u64 + 9 {
+            let reason = format!("reason {run}");
+            report.undecide(Undecided { invariant: "liveness", reason, runs: 1, first: ("story".to_owned(), run) });
+        }
+        assert_eq!(report.undecided.len(), REASONS_MAX);
+        assert_eq!(report.undecided.iter().map(|undecided| undecided.runs).sum::<u64>(), REASONS_MAX as u64 + 9);
+    }
+
+    #[test]
+    fn nine_in_ten_runs_are_enough_evidence() {
+        let evidence = |exercised, runs| ScenarioEvidence { exercised, runs, ..ScenarioEvidence::default() };
+        assert!(!evidence(9, 10).vacuous());
+        assert!(evidence(89, 100).vacuous());
+    }
+}

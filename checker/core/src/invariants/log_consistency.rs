@@ -8,16 +8,20 @@
 //! names, and its view is at most the header's. (4) An appended op is at least 1 and not larger than the run's rows can account
 //! for.
 //!
-//! **Evidence.** transition: replica, event, view, op, `entry_hash`, `previous_hash`, `entry_view`, timestamp, tenant, client, session,
-//! `request_number`, cause. message: id, command, view, op, `entry_hash`.
+//! **Evidence.** transition: replica, event, view, op, `entry_hash`, `previous_hash`, `entry_view`, timestamp, tenant, client,
+//! session, `request_number`, cause. message: id, command, to, view, op, `entry_hash`, `log_first`, `log_count`, fate,
+//! `fate_seq`.
 //!
 //! **Deliberately not checked.** Hashes against contents: a history holds no contents. Timestamps along the log (`clock`).
+
+mod brought;
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use brought::Brought;
 use vopr_schema::column::Niche;
 use vopr_schema::{Command, Kind, TransitionEvent as Event};
 
@@ -45,7 +49,10 @@ pub const INVARIANT: Invariant = Invariant {
                 "cause",
             ],
         },
-        Reads { kind: Kind::Message, columns: &["id", "command", "view", "op", "entry_hash"] },
+        Reads {
+            kind: Kind::Message,
+            columns: &["id", "command", "to", "view", "op", "entry_hash", "log_first", "log_count", "fate", "fate_seq"],
+        },
     ],
     statement: "entry metadata agrees with its place: op number, view not above the log's view, contents as announced",
     because_of: &[],
@@ -60,6 +67,7 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
 
 fn entries(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let table = index.transitions();
+    let brought = Brought::new(index);
     let mut ticker = meter.ticker();
     let mut facts = 0;
     for (row, event) in index.events(EVENTS) {
@@ -76,7 +84,7 @@ fn entries(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         }
         if appended {
             views(index, entry, row)?;
-            announced(index, row)?;
+            announced(index, &brought, entry, row)?;
         }
     }
     Ok(facts)
@@ -148,8 +156,8 @@ fn views(index: &RunIndex<'_>, entry: EntryId, row: usize) -> Result<(), Box<Ver
     Err(witness.into())
 }
 
-/// An entry that a prepare brought is the one that its header names.
-fn announced(index: &RunIndex<'_>, row: usize) -> Result<(), Box<Verdict>> {
+/// An entry that a prepare brought is the one that its header names, or one that had been brought before and waits above it.
+fn announced(index: &RunIndex<'_>, brought: &Brought, entry: EntryId, row: usize) -> Result<(), Box<Verdict>> {
     let (table, messages) = (index.transitions(), index.messages());
     if table.cause.0[row] == u64::NONE {
         return Ok(());
@@ -159,8 +167,7 @@ fn announced(index: &RunIndex<'_>, row: usize) -> Result<(), Box<Verdict>> {
         return Ok(());
     }
     let (op, hash, view) = (messages.op.0[message], messages.entry_hash.0[message], messages.view.0[message]);
-    // A prepare may also connect entries that had come before it and wait above it.
-    let named = if op == table.op.0[row] { hash == table.entry_hash.0[row] } else { op < table.op.0[row] };
+    let named = if op == table.op.0[row] { hash == table.entry_hash.0[row] } else { op < table.op.0[row] && brought.to(index, entry, row) };
     if named && table.entry_view.get(row).is_none_or(|entry_view| entry_view <= view) {
         return Ok(());
     }
@@ -175,7 +182,7 @@ fn announced(index: &RunIndex<'_>, row: usize) -> Result<(), Box<Verdict>> {
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{TransitionEvent as Event, TransitionRow};
+    use vopr_schema::{Command, TransitionEvent as Event, TransitionRow};
 
     const NAME: &str = "log_consistency";
 
@@ -224,8 +231,24 @@ mod tests {
         assert_eq!(shape(&story), "header_contradicts_entry");
         story.messages[place].op = Some(4);
         assert_eq!(shape(&story), "header_contradicts_entry");
-        story.messages[place].op = Some(2);
-        assert!(story.verdict(NAME).is_pass(), "op 3 may have waited for op 2");
+    }
+
+    #[test]
+    fn an_entry_that_was_held_back_was_brought_before() {
+        let mut story = Story::clean(2);
+        let held_back = story.about(Command::Prepare, 0, 1, (4, 0, 0));
+        story.about(Command::Prepare, 0, 1, (3, 0, 0));
+        let cause = Some(story.messages.len() as u64);
+        for op in [3, 4] {
+            let place = story.append(1, op, 0);
+            story.transitions[place].cause = cause;
+        }
+        assert!(story.verdict(NAME).is_pass());
+        story.messages[held_back].to = 2;
+        assert_eq!(shape(&story), "header_contradicts_entry");
+        story.messages[held_back].command = Command::RepairResponse;
+        (story.messages[held_back].to, story.messages[held_back].log_first, story.messages[held_back].log_count) = (1, Some(3), Some(2));
+        assert!(story.verdict(NAME).is_pass());
     }
 
     #[test]
