@@ -1,6 +1,6 @@
 //! A small cluster under random weather: delays, loss, duplicates, partitions, crashes, torn writes, damaged slots.
 
-use crate::clients::{Clients, Next};
+use crate::clients::{Client, Clients, Next};
 use crate::disk::Disk;
 use crate::draw::Draw;
 use crate::facts::Facts;
@@ -479,7 +479,7 @@ impl World {
             state.status == Status::Normal && is_level
         });
         let all_up = up().count() == self.nodes.len();
-        self.clients.all.iter().all(|client| client.is_done()) && all_up && same && up().any(Replica::is_primary)
+        self.clients.all.iter().all(Client::is_done) && all_up && same && up().any(Replica::is_primary)
     }
 }
 
