@@ -1,7 +1,8 @@
 //! The log in memory: a ring of slots that mirrors the ring on disk.
 //!
 //! Between the commit number and the head every op is either present, which means hash-connected to what the primary of the
-//! log's view vouched for, or a hole, of which at most the hash is known. Nothing unverified is ever present.
+//! log's view vouched for, or a hole, of which at most the hash is known. Nothing unverified is ever present. But what lies
+//! unverified in a hole is kept as a candidate: it may be a committed entry's last good copy.
 
 use crate::entry::Entry;
 use crate::ids::{Hash, Op};
@@ -25,7 +26,9 @@ pub(crate) struct Slot {
     entry: Option<Arc<Entry>>,
     /// Hash of the entry that a hole lacks, where known.
     expected: Option<Hash>,
-    /// The entry is on disk.
+    /// An entry in a hole that nothing proves yet.
+    candidate: Option<Arc<Entry>>,
+    /// The entry, or the candidate, is on disk.
     pub durable: bool,
     /// The entry came from a peer, or is written again over damage.
     pub repaired: bool,
@@ -43,6 +46,17 @@ struct Proven {
     above: Op,
     /// The hash that the entry at this op must have.
     expected: Hash,
+}
+
+/// What [`Log::fill`] changed.
+#[derive(Debug, Default)]
+pub(crate) struct Filled {
+    /// Whether the entry itself had to be put there.
+    pub is_new: bool,
+    /// Candidates that are the log's entries after all.
+    pub proven: Vec<Op>,
+    /// Candidates that are not.
+    pub removed: Vec<EntryName>,
 }
 
 /// What [`Log::adopt`] changed.
@@ -148,9 +162,20 @@ impl Log {
         self.slots.get_mut(index)
     }
 
-    /// Whether the entry at an op is on disk.
+    /// Whether the entry at an op is present and on disk.
     pub fn is_durable(&self, op: Op) -> bool {
-        self.slot(op).is_some_and(|slot| slot.durable)
+        self.slot(op).is_some_and(|slot| slot.durable && slot.entry.is_some())
+    }
+
+    /// The entry with this hash at an op, proven or not: its hash proves it to whoever asks for it.
+    pub fn held(&self, op: Op, hash: Hash) -> Option<&Arc<Entry>> {
+        let slot = self.slot(op)?;
+        slot.entry.as_ref().or(slot.candidate.as_ref()).filter(|entry| entry.hash == hash)
+    }
+
+    /// Whether an op is a hole without a candidate.
+    pub fn is_blank(&self, op: Op) -> bool {
+        self.slot(op).is_some_and(|slot| slot.entry.is_none() && slot.candidate.is_none())
     }
 
     /// Appends the entry that follows the head.
@@ -162,8 +187,8 @@ impl Log {
         self.put(entry);
     }
 
-    /// Appends a place without an entry.
-    pub fn append_hole(&mut self, expected: Option<Hash>) {
+    /// Appends a hole.
+    pub fn append_hole(&mut self, expected: Option<Hash>, candidate: Option<Arc<Entry>>) {
         self.head.0 += 1;
         self.head_hash = expected.unwrap_or_default();
         self.raise_floor();
@@ -171,6 +196,8 @@ impl Log {
         self.clear(op);
         let index = self.index(op);
         self.slots[index].expected = expected;
+        self.slots[index].durable = candidate.is_some();
+        self.slots[index].candidate = candidate;
         self.holes += 1;
     }
 
@@ -190,53 +217,84 @@ impl Log {
         *slot = Slot { write: slot.write, ..Slot::default() };
     }
 
-    /// Fills a hole with the entry that it lacks; `None` if this is not a hole, or not its entry.
-    pub fn fill(&mut self, entry: &Arc<Entry>) -> Option<()> {
+    /// Fills a hole with the entry that it lacks; `None` if this is not a hole, or not its entry. What the entry says of the one
+    /// before it is as certain as the entry itself, so candidates below may be proven, or refuted, by it.
+    pub fn fill(&mut self, entry: &Arc<Entry>) -> Option<Filled> {
         let op = entry.op;
         if !self.covers(op) || self.get(op).is_some() || self.hash_of(op) != Some(entry.hash) {
             return None;
         }
-        self.put(Arc::clone(entry));
-        self.slot_mut(op)?.repaired = true;
-        self.holes -= 1;
-        // What the entry says of the one before it is as certain as the entry itself.
-        let before = Op(op.0 - 1);
-        if self.covers(before) && self.get(before).is_none() {
-            let index = self.index(before);
-            self.slots[index].expected = Some(entry.previous_hash);
+        let mut filled = Filled::default();
+        if !self.settle(op, entry.hash, &mut filled) {
+            self.put(Arc::clone(entry));
+            self.slot_mut(op)?.repaired = true;
+            self.holes -= 1;
+            filled.is_new = true;
         }
-        Some(())
+        let mut below = Op(op.0 - 1);
+        let mut expected = entry.previous_hash;
+        while self.covers(below) && self.get(below).is_none() && self.settle(below, expected, &mut filled) {
+            expected = self.get(below)?.previous_hash;
+            below.0 -= 1;
+        }
+        Some(filled)
+    }
+
+    /// Tells a hole which hash belongs there: its candidate becomes the entry, or leaves. Whether the hole is filled.
+    fn settle(&mut self, op: Op, expected: Hash, filled: &mut Filled) -> bool {
+        let index = self.index(op);
+        let slot = &mut self.slots[index];
+        slot.expected = Some(expected);
+        let Some(candidate) = slot.candidate.take() else { return false };
+        if candidate.hash == expected {
+            slot.entry = Some(candidate);
+            self.holes -= 1;
+            filled.proven.push(op);
+            return true;
+        }
+        filled.removed.push(EntryName { op, hash: candidate.hash });
+        slot.durable = false;
+        false
     }
 
     /// Removes all entries after `op`, the newest first, handing each to `removed`.
     pub fn truncate(&mut self, op: Op, mut removed: impl FnMut(EntryName)) {
         while self.head > op {
             let below = self.hash_of(Op(self.head.0 - 1)).unwrap_or_default();
-            match self.get(self.head) {
-                Some(entry) => removed(EntryName { op: entry.op, hash: entry.hash }),
-                None => self.holes -= 1,
+            if self.get(self.head).is_none() {
+                self.holes -= 1;
             }
+            self.lying_at(self.head).into_iter().for_each(&mut removed);
             self.clear(self.head);
             self.head.0 -= 1;
             self.head_hash = below;
         }
     }
 
+    /// The name of the entry or candidate at an op.
+    fn lying_at(&self, op: Op) -> Option<EntryName> {
+        let slot = self.slot(op)?;
+        slot.entry.as_ref().or(slot.candidate.as_ref()).map(|entry| EntryName { op, hash: entry.hash })
+    }
+
     /// Makes the log that of a view: up to `commit` nothing changes; at `base`, a committed op, the hash is `base_hash`; `entries`
     /// follow it up to the new head. Own entries between `commit` and `base` stay as far as the chain down from `base` proves
-    /// them; the others leave, and are holes until they are repaired.
+    /// them; those below are candidates from now on, in holes that wait for repair.
     pub fn adopt(&mut self, commit: Op, base: Op, base_hash: Hash, entries: &[Arc<Entry>]) -> Adopted {
         let proven = self.proven_down_from(commit, base, base_hash);
         let new_head = Op(base.0 + entries.len() as u64);
         let mut adopted = Adopted::default();
-        for number in (commit.0 + 1..=self.head.0).rev() {
-            let op = Op(number);
-            let Some(own) = self.get(op) else { continue };
-            let stays = if op <= base { op > proven.above } else { entry_at(entries, base, op).is_some_and(|new| new.hash == own.hash) };
-            if !stays {
-                adopted.removed.push(EntryName { op, hash: own.hash });
+        for op in (commit.0 + 1..=self.head.0).rev().map(Op) {
+            let Some(own) = self.lying_at(op) else { continue };
+            if op > base && entry_at(entries, base, op).is_none_or(|new| new.hash != own.hash) {
+                adopted.removed.push(own);
                 self.clear(op);
+                continue;
             }
+            let index = self.index(op);
+            let slot = &mut self.slots[index];
+            let lying = slot.entry.take().or(slot.candidate.take());
+            *if op > proven.above { &mut slot.entry } else { &mut slot.candidate } = lying;
         }
         let old_head = self.head;
         self.head = new_head;
@@ -254,30 +312,35 @@ impl Log {
 
     fn fill_adopted(&mut self, commit: Op, base: Op, proven: &Proven, entries: &[Arc<Entry>], adopted: &mut Adopted) {
         self.holes = 0;
-        for number in commit.0 + 1..=self.head.0 {
-            let op = Op(number);
+        for op in (commit.0 + 1..=self.head.0).map(Op) {
             if self.get(op).is_some() {
                 continue;
             }
             if let Some(entry) = entry_at(entries, base, op) {
                 self.put(Arc::clone(entry));
                 adopted.added.push(Arc::clone(entry));
-            } else {
-                let index = self.index(op);
-                self.slots[index].expected = (op == proven.above).then_some(proven.expected);
-                self.holes += 1;
+                continue;
+            }
+            let index = self.index(op);
+            self.slots[index].expected = None;
+            self.holes += 1;
+            if op == proven.above {
+                self.slots[index].expected = Some(proven.expected);
+                // It was looked at, and is not the one.
+                if let Some(refuted) = self.slots[index].candidate.take() {
+                    self.slots[index].durable = false;
+                    adopted.removed.push(EntryName { op, hash: refuted.hash });
+                }
             }
         }
     }
 
-    /// Walks down from `base` as long as entries are present and hash-connected.
+    /// Walks down from `base` as long as entries are there and hash-connected.
     fn proven_down_from(&self, commit: Op, base: Op, base_hash: Hash) -> Proven {
         let mut proven = Proven { above: base, expected: base_hash };
         while proven.above > commit {
-            match self.get(proven.above) {
-                Some(entry) if entry.hash == proven.expected => proven.expected = entry.previous_hash,
-                _ => break,
-            }
+            let Some(entry) = self.held(proven.above, proven.expected) else { break };
+            proven.expected = entry.previous_hash;
             proven.above.0 -= 1;
         }
         proven
@@ -305,8 +368,8 @@ impl Log {
         let mut removed = Vec::new();
         let connects = self.get(base).is_some_and(|entry| entry.hash == base_hash);
         for op in (self.floor.0 + 1..=base.0.min(self.head.0)).rev().map(Op) {
-            if let Some(own) = self.get(op).filter(|_| op > commit && !connects) {
-                removed.push(EntryName { op, hash: own.hash });
+            if op > commit && !connects {
+                removed.extend(self.lying_at(op));
             }
             self.clear(op);
         }

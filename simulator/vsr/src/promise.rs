@@ -263,7 +263,7 @@ impl<S: StateMachine> Replica<S> {
 
     fn on_entry_written(&mut self, index: usize, write: WriteId, fx: &mut Vec<Effect>) {
         let Some(done) = self.log.slot_at(index).and_then(|slot| slot.write.take_if(|current| current.id == write)) else { return };
-        if self.log.hash_of(done.op) != Some(done.hash) || self.log.get(done.op).is_none() {
+        if self.log.held(done.op, done.hash).is_none() {
             self.write_newcomer(index, fx);
             return;
         }
@@ -284,7 +284,7 @@ impl<S: StateMachine> Replica<S> {
         if failed.id != write {
             return;
         }
-        if let Some(entry) = self.log.get(failed.op).filter(|entry| entry.hash == failed.hash) {
+        if let Some(entry) = self.log.held(failed.op, failed.hash) {
             fx.push(Effect::Persist { write, what: Write::Entry(Arc::clone(entry)) });
             return;
         }

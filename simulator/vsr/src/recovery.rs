@@ -350,7 +350,8 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
                 log.append(Arc::clone(entry));
                 log.slot_mut(op).expect("just appended").durable = true;
             }
-            None => log.append_hole(*hash),
+            // Below a hole nothing is proven until the hole is filled.
+            None => log.append_hole(*hash, ring.entry(op).filter(|_| hash.is_none()).map(Arc::clone)),
         }
     }
     retain_below(&mut log, &ring, base);

@@ -149,11 +149,22 @@ impl<S: StateMachine> Replica<S> {
 
     /// Fills a hole; false if there is none for this entry.
     pub(crate) fn fill_hole(&mut self, entry: &Arc<Entry>, fx: &mut Vec<Effect>) -> bool {
-        if self.log.holes() == 0 || self.log.fill(entry).is_none() {
+        if self.log.holes() == 0 {
             return false;
         }
-        self.note(fx, Note::EntryAppended(Arc::clone(entry)));
-        self.write_entry(entry.op, fx);
+        let Some(filled) = self.log.fill(entry) else { return false };
+        for name in filled.removed {
+            self.note(fx, Note::EntryTruncated(name));
+        }
+        if filled.is_new {
+            self.note(fx, Note::EntryAppended(Arc::clone(entry)));
+            self.write_entry(entry.op, fx);
+        }
+        for op in filled.proven {
+            if !self.log.is_durable(op) {
+                self.write_entry(op, fx);
+            }
+        }
         true
     }
 
@@ -168,7 +179,8 @@ impl<S: StateMachine> Replica<S> {
         let head = self.log.head();
         if let Some((target, hash)) = self.repair.target.filter(|(target, _)| *target > head) {
             let ahead = |op: Op| self.repair.ahead(op);
-            if let Some(wanted) = first_missing(head, target, hash, ahead) {
+            let is_blank = |op| ahead(op).is_none();
+            if let Some(wanted) = first_missing(head, target, hash, ahead, is_blank) {
                 return Some(wanted);
             }
         }
@@ -176,7 +188,7 @@ impl<S: StateMachine> Replica<S> {
             return None;
         }
         let below = |op: Op| self.log.get(op);
-        first_missing(self.commit, head, self.log.head_hash(), below)
+        first_missing(self.commit, head, self.log.head_hash(), below, |op| self.log.is_blank(op))
     }
 
     fn ask_for_missing(&mut self, fx: &mut Vec<Effect>) {
@@ -299,25 +311,25 @@ impl<S: StateMachine> Replica<S> {
             self.send(from, nack(NackReason::Trimmed), fx);
             return Ok(());
         }
-        if self.log.get(last).is_none_or(|entry| entry.hash != hash) {
+        if self.log.held(last, hash).is_none() {
             self.send(from, nack(NackReason::Missing), fx);
             return Ok(());
         }
         if self.serving.served.len() >= REPAIR_SERVED_MAX {
             return Err(RejectReason::PipelineFull);
         }
-        self.serve(from, first, last, fx);
+        self.serve(from, first, (last, hash), fx);
         Ok(())
     }
 
     /// Collects a range downwards as far as it is held; what is committed comes from the disk, so that its damage is found.
-    fn serve(&mut self, to: ReplicaId, first: Op, last: Op, fx: &mut Vec<Effect>) {
-        let mut held = last;
-        while held > first && self.log.get(Op(held.0 - 1)).is_some() {
-            held.0 -= 1;
-        }
+    fn serve(&mut self, to: ReplicaId, first: Op, (last, hash): (Op, Hash), fx: &mut Vec<Effect>) {
         let mut served = Served { to, first, last, entries: Vec::new(), reads: Vec::new() };
-        for op in (held.0..=last.0).map(Op) {
+        let mut expected = hash;
+        for op in (first.0..=last.0).rev().map(Op) {
+            let Some(entry) = self.log.held(op, expected) else { break };
+            expected = entry.previous_hash;
+            served.entries.push(Some(Arc::clone(entry)));
             let from_disk = op <= self.commit && self.log.slot(op).is_some_and(|slot| slot.durable && slot.write.is_none());
             if from_disk {
                 self.serving.reads += 1;
@@ -326,8 +338,8 @@ impl<S: StateMachine> Replica<S> {
                 let slot = u32::try_from(self.log.index(op)).expect("slots are limited");
                 fx.push(Effect::Read { read, slot });
             }
-            served.entries.push(self.log.get(op).cloned());
         }
+        served.entries.reverse();
         if served.reads.is_empty() {
             self.answer_repair(served, fx);
         } else {
@@ -408,8 +420,14 @@ impl<S: StateMachine> Replica<S> {
     }
 }
 
-/// Walks down from `last`, whose hash is known, to the first op that is not held; the range ends where something is held again.
-fn first_missing<'a>(above: Op, last: Op, hash: Hash, held: impl Fn(Op) -> Option<&'a Arc<Entry>>) -> Option<Wanted> {
+/// Walks down from `last`, whose hash is known, to the first op that is not held; the range ends where something lies again.
+fn first_missing<'a>(
+    above: Op,
+    last: Op,
+    hash: Hash,
+    held: impl Fn(Op) -> Option<&'a Arc<Entry>>,
+    is_blank: impl Fn(Op) -> bool,
+) -> Option<Wanted> {
     let (mut op, mut hash) = (last, hash);
     while op > above {
         match held(op).filter(|entry| entry.hash == hash) {
@@ -422,7 +440,7 @@ fn first_missing<'a>(above: Op, last: Op, hash: Hash, held: impl Fn(Op) -> Optio
         return None;
     }
     let mut first = op;
-    while first.0 - 1 > above.0 && op.0 - first.0 + 1 < REPAIR_ENTRIES_MAX && held(Op(first.0 - 1)).is_none() {
+    while first.0 - 1 > above.0 && op.0 - first.0 + 1 < REPAIR_ENTRIES_MAX && is_blank(Op(first.0 - 1)) {
         first.0 -= 1;
     }
     Some(Wanted { first, last: op, hash })

@@ -44,6 +44,9 @@ fn schedules_agree_and_settle() {
         world.rejected.iter().for_each(|(reason, count)| *rejected.entry(*reason).or_default() += count);
     }
     println!("{steps} steps, {committed} ops\n{notes:?}\n{rejected:?}");
+    if number("SEEDS").is_some() {
+        return;
+    }
     for name in ["view_entered", "restarted", "repaired", "state_installed", "entry_truncated", "checkpoint_durable", "abdicated"] {
         assert!(notes.contains_key(name), "the schedules never showed {name}");
     }
