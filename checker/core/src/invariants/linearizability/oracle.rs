@@ -1,5 +1,7 @@
 //! Whole random histories against brute force over the whole store: rows, objects, projections and engines together.
 
+#![expect(clippy::cast_possible_truncation, reason = "draws are far below 2^32")]
+
 use crate::budget::Budget;
 use crate::linearize::differential::Random;
 use crate::models::layout::Layout;
@@ -76,7 +78,9 @@ fn history(random: &mut Random) -> Dialogue {
     plan.sort_unstable();
     let requests: Vec<OperationRow> = (0..count).map(|_| request(random)).collect();
     let mut executed = Operations::default();
-    requests.iter().for_each(|row| executed.push(row.clone()));
+    for row in &requests {
+        executed.push(row.clone());
+    }
     let mut store = Store::new(LAYOUT);
     let damage_percent = [0, 15, 40][random.below(3) as usize];
     let mut dialogue = Dialogue::new(2);
