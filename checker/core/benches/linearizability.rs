@@ -172,7 +172,7 @@ fn repeated_values(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("searches");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1)).sample_size(10);
     let meter = Budget::default().meter();
-    for (operations, clients) in [(10_000, 5), (10_000, 10)] {
+    for (operations, clients) in [(10_000, 5), (10_000, 10), (1_000, 50)] {
         let calls = calls(&execution(operations, clients, 1, Some(5)), 0);
         group.throughput(Throughput::Elements(operations as u64));
         group.bench_function(BenchmarkId::new("frontier", clients), |bencher| {

@@ -45,6 +45,17 @@ trait Generator: Model {
 
 /// A history of up to `length` calls: intervals drawn at random, answers from an execution at random instants within them.
 fn history<M: Generator>(model: &M, random: &mut Random, length: u64, unique: bool) -> Vec<Call<M::Action>> {
+    history_of(model, random, length, unique, M::request)
+}
+
+/// The same, with requests of a special kind.
+fn history_of<M: Generator>(
+    model: &M,
+    random: &mut Random,
+    length: u64,
+    unique: bool,
+    request: impl Fn(&M, &mut Random, u64) -> M::Action,
+) -> Vec<Call<M::Action>> {
     let length = 1 + random.below(length);
     let span = 2 + random.below(14);
     let mut plan: Vec<(u64, u64, u64, M::Action)> = (0..length)
@@ -53,7 +64,7 @@ fn history<M: Generator>(model: &M, random: &mut Random, length: u64, unique: bo
             let returned = invoke + random.below(1 + span / 2);
             let instant = invoke * 8 + random.below((returned - invoke) * 8 + 1);
             let serial = if unique { serial } else { random.below(3) };
-            (instant, invoke, returned, model.request(random, serial))
+            (instant, invoke, returned, request(model, random, serial))
         })
         .collect();
     plan.sort_by_key(|call| call.0);
@@ -257,6 +268,30 @@ impl Generator for Ledger {
 fn searches_agree_with_brute_force_on_registers() {
     agree(&Register::default(), 1, 30_000, 7);
     agree(&Register { initial: Some(2) }, 2, 10_000, 6);
+}
+
+#[test]
+fn searches_agree_with_brute_force_where_many_writes_overlap() {
+    let meter = Budget::default().meter();
+    let mut random = Random(13);
+    let model = Register::default();
+    let mostly_writes = |_: &Register, random: &mut Random, serial: u64| match random.below(10) {
+        0..6 => RegisterAction::Write { value: serial },
+        6 => RegisterAction::CompareAndSet { expected: Some(random.below(3)), value: serial, set: None },
+        _ => RegisterAction::Read { seen: None },
+    };
+    let mut verdicts = [0; 2];
+    for case in 0..10_000 {
+        let mut calls = history_of(&model, &mut random, 8, false, mostly_writes);
+        for call in &mut calls {
+            call.invoke /= 3;
+        }
+        let expected = brute::linearizable(&model, &calls);
+        verdicts[usize::from(expected)] += 1;
+        let decided = frontier::decide(&model, &calls, &mut Effort::new(&meter)).decided();
+        assert_eq!(decided, Some(expected), "case {case}: {calls:#?}");
+    }
+    assert!(verdicts[0] > 200, "one-sided cases: {verdicts:?}");
 }
 
 #[test]

@@ -8,10 +8,14 @@
 //!   of each class it used. Of two configurations alike but for these counts, one that used no more of any class suffices.
 //! * **Postponing.** Between two returns, a call `a` applied directly before a call `x` could as well come after it when
 //!   both orders are legal and end in one state. Every order can therefore be rearranged, swap by swap, into one where no
-//!   call directly precedes the returning call that it commutes with, commuting neighbours stand in slot order, and a call of
+//!   call directly precedes the returning call that it commutes with, commuting neighbours stand in the order of returns, and a call of
 //!   unknown outcome is followed by one that needs it. Each swap moves a call to a later return or removes an inversion,
 //!   and a call of unknown outcome that is erased by its neighbour is dropped, so this ends. Only such orders are
-//!   explored; in an object of many keys this is what keeps unrelated keys from multiplying.
+//!   explored; in an object of many keys this is what keeps unrelated keys from multiplying. Neighbours stand in the order
+//!   of their returns, so that of equal calls the one that returns first is applied first.
+//! * **Absorbing.** A write that is open while another one overwrites it may have happened directly before, without a trace:
+//!   the configuration notes it as absorbed. An absorbed call may return without further ado, or still be applied. A
+//!   configuration stands for all in which some of its absorbed calls are applied, and those are dropped.
 //! * **Sandwich.** With calls of unknown outcome three passes are made: one configuration per (state, applied calls)
 //!   ("linearizable" is sound), classes that are full again after every return ("refuted" is sound), and the exact one.
 
@@ -56,7 +60,10 @@ pub fn decide<M: Model>(model: &M, calls: &[Call<M::Action>], effort: &mut Effor
 /// What is possible between two events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Configuration {
+    /// Open calls that are applied.
     mask: u128,
+    /// Open calls that are not, but may as well be taken for applied.
+    absorbed: u128,
     state: u32,
     used: u32,
 }
@@ -75,7 +82,12 @@ struct Node {
 struct Class {
     call: u32,
     available: u16,
+    /// Open calls that it erases.
+    erases: u128,
 }
+
+/// Configurations of one state that a new one is compared with, at most.
+const COMPARED_MAX: usize = 256;
 
 struct Search<'a, M: Model> {
     model: &'a M,
@@ -85,6 +97,9 @@ struct Search<'a, M: Model> {
     state_bytes: usize,
     uses: Interner<Box<[u16]>>,
     slots: [u32; SLOTS as usize],
+    /// Per slot, the open calls that its call erases, and the open calls that ask for the same and return earlier.
+    erases: [u128; SLOTS as usize],
+    twins: [u128; SLOTS as usize],
     open: u128,
     readers: u128,
     classes: Vec<Class>,
@@ -110,6 +125,8 @@ impl<'a, M: Model> Search<'a, M> {
             state_bytes: 0,
             uses: Interner::default(),
             slots: [0; SLOTS as usize],
+            erases: [0; SLOTS as usize],
+            twins: [0; SLOTS as usize],
             open: 0,
             readers: 0,
             classes: Vec::new(),
@@ -124,7 +141,7 @@ impl<'a, M: Model> Search<'a, M> {
         search.classify();
         let state = search.intern(model.initial());
         let (used, _) = search.uses.intern(vec![0; search.classes.len()].into_boxed_slice());
-        search.frontier.push(Configuration { mask: 0, state, used });
+        search.frontier.push(Configuration { mask: 0, absorbed: 0, state, used });
         search
     }
 
@@ -135,7 +152,7 @@ impl<'a, M: Model> Search<'a, M> {
             if call.returned == NEVER && !self.model.is_read_only(&call.action) {
                 let (class, new) = payloads.intern(&call.action);
                 if new {
-                    self.classes.push(Class { call: index as u32, available: 0 });
+                    self.classes.push(Class { call: index as u32, available: 0, erases: 0 });
                 }
                 self.place[index] = class;
             }
@@ -180,6 +197,7 @@ impl<'a, M: Model> Search<'a, M> {
         self.slots[slot as usize] = index as u32;
         self.place[index] = slot;
         self.open |= 1 << slot;
+        self.relate(slot, read_only);
         if read_only {
             self.readers |= 1 << slot;
             for at in &mut self.frontier {
@@ -189,6 +207,53 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         Ok(true)
+    }
+
+    /// Notes which open calls the new one in `slot` erases or is erased by, and its twins.
+    fn relate(&mut self, slot: u32, read_only: bool) {
+        let new = &self.calls[self.slots[slot as usize] as usize];
+        (self.erases[slot as usize], self.twins[slot as usize]) = (0, 0);
+        let bit = 1_u128 << slot;
+        let mut rest = self.open & !self.readers & !bit;
+        while rest != 0 {
+            let other = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            self.erases[other] &= !bit;
+            self.twins[other] &= !bit;
+            if read_only {
+                continue;
+            }
+            let old = &self.calls[self.slots[other] as usize];
+            self.erases[slot as usize] |= u128::from(self.model.erases(&new.action, &old.action)) << other;
+            self.erases[other] |= u128::from(self.model.erases(&old.action, &new.action)) << slot;
+            if old.action == new.action {
+                let old_first = self.due(other as u32) < self.due(slot);
+                self.twins[slot as usize] |= u128::from(old_first) << other;
+                self.twins[other] |= u128::from(!old_first) << slot;
+            }
+        }
+        for class in &mut self.classes {
+            class.erases &= !bit;
+            let erased = !read_only && self.model.erases(&self.calls[class.call as usize].action, &new.action);
+            class.erases |= u128::from(erased) << slot;
+        }
+    }
+
+    /// Order among calls that commute: by return, classes last.
+    #[inline]
+    fn due(&self, order: u32) -> (u64, u32) {
+        if order < SLOTS {
+            let call = self.slots[order as usize];
+            (self.calls[call as usize].returned, call)
+        } else {
+            (NEVER, order)
+        }
+    }
+
+    /// Open calls that the call of this number erases.
+    #[inline]
+    fn erased_by(&self, order: u32) -> u128 {
+        if order < SLOTS { self.erases[order as usize] } else { self.classes[(order - SLOTS) as usize].erases }
     }
 
     /// Keeps the configurations in which the returning call is applied; false when there are none.
@@ -201,11 +266,14 @@ impl<'a, M: Model> Search<'a, M> {
         self.survivors_used.clear();
         for position in 0..self.frontier.len() {
             let at = self.frontier[position];
-            if at.mask & bit == 0 {
-                self.visit(Node { at, last: NO_CALL, before: 0 });
-            } else {
+            if at.mask & bit != 0 {
                 self.survive(Configuration { mask: at.mask ^ bit, ..at });
+                continue;
             }
+            if at.absorbed & bit != 0 {
+                self.survive(Configuration { absorbed: at.absorbed ^ bit, ..at });
+            }
+            self.visit(Node { at, last: NO_CALL, before: 0 });
         }
         let mut position = 0;
         while position < self.nodes.len() {
@@ -223,9 +291,7 @@ impl<'a, M: Model> Search<'a, M> {
         self.frontier.clear();
         let survivors = self.survivors.items().iter().zip(&self.survivors_used);
         self.frontier.extend(survivors.map(|(at, &used)| Configuration { used, ..*at }));
-        if self.pass == Pass::Exact && !self.classes.is_empty() {
-            self.drop_dominated();
-        }
+        self.drop_dominated();
         Ok(true)
     }
 
@@ -235,6 +301,9 @@ impl<'a, M: Model> Search<'a, M> {
         while rest != 0 {
             let slot = rest.trailing_zeros();
             rest &= rest - 1;
+            if self.twins[slot as usize] & self.open & !node.at.mask != 0 {
+                continue;
+            }
             let call = self.slots[slot as usize];
             let Some(state) = self.step(node.at.state, call) else { continue };
             if self.order_counts(&node, slot, call, state, returning) {
@@ -243,7 +312,7 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         for class in 0..self.classes.len() as u32 {
-            let Class { call, available } = self.classes[class as usize];
+            let Class { call, available, .. } = self.classes[class as usize];
             let possible = match self.pass {
                 Pass::Relaxed => available > 0 && node.at.used < self.invoked,
                 Pass::Beam | Pass::Exact => self.uses.get(node.at.used)[class as usize] < available,
@@ -264,22 +333,32 @@ impl<'a, M: Model> Search<'a, M> {
         if node.last == NO_CALL {
             return true;
         }
+        if node.last < SLOTS && self.erased_by(order) & (1 << node.last) != 0 {
+            return false;
+        }
         let Some(alone) = self.step(node.before, call) else { return true };
         if node.last >= SLOTS && alone == after {
             return false;
         }
         let last = if node.last < SLOTS { self.slots[node.last as usize] } else { self.classes[(node.last - SLOTS) as usize].call };
         let commute = self.step(alone, last) == Some(after);
-        !commute || (order != returning && node.last <= order)
+        !commute || (order != returning && self.due(node.last) <= self.due(order))
     }
 
     /// Records the configuration `at`, reached from `from` by the call of number `order`.
     fn arrive(&mut self, from: Node, at: Configuration, order: u32, returning: u32) {
         let mask = self.with_readers(at.mask, at.state);
         let bit = 1_u128 << returning;
+        let absorbed = (at.absorbed | self.erased_by(order)) & self.open & !mask;
+        let at = Configuration { absorbed, ..at };
         if mask & bit != 0 {
             self.survive(Configuration { mask: mask ^ bit, ..at });
-        } else if mask != at.mask {
+            return;
+        }
+        if absorbed & bit != 0 {
+            self.survive(Configuration { mask, absorbed: absorbed ^ bit, ..at });
+        }
+        if mask != at.mask {
             // A read needed the call: no further reason is asked for.
             self.visit(Node { at: Configuration { mask, ..at }, last: NO_CALL, before: 0 });
         } else {
@@ -349,19 +428,34 @@ impl<'a, M: Model> Search<'a, M> {
         self.uses.intern(counts).0
     }
 
-    /// Drops configurations that used more of the classes than another one of the same state and mask.
+    /// Drops configurations for which another one of the same state stands, or that used more of the classes.
     fn drop_dominated(&mut self) {
-        let total = |used: u32| self.uses.get(used).iter().map(|&count| u64::from(count)).sum::<u64>();
-        self.frontier.sort_by_cached_key(|at| (at.state, at.mask, total(at.used)));
+        if self.frontier.len() < 2 {
+            return;
+        }
+        let readers = self.readers;
+        let exact = self.pass == Pass::Exact && !self.classes.is_empty();
+        let total = |used: u32| if exact { self.uses.get(used).iter().map(|&count| u32::from(count)).sum() } else { 0 };
+        let rank = |at: &Configuration| ((at.mask & !readers).count_ones(), (!at.mask & readers).count_ones(), total(at.used));
+        if self.classes.is_empty() {
+            self.frontier.sort_unstable_by_key(|at| (at.state, rank(at)));
+        } else {
+            self.frontier.sort_by_cached_key(|at| (at.state, rank(at)));
+        }
+        let stands_for = |first: &Configuration, second: &Configuration| {
+            let (own, other) = (first.mask & !readers, second.mask & !readers);
+            let applied = own & !other == 0 && (other | second.absorbed) & !(own | first.absorbed) == 0;
+            let read = second.mask & readers & !first.mask == 0;
+            let fewer = |first: u32, second: u32| self.uses.get(first).iter().zip(self.uses.get(second)).all(|(a, b)| a <= b);
+            applied && read && (!exact || fewer(first.used, second.used))
+        };
         let mut kept: Vec<Configuration> = Vec::with_capacity(self.frontier.len());
         let mut group = 0;
         for &at in &self.frontier {
-            if kept.get(group).is_none_or(|first| (first.state, first.mask) != (at.state, at.mask)) {
+            if kept.get(group).is_none_or(|first| first.state != at.state) {
                 group = kept.len();
             }
-            let counts = self.uses.get(at.used);
-            let dominated = kept[group..].iter().any(|other| self.uses.get(other.used).iter().zip(counts).all(|(a, b)| a <= b));
-            if !dominated {
+            if !kept[group..].iter().take(COMPARED_MAX).any(|first| stands_for(first, &at)) {
                 kept.push(at);
             }
         }

@@ -128,6 +128,17 @@ impl Model for Keys {
         }
     }
 
+    fn erases(&self, later: &KeysAction, earlier: &KeysAction) -> bool {
+        let write = |action: &KeysAction| match action {
+            KeysAction::One { slot, action: RegisterAction::Write { .. } } => Some(*slot),
+            _ => None,
+        };
+        write(earlier).is_some_and(|slot| match later {
+            KeysAction::Transaction { reads, writes } => reads.is_empty() && writes.iter().any(|write| write.0 == slot),
+            _ => write(later) == Some(slot),
+        })
+    }
+
     fn drops_safely<'a>(&self, action: &'a KeysAction, mut rest: impl Iterator<Item = &'a KeysAction>) -> bool {
         match action {
             _ if self.is_read_only(action) => true,

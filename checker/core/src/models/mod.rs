@@ -40,6 +40,13 @@ pub trait Model {
     /// explanation, without changing the verdict on the others.
     fn is_read_only(&self, action: &Self::Action) -> bool;
 
+    /// Whether `earlier`, done directly before `later`, is possible in every state and leaves no trace: the state after both
+    /// is that after `later` alone. "No" is always a right answer.
+    fn erases(&self, later: &Self::Action, earlier: &Self::Action) -> bool {
+        let (_, _) = (later, earlier);
+        false
+    }
+
     /// Whether a call with `action` may be left out of any history in which `rest` are the actions of all other calls: what
     /// was linearizable with it still is without it. Always so for actions that are read-only; for others only if nobody
     /// depends on what they did. "No" is always a right answer.

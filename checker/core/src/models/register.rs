@@ -114,6 +114,11 @@ impl Model for Register {
         action.is_read_only()
     }
 
+    #[inline]
+    fn erases(&self, later: &RegisterAction, earlier: &RegisterAction) -> bool {
+        matches!((later, earlier), (RegisterAction::Write { .. }, RegisterAction::Write { .. }))
+    }
+
     fn drops_safely<'a>(&self, action: &'a RegisterAction, mut rest: impl Iterator<Item = &'a RegisterAction>) -> bool {
         // What follows in any order sees the value before instead, and nobody looked.
         action.is_read_only() || action.written().is_some_and(|value| !rest.any(|other| other.depends_on(value)))
