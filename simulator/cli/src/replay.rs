@@ -230,7 +230,13 @@ fn lines(first: &Difference) -> Vec<String> {
 fn object(path: &Path, run: &Run, comparison: &Comparison) -> serde_json::Value {
     let mut object = tagged(
         "replay",
-        json!({ "file": path, "scenario": run.scenario, "seed": run.seed, "digest": hex(&run.digest), "identical": *comparison == Comparison::Identical }),
+        json!({
+            "file": path,
+            "scenario": run.scenario,
+            "seed": run.seed,
+            "digest": hex(&run.digest),
+            "identical": *comparison == Comparison::Identical,
+        }),
     );
     match comparison {
         Comparison::Identical => {}
