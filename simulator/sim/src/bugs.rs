@@ -188,7 +188,7 @@ const BUGS: [SeededBug; 16] = [
     SeededBug {
         name: "counts_duplicate_votes",
         does: "votes are counted, not voters",
-        scenarios: &["combined", "swizzle_clogging", "gray_failure_intermittent_network"],
+        scenarios: &["combined"],
         invariants: &["quorum_commit", "vsr_agreement", "vsr_view_change_safety"],
         guard: Guard::Replica(Bug::CountsDuplicateVotes),
     },
