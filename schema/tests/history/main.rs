@@ -36,7 +36,9 @@ impl Place {
 fn write_batches(path: &Path, histories: &[History], options: WriteOptions) -> WrittenFile {
     let provenance = Provenance { program: "test".into(), ..Provenance::default() };
     let mut writer = HistoryWriter::create(path, provenance, WriteOptions { durable: false, ..options }).unwrap();
-    histories.iter().for_each(|history| writer.write(history).unwrap());
+    for history in histories {
+        writer.write(history).unwrap();
+    }
     writer.finish().unwrap()
 }
 

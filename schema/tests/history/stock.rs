@@ -28,7 +28,7 @@ impl Stock {
         let pairs = metadata.file_metadata().key_value_metadata().unwrap();
         let pairs = pairs.iter().map(|pair| (pair.key.clone(), pair.value.clone().unwrap())).collect();
         let groups = (0..metadata.num_row_groups()).map(|group| {
-            let rows = metadata.row_group(group).num_rows() as usize;
+            let rows = usize::try_from(metadata.row_group(group).num_rows()).unwrap();
             let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
             let mut reader = builder.with_row_groups(vec![group]).with_batch_size(rows).build().unwrap();
             reader.next().unwrap().unwrap()
@@ -51,7 +51,7 @@ impl Stock {
 
     /// Sets a pair of the footer and its checksum.
     pub fn set_pair(&mut self, key: &str, value: &str) {
-        self.pairs.iter_mut().find(|(known, _)| known == key).unwrap().1 = value.to_owned();
+        value.clone_into(&mut self.pairs.iter_mut().find(|(known, _)| known == key).unwrap().1);
         let mut hasher = crc32fast::Hasher::new();
         let covered = self.pairs.iter().filter(|(key, _)| key.starts_with("vopr.") && key != "vopr.checksum");
         for text in covered.flat_map(|(key, value)| [key, value]) {

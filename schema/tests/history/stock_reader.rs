@@ -41,7 +41,7 @@ fn number<T: arrow::datatypes::ArrowPrimitiveType>(array: &arrow::array::Primiti
     (!array.is_null(row)).then(|| array.value(row))
 }
 
-fn value<T: PartialEq>(spec: &ColumnSpec, value: T, none: T) -> Option<T> {
+fn value<T: PartialEq + Copy>(spec: &ColumnSpec, value: T, none: T) -> Option<T> {
     (!spec.nullable || value != none).then_some(value)
 }
 
