@@ -1,7 +1,7 @@
 //! THE table of encodings: how each column is laid out in pages.
 //!
-//! Measured on recorded runs (see docs/format.md); a column that is constant within a row group is one dictionary entry
-//! whatever stands here, and a dictionary that grows too large gives way to differences.
+//! Chosen by the sizes of recorded runs. A column that is constant within a row group is one dictionary entry whatever
+//! stands here, and a dictionary that grows too large gives way to differences.
 
 use crate::rows::Kind;
 
