@@ -30,7 +30,7 @@ fn print_totals(names: &str, first: u64, count: u64, overrides: &Overrides) -> R
     let mut simulator = Simulator::new();
     let mut history = History::default();
     for scenario in scenarios::select(names)? {
-        let (mut events, mut operations, mut rows, mut bad) = (0, 0, 0, 0);
+        let (mut events, mut operations, mut rows, mut bad, mut stalls, mut traces) = (0, 0, 0, 0, 0, 0_u64);
         let begin = cpu_seconds();
         for seed in first..first + count {
             history.clear();
@@ -38,6 +38,8 @@ fn print_totals(names: &str, first: u64, count: u64, overrides: &Overrides) -> R
             events += summary.events;
             operations += summary.operations_ok + summary.operations_error;
             rows += summary.rows;
+            stalls += summary.stalls;
+            traces = traces.rotate_left(1) ^ summary.trace;
             if !matches!(summary.ended, vopr_schema::Ended::Completed | vopr_schema::Ended::EventLimit) {
                 bad += 1;
                 println!("{} {seed}: {}: {}", scenario.name, summary.ended, summary.ended_detail.unwrap_or_default());
@@ -45,7 +47,7 @@ fn print_totals(names: &str, first: u64, count: u64, overrides: &Overrides) -> R
         }
         let seconds = cpu_seconds() - begin;
         println!(
-            "{:<28} {count} runs, {bad} bad, {} events and {} operations a run, {rows} rows, {:.0} events per CPU second",
+            "{:<28} {count} runs ({traces:016x}), {bad} bad, {stalls} stalls, {} events and {} operations a run, {rows} rows, {:.0} events per CPU second",
             scenario.name,
             events / count,
             operations / count,
