@@ -47,7 +47,8 @@ fn print_totals(names: &str, first: u64, count: u64, overrides: &Overrides) -> R
         }
         let seconds = cpu_seconds() - begin;
         println!(
-            "{:<28} {count} runs ({traces:016x}), {bad} bad, {stalls} stalls, {} events and {} operations a run, {rows} rows, {:.0} events per CPU second",
+            "{:<28} {count} runs ({traces:016x}), {bad} bad, {stalls} stalls, \
+             {} events and {} operations a run, {rows} rows, {:.0} events per CPU second",
             scenario.name,
             events / count,
             operations / count,
