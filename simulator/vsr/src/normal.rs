@@ -303,8 +303,10 @@ impl<S: StateMachine> Replica<S> {
     /// Tells all members the commit number; those that were silent since the last time are asked for a sign of life.
     pub(crate) fn send_heartbeats(&mut self, fx: &mut Vec<Effect>) {
         let (commit, commit_hash, trim) = (self.commit, self.commit_hash(), self.trim.min(self.commit));
+        // Without room in the ring everybody is asked: an answer also says which checkpoint is durable there.
+        let is_full = !self.has_room(Op(self.log.head().0 + 1));
         for member in self.other_members() {
-            let ask = self.config.is_voter(member) && !self.primary.recent.contains(member);
+            let ask = self.config.is_voter(member) && (is_full || !self.primary.recent.contains(member));
             self.send(member, Body::Commit { commit, commit_hash, trim, ask }, fx);
         }
         self.primary.recent = Members::default();

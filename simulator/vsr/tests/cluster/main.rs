@@ -7,4 +7,7 @@ mod draw;
 mod facts;
 mod machine;
 mod schedules;
+mod stage;
+mod telling;
+mod transcripts;
 mod world;

@@ -5,16 +5,19 @@
 //!
 //! * `start N [standbys M] [sessions S] [slots L interval I]`: N voters in view 0
 //! * `register C`, `request C WORDS`, `again C`: a client sends to replica 0, or `to R`; `again` sends the last message once more
+//! * `other C WORDS`: the last request's number, with another command; `register_again C`: the last registration's nonce;
+//!   `outdated C SESSION`: a request of a session that is not its own
 //! * `requests C COUNT`: as many requests, one after the other, everything delivered, nothing told
 //! * `deliver all`, `deliver FROM->TO [NAME]`, `drop FROM->TO [NAME]`, `copy FROM->TO NAME` (delivers and keeps it)
 //! * `flip FROM->TO NAME`: delivers its bytes with one bit flipped
 //! * `forge FROM->TO NAME FIELD [VALUE]`: delivers it with one field changed, and keeps it
-//! * `isolate R`, `connect R`: messages from and to it are lost, or not
+//! * `isolate R`, `connect R`: messages between it and other replicas are lost, or not
 //! * `timer R NAME`: that timer runs out, if it runs
-//! * `hold R`, `release R`, `fail R`: R's writes wait, complete, or the oldest one fails
+//! * `hold R`, `hold R checkpoints`, `release R`, `fail R`: R's writes wait, complete, or the oldest one fails
 //! * `crash R`, `crash R tearing`: it stops; held writes are lost, or torn
-//! * `restart R`, `corrupt R op N`, `corrupt R superblock`, `clock NS`
-//! * `quiet`, `loud`, `show`
+//! * `restart R`, `corrupt R op N`, `corrupt R superblock`, `clock NS`, `stamps` (the newest timestamp)
+//! * `silence R..`: each of them misses its primary until it suspects it; only the last step is told
+//! * `quietly COMMAND`: tells nothing of it; `show`: a line for each replica
 
 use crate::disk::Disk;
 use crate::machine::Machine;
@@ -22,7 +25,7 @@ use crate::telling;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use vsr::ids::{ClientId, ClientKey, Epoch, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
-use vsr::io::{Effect, Input, Status, Timer, Write, WriteId};
+use vsr::io::{Effect, Input, Note, Status, Timer, Write, WriteId};
 use vsr::message::{Body, Message};
 use vsr::{Config, Replica};
 
@@ -31,12 +34,14 @@ struct Actor {
     config: Config,
     disk: Disk,
     held: Option<Vec<(WriteId, Write)>>,
+    holds_all: bool,
     timers: BTreeSet<Timer>,
     isolated: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Caller {
+    nonce: u64,
     session: Option<SessionNumber>,
     request: u64,
     last: Option<Message>,
@@ -50,6 +55,7 @@ pub struct Stage {
     callers: BTreeMap<u32, Caller>,
     flight: Vec<Message>,
     clock: u64,
+    stamp: String,
     quiet: bool,
     told: Vec<String>,
 }
@@ -72,6 +78,9 @@ impl Stage {
             ["register", client, "to", replica] => self.register(client, parse(replica)),
             ["request", client, ref rest @ ..] => self.request(client, rest),
             ["requests", client, count] => self.requests(client, parse(count)),
+            ["other", client, ref words @ ..] => self.other(client, &words.join(" ")),
+            ["register_again", client] => self.register_again(client),
+            ["outdated", client, session] => self.outdated(client, SessionNumber(parse(session))),
             ["again", client] => self.again(client, None),
             ["again", client, "to", replica] => self.again(client, Some(parse(replica))),
             ["deliver", "all"] => self.deliver_all(),
@@ -83,7 +92,10 @@ impl Stage {
             ["isolate", replica] => self.actors[parse::<usize>(replica)].isolated = true,
             ["connect", replica] => self.actors[parse::<usize>(replica)].isolated = false,
             ["timer", replica, name] => self.timer(parse(replica), name),
-            ["hold", replica] => self.actors[parse::<usize>(replica)].held = Some(Vec::new()),
+            ["hold", replica, ref what @ ..] => {
+                let actor = &mut self.actors[parse::<usize>(replica)];
+                (actor.held, actor.holds_all) = (Some(Vec::new()), what.is_empty());
+            }
             ["release", replica] => self.release(parse(replica)),
             ["fail", replica] => self.fail(parse(replica)),
             ["crash", replica] => self.crash(parse(replica), false),
@@ -91,9 +103,10 @@ impl Stage {
             ["restart", replica] => self.restart(parse(replica)),
             ["corrupt", replica, "op", op] => self.corrupt(parse(replica), Op(parse(op))),
             ["corrupt", replica, "superblock"] => self.corrupt_superblock(parse(replica)),
+            ["stamps"] => self.told.push(self.stamp.clone()),
             ["clock", time] => self.clock = parse(time),
-            ["quiet"] => self.quiet = true,
-            ["loud"] => self.quiet = false,
+            ["silence", ref replicas @ ..] => self.silence(replicas),
+            ["quietly", ..] => self.quietly(command.trim_start_matches("quietly ")),
             ["show"] => self.show(),
             _ => panic!("no such command: {command}"),
         }
@@ -123,7 +136,7 @@ impl Stage {
             };
             let disk = Disk::formatted(config.log_slots);
             self.replicas.push(Some(Replica::new(config.clone(), Machine::default())));
-            self.actors.push(Actor { config, disk, held: None, timers: BTreeSet::new(), isolated: false });
+            self.actors.push(Actor { config, disk, held: None, holds_all: true, timers: BTreeSet::new(), isolated: false });
         }
         let quiet = core::mem::replace(&mut self.quiet, true);
         for index in 0..self.replicas.len() {
@@ -134,10 +147,25 @@ impl Stage {
 
     fn register(&mut self, client: &str, to: u8) {
         let key = caller_key(client);
-        let caller = self.callers.entry(key.client.0).or_default();
-        *caller = Caller { request: 0, session: None, last: None };
         let nonce = 100 * u64::from(key.client.0) + self.clock;
+        self.callers.insert(key.client.0, Caller { nonce, ..Caller::default() });
         self.ask(key, to, Body::Register { nonce });
+    }
+
+    fn register_again(&mut self, client: &str) {
+        let key = caller_key(client);
+        self.ask(key, 0, Body::Register { nonce: self.callers[&key.client.0].nonce });
+    }
+
+    fn other(&mut self, client: &str, words: &str) {
+        let key = caller_key(client);
+        let caller = &self.callers[&key.client.0];
+        let (session, request) = (caller.session.expect("registered"), RequestNumber(caller.request));
+        self.ask(key, 0, Body::Request { session, request, command: words.as_bytes().into() });
+    }
+
+    fn outdated(&mut self, client: &str, session: SessionNumber) {
+        self.ask(caller_key(client), 0, Body::Request { session, request: RequestNumber(2), command: b"late".as_slice().into() });
     }
 
     fn request(&mut self, client: &str, rest: &[&str]) {
@@ -181,10 +209,10 @@ impl Stage {
 
     /// A message leaves; a message to or from somebody who is cut off is lost.
     fn launch(&mut self, message: Message) {
-        let lost = [message.from, message.to].iter().any(|end| match end {
-            Peer::Replica(replica) => self.actors[usize::from(replica.0)].isolated,
-            Peer::Client(_) => false,
-        });
+        let lost = match (message.from, message.to) {
+            (Peer::Replica(from), Peer::Replica(to)) => [from, to].iter().any(|end| self.actors[usize::from(end.0)].isolated),
+            _ => false,
+        };
         self.tell(format!("  {}{}", telling::message(&message), if lost { " (lost)" } else { "" }));
         if !lost {
             self.flight.push(message);
@@ -200,9 +228,10 @@ impl Stage {
 
     /// Delivers what matches now; what is sent in answer stays in flight.
     fn deliver(&mut self, ends: &str, name: &[&str]) {
-        let (chosen, rest) = core::mem::take(&mut self.flight).into_iter().partition(|message| matches(message, ends, name));
+        let (chosen, rest): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.flight).into_iter().partition(|message| matches(message, ends, name));
         self.flight = rest;
-        for message in Vec::<Message>::from(chosen) {
+        for message in chosen {
             self.arrive(message);
         }
     }
@@ -246,6 +275,8 @@ impl Stage {
                 start.entries[last] = Arc::clone(&start.entries[last - 1]);
             }
             ("last", Body::RepairRequest { last, .. }) => *last = Op(number()),
+            ("op", Body::PrepareOk { op, .. }) => *op = Op(number()),
+            ("hash", Body::PrepareOk { hash, .. }) => hash.0[0] ^= 1,
             _ => panic!("cannot forge {change:?} in {}", message.command()),
         }
         self.tell(format!("{} (forged: {})", telling::message(&message), change.join(" ")));
@@ -288,6 +319,22 @@ impl Stage {
         } else {
             self.tell(format!("{index}: that timer does not run"));
         }
+    }
+
+    fn silence(&mut self, replicas: &[&str]) {
+        for replica in replicas {
+            for _ in 0..4 {
+                self.quietly(&format!("timer {replica} view_change"));
+            }
+            self.timer(parse(replica), "view_change");
+        }
+    }
+
+    fn quietly(&mut self, command: &str) {
+        let quiet = core::mem::replace(&mut self.quiet, true);
+        let told = self.perform(command);
+        self.quiet = quiet;
+        self.told = told;
     }
 
     fn release(&mut self, index: usize) {
@@ -372,10 +419,12 @@ impl Stage {
         for effect in effects {
             match effect {
                 Effect::Send { message, .. } => self.launch(message),
-                Effect::Persist { write, what } => match &mut self.actors[index].held {
-                    Some(held) => held.push((write, what)),
-                    None => writes.push((write, what)),
-                },
+                Effect::Persist { write, what } => {
+                    let is_checkpoint = matches!(what, Write::Checkpoint { .. });
+                    let actor = &mut self.actors[index];
+                    let waits = actor.holds_all || is_checkpoint;
+                    actor.held.as_mut().filter(|_| waits).unwrap_or(&mut writes).push((write, what));
+                }
                 Effect::Read { read, slot } => {
                     let content = self.actors[index].disk.image.log[slot as usize].clone();
                     self.step(index, Input::Read { read, content });
@@ -383,6 +432,9 @@ impl Stage {
                 Effect::SetTimer { timer, .. } => drop(self.actors[index].timers.insert(timer)),
                 Effect::CancelTimer(timer) => drop(self.actors[index].timers.remove(&timer)),
                 Effect::Note { state, note } => {
+                    if let Note::TimestampAssigned { op, timestamp } = note {
+                        self.stamp = format!("op {op} at {timestamp} ns");
+                    }
                     if let Some(words) = telling::note(&state, &note) {
                         self.tell(format!("  {index}: {words}"));
                     }
@@ -396,9 +448,15 @@ impl Stage {
     }
 }
 
-/// Whether a message goes between these ends and, if a name is given, is of that kind.
+/// Whether a message goes between these ends and, if a name is given, is of that kind, and about that op.
 fn matches(message: &Message, ends: &str, name: &[&str]) -> bool {
     let (from, to) = ends.split_once("->").unwrap_or_else(|| panic!("FROM->TO, not {ends:?}"));
     let fits = |word: &str, end: Peer| word == "*" || word == telling::peer(end);
-    fits(from, message.from) && fits(to, message.to) && name.first().is_none_or(|name| *name == message.command().name())
+    let is_named = match name {
+        [] => true,
+        [name] => *name == message.command().name(),
+        [name, "op", op] => *name == message.command().name() && message.summary().op == Some(Op(parse(op))),
+        _ => panic!("a message's name, not {name:?}"),
+    };
+    fits(from, message.from) && fits(to, message.to) && is_named
 }

@@ -12,11 +12,13 @@ pub fn peer(peer: Peer) -> String {
 }
 
 pub fn message(message: &Message) -> String {
-    let mut line = format!("{}->{} {}", peer(message.from), peer(message.to), message.command());
-    if matches!(message.from, Peer::Replica(_)) {
-        line += &format!(" v{}", message.view);
-    }
-    line += &match &message.body {
+    let view = if matches!(message.from, Peer::Replica(_)) { format!(" v{}", message.view) } else { String::new() };
+    let (from, to, command, says) = (peer(message.from), peer(message.to), message.command(), body(message));
+    format!("{from}->{to} {command}{view}{says}")
+}
+
+fn body(message: &Message) -> String {
+    match &message.body {
         Body::Request { session, request, .. } => format!(" session {session} request {request}"),
         Body::Reply { session, request, op, result, .. } => {
             format!(" session {session} request {request} op {op} result {:?}", String::from_utf8_lossy(result))
@@ -48,8 +50,7 @@ pub fn message(message: &Message) -> String {
             format!(" checkpoint {} commit {} op {}", transfer.checkpoint.op, transfer.commit, transfer.op)
         }
         _ => String::new(),
-    };
-    line
+    }
 }
 
 fn members(quorum: Option<u32>) -> String {

@@ -6,33 +6,23 @@
 use crate::stage::Stage;
 use std::path::Path;
 
-/// Runs the commands of a transcript and returns it with what came out.
+/// Runs the commands of a transcript and returns it with what came out. An empty line follows output, and nothing else.
 fn replay(text: &str) -> String {
     let mut stage = Stage::default();
-    let mut out = String::new();
-    let mut in_output = false;
-    for line in text.lines() {
+    let mut out: Vec<String> = Vec::new();
+    let mut has_output = false;
+    for line in text.lines().filter(|line| line.starts_with("> ") || line.starts_with('#')) {
+        if core::mem::take(&mut has_output) {
+            out.push(String::new());
+        }
+        out.push(line.into());
         if let Some(command) = line.strip_prefix("> ") {
-            if in_output || !out.is_empty() && !out.ends_with("\n\n") {
-                out.push('\n');
-            }
-            out.push_str(line);
-            out.push('\n');
-            for told in stage.perform(command) {
-                out.push_str(&told);
-                out.push('\n');
-            }
-            in_output = true;
-        } else if line.starts_with('#') {
-            if in_output {
-                out.push('\n');
-            }
-            in_output = false;
-            out.push_str(line);
-            out.push('\n');
+            let told = stage.perform(command);
+            has_output = !told.is_empty();
+            out.extend(told);
         }
     }
-    out
+    out.join("\n") + "\n"
 }
 
 #[test]
