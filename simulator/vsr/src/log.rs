@@ -64,6 +64,8 @@ pub(crate) struct Filled {
 pub(crate) struct Adopted {
     /// Entries that left, the newest first.
     pub removed: Vec<EntryName>,
+    /// Candidates that are the log's entries after all.
+    pub proven: Vec<Op>,
     /// Entries that came, the oldest first.
     pub added: Vec<Arc<Entry>>,
 }
@@ -293,8 +295,14 @@ impl Log {
             }
             let index = self.index(op);
             let slot = &mut self.slots[index];
-            let lying = slot.entry.take().or(slot.candidate.take());
-            *if op > proven.above { &mut slot.entry } else { &mut slot.candidate } = lying;
+            if op > proven.above {
+                if let Some(candidate) = slot.candidate.take() {
+                    slot.entry = Some(candidate);
+                    adopted.proven.push(op);
+                }
+            } else {
+                slot.candidate = slot.entry.take().or(slot.candidate.take());
+            }
         }
         let old_head = self.head;
         self.head = new_head;

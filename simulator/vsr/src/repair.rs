@@ -160,12 +160,19 @@ impl<S: StateMachine> Replica<S> {
             self.note(fx, Note::EntryAppended(Arc::clone(entry)));
             self.write_entry(entry.op, fx);
         }
-        for op in filled.proven {
+        self.candidates_proven(filled.proven, fx);
+        true
+    }
+
+    /// Candidates have become entries: the disk holds them, or will.
+    pub(crate) fn candidates_proven(&mut self, proven: Vec<Op>, fx: &mut Vec<Effect>) {
+        for op in proven {
             if !self.log.is_durable(op) {
                 self.write_entry(op, fx);
+            } else if let Some(entry) = self.log.get(op) {
+                self.note(fx, Note::EntryDurable(EntryName { op, hash: entry.hash }));
             }
         }
-        true
     }
 
     pub(crate) fn repair_if_needed(&mut self, fx: &mut Vec<Effect>) {

@@ -247,6 +247,7 @@ impl<S: StateMachine> Replica<S> {
         for entry in adopted.added {
             self.note(fx, Note::EntryAppended(entry));
         }
+        self.candidates_proven(adopted.proven, fx);
     }
 
     /// Backup: waits for the primary, and looks from time to time whether it is there.
