@@ -412,3 +412,131 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Log;
+    use crate::entry::{Entry, EntryFields};
+    use crate::ids::{Hash, Op, View};
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    /// Entries `first..=last`, prepared in `view`, after an entry with hash `below`.
+    fn chain(first: u64, last: u64, view: u64, mut below: Hash) -> Vec<Arc<Entry>> {
+        let mut entries = Vec::new();
+        for op in first..=last {
+            let fields = EntryFields { op: Op(op), view: View(view), previous_hash: below, ..EntryFields::default() };
+            let entry = Arc::new(Entry::new(fields));
+            below = entry.hash;
+            entries.push(entry);
+        }
+        entries
+    }
+
+    fn log_of(entries: &[Arc<Entry>]) -> Log {
+        let mut log = Log::new(8, Op(0), Hash::default());
+        entries.iter().for_each(|entry| log.append(Arc::clone(entry)));
+        log
+    }
+
+    fn present(log: &Log) -> Vec<u64> {
+        (1..=log.head().0).filter(|op| log.get(Op(*op)).is_some()).collect()
+    }
+
+    #[test]
+    fn the_ring_forgets_the_oldest() {
+        let entries = chain(1, 11, 0, Hash::default());
+        let log = log_of(&entries);
+        assert_eq!((log.head(), log.floor()), (Op(11), Op(3)));
+        assert_eq!(log.get(Op(3)), None);
+        assert_eq!(log.get(Op(4)), Some(&entries[3]));
+        assert_eq!(log.hash_of(Op(11)), Some(entries[10].hash));
+    }
+
+    #[test]
+    fn truncating_hands_out_the_newest_first() {
+        let entries = chain(1, 5, 0, Hash::default());
+        let mut log = log_of(&entries);
+        let mut removed = Vec::new();
+        log.truncate(Op(3), |name| removed.push(name.op.0));
+        assert_eq!(removed, [5, 4]);
+        assert_eq!((log.head(), log.head_hash()), (Op(3), entries[2].hash));
+    }
+
+    #[test]
+    fn adopting_keeps_what_is_the_same_and_replaces_the_rest() {
+        let own = chain(1, 6, 0, Hash::default());
+        let new = chain(4, 5, 1, own[2].hash);
+        let mut log = log_of(&own);
+        log.slot_mut(Op(3)).expect("appended").durable = true;
+        let adopted = log.adopt(Op(1), Op(2), own[1].hash, &[own[2].clone(), new[0].clone(), new[1].clone()]);
+        assert_eq!(adopted.removed.iter().map(|name| name.op.0).collect::<Vec<_>>(), [6, 5, 4]);
+        assert_eq!(adopted.added, new);
+        assert_eq!((log.head(), log.head_hash(), log.holes()), (Op(5), new[1].hash, 0));
+        assert!(log.is_durable(Op(3)) && !log.is_durable(Op(4)));
+    }
+
+    #[test]
+    fn a_gap_below_an_adopted_log_is_repaired_from_above() {
+        let entries = chain(1, 7, 0, Hash::default());
+        let mut log = log_of(&entries[..2]);
+        let adopted = log.adopt(Op(2), Op(6), entries[5].hash, &entries[6..]);
+        assert!(adopted.removed.is_empty());
+        assert_eq!((present(&log), log.holes()), ([1, 2, 7].to_vec(), 4));
+        assert!(log.fill(&entries[4]).is_none(), "its hash is not known yet");
+        for entry in entries[2..6].iter().rev() {
+            assert!(log.fill(entry).expect("next from above").is_new);
+        }
+        assert_eq!(log.holes(), 0);
+    }
+
+    #[test]
+    fn what_lies_below_a_hole_is_a_candidate_until_the_hole_is_filled() {
+        let entries = chain(1, 5, 0, Hash::default());
+        let mut log = log_of(&entries[..3]);
+        let adopted = log.adopt(Op(1), Op(5), entries[4].hash, &[]);
+        assert!(adopted.removed.is_empty());
+        assert_eq!(present(&log), [1]);
+        assert!(log.held(Op(3), entries[2].hash).is_some(), "others may ask for it by its hash");
+        log.fill(&entries[4]).expect("the head is known");
+        let filled = log.fill(&entries[3]).expect("known from the head");
+        assert_eq!(filled.proven, [Op(3), Op(2)]);
+        assert_eq!((present(&log), log.holes()), ([1, 2, 3, 4, 5].to_vec(), 0));
+    }
+
+    #[test]
+    fn a_candidate_that_is_refuted_leaves() {
+        let stale = chain(1, 3, 0, Hash::default());
+        let real = chain(3, 5, 1, stale[1].hash);
+        let mut log = log_of(&stale);
+        log.adopt(Op(1), Op(5), real[2].hash, &[]);
+        log.fill(&real[2]).expect("the head is known");
+        let filled = log.fill(&real[1]).expect("known from the head");
+        assert_eq!(filled.removed.iter().map(|name| name.op).collect::<Vec<_>>(), [Op(3)]);
+        let filled = log.fill(&real[0]).expect("known from above");
+        assert_eq!((filled.proven, log.holes()), ([Op(2)].to_vec(), 0));
+    }
+
+    #[test]
+    fn a_log_that_contradicts_what_is_committed_is_not_agreed_with() {
+        let own = chain(1, 4, 0, Hash::default());
+        let other = chain(3, 5, 1, own[1].hash);
+        let log = log_of(&own);
+        assert!(log.agrees(Op(3), Op(2), own[1].hash, &own[2..]));
+        assert!(log.agrees(Op(2), Op(2), own[1].hash, &other), "op 3 is not committed here");
+        assert!(!log.agrees(Op(3), Op(2), own[1].hash, &other));
+        assert!(!log.agrees(Op(4), Op(2), own[1].hash, &own[2..3]), "it ends before what is committed");
+    }
+
+    #[test]
+    fn starting_after_a_checkpoint_keeps_what_follows_it() {
+        let entries = chain(1, 6, 0, Hash::default());
+        let mut log = log_of(&entries);
+        assert!(log.start_after(Op(2), Op(4), entries[3].hash).is_empty(), "the chain proves ops 3 and 4");
+        assert_eq!((log.floor(), log.head()), (Op(4), Op(6)));
+        assert_eq!(present(&log), [5, 6]);
+        let mut log = log_of(&entries);
+        let removed = log.start_after(Op(2), Op(4), Hash([1; 32]));
+        assert_eq!(removed.iter().map(|name| name.op.0).collect::<Vec<_>>(), [4, 3]);
+    }
+}

@@ -393,3 +393,23 @@ fn retain_below(log: &mut Log, ring: &Ring, base: CheckpointRef) {
         log.retain_below(Arc::clone(entry));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::op_of_slot;
+    use crate::ids::Op;
+
+    #[test]
+    fn a_slot_holds_the_highest_op_that_the_log_reaches() {
+        assert_eq!(op_of_slot(5, 8, Op(13)), Op(13));
+        assert_eq!(op_of_slot(6, 8, Op(13)), Op(6));
+        assert_eq!(op_of_slot(4, 8, Op(13)), Op(12));
+    }
+
+    #[test]
+    fn a_slot_that_the_log_has_not_reached_holds_its_first_op() {
+        assert_eq!(op_of_slot(5, 8, Op(2)), Op(5));
+        assert_eq!(op_of_slot(0, 8, Op(5)), Op(8));
+        assert_eq!(op_of_slot(0, 8, Op(0)), Op(8));
+    }
+}

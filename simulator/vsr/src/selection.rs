@@ -116,3 +116,115 @@ fn held<'a>(all: &[&'a DoViewChange], op: Op, wanted: Option<Hash>) -> Option<&'
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Logs, select};
+    use crate::entry::{Entry, EntryFields};
+    use crate::ids::{Hash, Op, View};
+    use crate::message::{DoViewChange, TailSlot};
+    use crate::quorum::Quorums;
+    use alloc::boxed::Box;
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    fn chain(count: u64, view: u64, mut below: Hash) -> Vec<Arc<Entry>> {
+        let mut entries = Vec::new();
+        for op in 1..=count {
+            let fields = EntryFields { op: Op(op), view: View(view), previous_hash: below, ..EntryFields::default() };
+            entries.push(Arc::new(Entry::new(fields)));
+            below = entries.last().expect("just pushed").hash;
+        }
+        entries
+    }
+
+    /// A log with nothing committed; `damaged` are the ops that cannot be read.
+    fn log(last_normal_view: u64, entries: &[Arc<Entry>], damaged: &[u64], uncertain: u32) -> Option<Box<DoViewChange>> {
+        let slot = |entry: &Arc<Entry>| {
+            if damaged.contains(&entry.op.0) { TailSlot::Missing(Some(entry.hash)) } else { TailSlot::Present(Arc::clone(entry)) }
+        };
+        Some(Box::new(DoViewChange {
+            last_normal_view: View(last_normal_view),
+            commit: Op(0),
+            commit_hash: Hash::default(),
+            op: Op(entries.len() as u64),
+            hash: entries.last().map_or(Hash::default(), |entry| entry.hash),
+            uncertain,
+            retained: Op(0),
+            checkpoint: Op(0),
+            tail: entries.iter().map(slot).collect(),
+        }))
+    }
+
+    /// Head of the log that is chosen; `None` if more logs must be waited for.
+    fn head(logs: &Logs) -> Option<(u64, Option<u32>)> {
+        let quorums = Quorums::of(u8::try_from(logs.len()).expect("few"));
+        select(View(9), logs, quorums).map(|enter| (enter.head().0, enter.quorum))
+    }
+
+    #[test]
+    fn a_quorum_of_logs_is_needed() {
+        let entries = chain(3, 0, Hash::default());
+        assert_eq!(head(&[log(0, &entries, &[], 0), None, None]), None);
+        assert_eq!(head(&[log(0, &entries, &[], 0), None, log(0, &entries[..1], &[], 0)]), Some((3, Some(0b101))));
+    }
+
+    #[test]
+    fn a_newer_view_beats_a_longer_log() {
+        let (old, new) = (chain(5, 0, Hash::default()), chain(2, 1, Hash::default()));
+        assert_eq!(head(&[log(0, &old, &[], 0), log(1, &new, &[], 0), None]), Some((2, Some(0b011))));
+    }
+
+    #[test]
+    fn a_damaged_entry_comes_from_whoever_holds_it() {
+        let entries = chain(3, 0, Hash::default());
+        let logs = [log(1, &entries, &[2], 0), log(0, &entries[..2], &[], 0), None];
+        assert_eq!(head(&logs), Some((3, Some(0b011))));
+    }
+
+    #[test]
+    fn what_nobody_holds_is_waited_for_until_enough_deny_it() {
+        let entries = chain(3, 0, Hash::default());
+        let damaged = || log(0, &entries, &[2], 0);
+        let shorter = || log(0, &entries[..1], &[], 0);
+        assert_eq!(head(&[damaged(), shorter(), None]), None, "one denial of two");
+        assert_eq!(head(&[damaged(), shorter(), shorter()]), Some((1, Some(0b111))));
+        // Of five, three must deny it.
+        assert_eq!(head(&[damaged(), shorter(), shorter(), None, None]), None);
+        assert_eq!(head(&[damaged(), shorter(), shorter(), shorter(), None]), Some((1, Some(0b1111))));
+    }
+
+    #[test]
+    fn an_uncertain_head_is_waited_for_too() {
+        let entries = chain(3, 0, Hash::default());
+        let uncertain = log(0, &entries[..2], &[], 1);
+        assert_eq!(head(&[uncertain.clone(), log(0, &entries[..2], &[], 0), None]), None);
+        assert_eq!(head(&[uncertain.clone(), log(0, &entries, &[], 0), None]), Some((3, Some(0b011))));
+        // In a newer view than the uncertain one everything committed is known.
+        let newer = log(1, &entries[..2], &[], 0);
+        assert_eq!(head(&[uncertain, newer, None]), Some((2, Some(0b011))));
+    }
+
+    #[test]
+    fn when_everybody_has_answered_nobody_is_waited_for() {
+        let entries = chain(3, 0, Hash::default());
+        let damaged = || log(0, &entries, &[2], 0);
+        assert_eq!(head(&[damaged(), damaged(), None]), None);
+        assert_eq!(head(&[damaged(), damaged(), log(0, &entries[..1], &[], 0)]), Some((1, Some(0b111))));
+        // Alone, a replica has nobody who could hold it, and drops nothing.
+        assert_eq!(head(&[damaged()]), None);
+    }
+
+    #[test]
+    fn a_commit_number_that_the_log_contradicts_is_nobodys() {
+        let entries = chain(3, 0, Hash::default());
+        let mut liar = log(0, &entries[..1], &[], 0);
+        if let Some(liar) = &mut liar {
+            (liar.commit, liar.op, liar.commit_hash) = (Op(9), Op(9), Hash([7; 32]));
+            liar.tail.clear();
+            liar.last_normal_view = View(0);
+        }
+        let chosen = select(View(9), &[log(1, &entries, &[], 0), liar, None], Quorums::of(3)).expect("a quorum");
+        assert_eq!((chosen.commit, chosen.head()), (Op(0), Op(3)));
+    }
+}

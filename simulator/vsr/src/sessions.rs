@@ -124,3 +124,74 @@ impl SessionTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Session, SessionTable};
+    use crate::ids::{ClientId, ClientKey, Hash, Op, RequestNumber, SessionNumber, TenantId};
+    use alloc::vec::Vec;
+
+    fn key(client: u32) -> ClientKey {
+        ClientKey { tenant: TenantId(client % 2), client: ClientId(client) }
+    }
+
+    fn opened(client: u32, op: u64) -> Session {
+        Session {
+            client: key(client),
+            session: SessionNumber(op),
+            nonce: op,
+            request: RequestNumber(0),
+            op: Op(op),
+            request_hash: Hash::default(),
+            result: [].into(),
+        }
+    }
+
+    fn answer(table: &mut SessionTable, client: u32, session: u64, request: u64, op: u64) {
+        let result = op.to_le_bytes().as_slice().into();
+        table.record(key(client), SessionNumber(session), RequestNumber(request), Op(op), Hash::default(), result);
+    }
+
+    #[test]
+    fn sessions_are_kept_in_the_order_of_clients() {
+        let mut table = SessionTable::new(8);
+        for (op, client) in [5, 2, 7, 4].into_iter().enumerate() {
+            assert_eq!(table.register(opened(client, op as u64 + 1)), None);
+        }
+        let order: Vec<_> = table.sessions().iter().map(|session| session.client).collect();
+        assert_eq!(order, [key(2), key(4), key(5), key(7)]);
+        assert_eq!(SessionTable::restore(table.sessions().to_vec(), 8), table);
+    }
+
+    #[test]
+    fn the_session_with_the_oldest_commit_leaves() {
+        let mut table = SessionTable::new(2);
+        table.register(opened(1, 1));
+        table.register(opened(2, 2));
+        answer(&mut table, 1, 1, 1, 3);
+        let evicted = table.register(opened(3, 4));
+        assert_eq!(evicted.map(|session| session.client), Some(key(2)));
+        assert!(table.get(key(1)).is_some() && table.get(key(2)).is_none() && table.get(key(3)).is_some());
+    }
+
+    #[test]
+    fn a_new_session_takes_the_place_of_the_clients_old_one() {
+        let mut table = SessionTable::new(1);
+        table.register(opened(1, 1));
+        assert_eq!(table.register(opened(1, 2)), None);
+        assert_eq!(table.get(key(1)).map(|session| session.session), Some(SessionNumber(2)));
+        assert_eq!(table.sessions().len(), 1);
+    }
+
+    #[test]
+    fn only_the_session_that_asked_is_answered() {
+        let mut table = SessionTable::new(2);
+        table.register(opened(1, 5));
+        answer(&mut table, 1, 4, 9, 6);
+        answer(&mut table, 2, 5, 9, 6);
+        assert_eq!(table.get(key(1)).map(|session| session.request), Some(RequestNumber(0)));
+        answer(&mut table, 1, 5, 1, 6);
+        let session = table.get(key(1)).expect("registered");
+        assert_eq!((session.request, session.op), (RequestNumber(1), Op(6)));
+    }
+}

@@ -156,11 +156,11 @@ impl<S: StateMachine> Replica<S> {
             return Ok(());
         }
         let new_hash = enter.entries.last().map_or(enter.base_hash, |entry| entry.hash);
-        if self.log.hash_of(head) != Some(new_hash) {
+        // With a hole in it, the log waits for a newer answer.
+        if self.log.hash_of(head).ok_or(RejectReason::Stale)? != new_hash {
             return Err(RejectReason::BrokenChain);
         }
         for op in head.0 + 1..=self.log.head().0 {
-            // With a hole in it, the log waits for a newer answer.
             let entry = self.log.get(Op(op)).ok_or(RejectReason::Stale)?;
             enter.entries.push(Arc::clone(entry));
         }
