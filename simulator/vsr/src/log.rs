@@ -435,7 +435,9 @@ mod tests {
 
     fn log_of(entries: &[Arc<Entry>]) -> Log {
         let mut log = Log::new(8, Op(0), Hash::default());
-        entries.iter().for_each(|entry| log.append(Arc::clone(entry)));
+        for entry in entries {
+            log.append(Arc::clone(entry));
+        }
         log
     }
 

@@ -139,6 +139,7 @@ mod tests {
     }
 
     /// A log with nothing committed; `damaged` are the ops that cannot be read.
+    #[expect(clippy::unnecessary_wraps, reason = "a voter that has not sent its log is none")]
     fn log(last_normal_view: u64, entries: &[Arc<Entry>], damaged: &[u64], uncertain: u32) -> Option<Box<DoViewChange>> {
         let slot = |entry: &Arc<Entry>| {
             if damaged.contains(&entry.op.0) { TailSlot::Missing(Some(entry.hash)) } else { TailSlot::Present(Arc::clone(entry)) }
