@@ -1,2 +1,38 @@
-//! The `xtask` program.
-fn main() {}
+//! The `xtask` program: one subcommand per task of this repository.
+//!
+//! Tasks are Rust so that they run wherever the product builds; heavy ones want `--release`, which `cargo xtask` gives.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Tasks of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measures the whole pipeline as CPU time: simulate, record, read back, check; prints figures and shares.
+    Bench(xtask::bench::Options),
+    /// Generates the histories of `histories/` anew, with their expected verdicts.
+    Goldens,
+    /// Runs every seeded bug and writes which invariants fire on the first seed that exposes it.
+    Matrix,
+    /// Writes the generated parts of docs/format.md and tools/duckdb/views.sql.
+    Documents,
+    /// Runs many seeds of every scenario with all guards on, checks each run in memory and prints a table.
+    Campaign(xtask::campaign::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Bench(options) => xtask::bench::run(&options),
+        Task::Goldens => xtask::goldens::write_all(),
+        Task::Matrix => xtask::matrix::write(),
+        Task::Documents => xtask::documents::write(),
+        Task::Campaign(options) => xtask::campaign::run(&options),
+    }
+}
