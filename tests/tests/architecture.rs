@@ -29,7 +29,12 @@ fn metadata() -> cargo_metadata::Metadata {
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let shipped = |package: &cargo_metadata::Package| {
         let kinds = [cargo_metadata::DependencyKind::Normal, cargo_metadata::DependencyKind::Build];
-        package.dependencies.iter().filter(|dependency| kinds.contains(&dependency.kind)).map(|dependency| dependency.name.clone()).collect()
+        package
+            .dependencies
+            .iter()
+            .filter(|dependency| kinds.contains(&dependency.kind))
+            .map(|dependency| dependency.name.clone())
+            .collect()
     };
     metadata().packages.iter().map(|package| (package.name.to_string(), shipped(package))).collect()
 }
@@ -51,7 +56,12 @@ fn every_edge_between_crates_is_allowed() {
 fn crates_lie_where_the_table_says() {
     for package in metadata().packages {
         let (_, folder, _) = WALLS.iter().find(|(name, _, _)| *name == package.name.as_str()).expect("every crate stands in the table");
-        assert!(package.manifest_path.as_str().ends_with(&format!("{folder}/Cargo.toml")), "{} lies at {}", package.name, package.manifest_path);
+        assert!(
+            package.manifest_path.as_str().ends_with(&format!("{folder}/Cargo.toml")),
+            "{} lies at {}",
+            package.name,
+            package.manifest_path
+        );
     }
 }
 

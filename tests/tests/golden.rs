@@ -4,7 +4,7 @@ use vopr_schema::read::{HistoryFile, Projection};
 use xtask::goldens;
 
 fn read(golden: &goldens::Golden) -> vopr_schema::History {
-    let mut file = HistoryFile::open(&golden.path()).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
+    let file = HistoryFile::open(&golden.path()).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
     file.read_all(&Projection::all()).unwrap_or_else(|error| panic!("{}: {error}", golden.name))
 }
 

@@ -29,15 +29,19 @@ fn declared(path: &Path) -> bool {
     let Some(stem) = stem else { return false };
     declarers(path).iter().filter_map(|file| fs::read_to_string(file).ok()).any(|text| {
         text.lines().map(str::trim).any(|line| {
-            line.strip_suffix(';').and_then(|line| line.split("mod ").nth(1)).is_some_and(|name| name.trim() == stem) || line.contains(&format!("invariant!({stem}"))
+            line.strip_suffix(';').and_then(|line| line.split("mod ").nth(1)).is_some_and(|name| name.trim() == stem)
+                || line.contains(&format!("invariant!({stem}"))
         }) || text.contains(&format!("{stem}.rs\""))
     })
 }
 
 #[test]
 fn every_source_file_is_part_of_a_crate() {
-    let findings: Vec<String> =
-        files(".", &[".rs"]).iter().filter(|path| !is_root(path) && !declared(path)).map(|path| format!("{}: no module declares it", relative(path))).collect();
+    let findings: Vec<String> = files(".", &[".rs"])
+        .iter()
+        .filter(|path| !is_root(path) && !declared(path))
+        .map(|path| format!("{}: no module declares it", relative(path)))
+        .collect();
     super::assert_clean(&findings);
 }
 

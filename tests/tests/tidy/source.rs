@@ -30,12 +30,17 @@ const BANNED: &[(&str, &str, &str)] = &[
 ];
 
 /// Banned in simulator/ only: sources of nondeterminism (docs/determinism.md).
-const BANNED_IN_SIMULATION: &[(&str, &str)] =
-    &[("SystemTime", "virtual time"), ("HashMap", "BTreeMap or a dense vector"), ("HashSet", "BTreeSet or a bit set"), ("thread_rng", "entropy::Stream")];
+const BANNED_IN_SIMULATION: &[(&str, &str)] = &[
+    ("SystemTime", "virtual time"),
+    ("HashMap", "BTreeMap or a dense vector"),
+    ("HashSet", "BTreeSet or a bit set"),
+    ("thread_rng", "entropy::Stream"),
+];
 
 fn lines_too_many(path: &str, text: &str) -> Option<String> {
     let lines = text.lines().count();
-    (lines > FILE_LINES_MAX && !TABLES.contains(&path)).then(|| format!("{path}: {lines} lines, at most {FILE_LINES_MAX}: split it by reason to change"))
+    (lines > FILE_LINES_MAX && !TABLES.contains(&path))
+        .then(|| format!("{path}: {lines} lines, at most {FILE_LINES_MAX}: split it by reason to change"))
 }
 
 /// Functions longer than the limit. Relies on rustfmt: a function ends at the first `}` indented like its `fn`.
@@ -46,7 +51,9 @@ fn functions_too_long(path: &str, text: &str) -> Vec<String> {
         let code = line.trim_start();
         let head = code.split_once("fn ").map(|(before, _)| before);
         let is_function = head.is_some_and(|before| {
-            before.split_whitespace().all(|word| matches!(word, "pub" | "const" | "async" | "unsafe" | "extern") || word.starts_with("pub("))
+            before
+                .split_whitespace()
+                .all(|word| matches!(word, "pub" | "const" | "async" | "unsafe" | "extern") || word.starts_with("pub("))
         });
         if !is_function || code.starts_with("//") {
             continue;
@@ -64,7 +71,11 @@ fn functions_too_long(path: &str, text: &str) -> Vec<String> {
 
 fn lines_too_wide(path: &str, text: &str) -> Vec<String> {
     let wide = |line: &&str| line.chars().count() > LINE_COLUMNS_MAX;
-    text.lines().enumerate().filter(|(_, line)| wide(line)).map(|(at, _)| format!("{path}:{}: wider than {LINE_COLUMNS_MAX} columns", at + 1)).collect()
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| wide(line))
+        .map(|(at, _)| format!("{path}:{}: wider than {LINE_COLUMNS_MAX} columns", at + 1))
+        .collect()
 }
 
 fn banned_words(path: &str, text: &str) -> Vec<String> {

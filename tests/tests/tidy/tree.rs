@@ -4,7 +4,19 @@ use std::path::{Path, PathBuf};
 
 /// Everything that may stand at the top level. Anything else has a better place in one of these.
 const TOP_LEVEL: &[&str] = &[
-    "Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "checker", "docs", "histories", "rustfmt.toml", "schema", "simulator", "target", "tests", "tools",
+    "Cargo.toml",
+    "Cargo.lock",
+    "LICENSE",
+    "README.md",
+    "checker",
+    "docs",
+    "histories",
+    "rustfmt.toml",
+    "schema",
+    "simulator",
+    "target",
+    "tests",
+    "tools",
 ];
 
 pub fn root() -> PathBuf {

@@ -3,6 +3,7 @@
 //! Absolute times differ from machine to machine; the shares and ratios printed here are what to compare.
 
 use crate::cpu::{memory_mib, peak_memory_mib, seconds};
+use crate::request;
 use anyhow::{Context, Result};
 use std::path::Path;
 use vopr_checker::budget::Budget;
@@ -10,9 +11,9 @@ use vopr_checker::check::check_run;
 use vopr_checker::registry::{INVARIANTS, Selection};
 use vopr_checker::verdict::Verdict;
 use vopr_schema::read::{HistoryFile, Projection};
-use vopr_schema::{History, Kind, Provenance};
+use vopr_schema::{History, Kind};
+use vopr_sim::Simulator;
 use vopr_sim::scenario::Scenario;
-use vopr_sim::{RunRequest, Simulator};
 
 /// What to measure.
 #[derive(clap::Args, Clone, Debug)]
@@ -49,19 +50,23 @@ pub fn run(options: &Options) -> Result<()> {
     let scenario = find(&options.scenario)?;
 
     let mut simulator = Simulator::new();
-    let (bare, _) = seconds(|| seeds.clone().map(|seed| simulator.simulate(&RunRequest::new(scenario, seed), None).events).sum::<u64>());
+    let (bare, _) =
+        seconds(|| seeds.clone().map(|seed| simulator.simulate(&request(scenario, seed, None, None), None).events).sum::<u64>());
     let folder = tempfile::tempdir()?;
     let mut file = History::default();
     let (recorded, events) =
-        seconds(|| seeds.clone().map(|seed| simulator.simulate(&RunRequest::new(scenario, seed), Some(&mut file)).events).sum::<u64>());
+        seconds(|| seeds.clone().map(|seed| simulator.simulate(&request(scenario, seed, None, None), Some(&mut file)).events).sum::<u64>());
     let rows = file.rows() as f64;
     let operations = file.runs.iter().map(|run| run.operations_ok + run.operations_error).sum::<u64>();
     let path = folder.path().join("bench.parquet");
-    let (written, result) = seconds(|| vopr_schema::write::write_file(&path, &file, Provenance::default()));
-    result?;
-    let bytes = std::fs::metadata(&path)?.len() as f64;
+    let (written, bytes) = seconds(|| crate::write_file(&path, &file));
+    let bytes = bytes? as f64;
     println!("{}: {} seeds, {events} events, {operations} acknowledged operations, {rows} rows", scenario.name, options.seeds);
-    println!("  simulate, not recording   {:>9.0} events per CPU s   {:>8.0} acknowledged operations per CPU s", events as f64 / bare, operations as f64 / bare);
+    println!(
+        "  simulate, not recording   {:>9.0} events per CPU s   {:>8.0} acknowledged operations per CPU s",
+        events as f64 / bare,
+        operations as f64 / bare
+    );
     println!("  record into memory        {:>9.1} ns per row (digest included)", (recorded - bare) * 1e9 / rows);
     println!("  encode and close          {:>9.1} ns per row   {:>6.2} bytes per row", written * 1e9 / rows, bytes / rows);
     println!("  recording in all          {:>9.1} ns per row", (recorded - bare + written) * 1e9 / rows);
@@ -71,7 +76,13 @@ pub fn run(options: &Options) -> Result<()> {
     linearizability(&file);
     let all = recorded + written + read + checked;
     let share = |seconds: f64| 100.0 * seconds / all;
-    println!("  shares: simulate {:.0} %, record {:.0} %, read {:.0} %, check {:.0} %", share(bare), share(recorded - bare + written), share(read), share(checked));
+    println!(
+        "  shares: simulate {:.0} %, record {:.0} %, read {:.0} %, check {:.0} %",
+        share(bare),
+        share(recorded - bare + written),
+        share(read),
+        share(checked)
+    );
     growth(scenario, options.first);
     if let Some(peak) = peak_memory_mib() {
         println!("peak memory of this whole process {peak:.0} MiB ({rows} rows held in memory at once)");
@@ -83,8 +94,14 @@ pub fn run(options: &Options) -> Result<()> {
 fn simulate_alone(scenario: &'static Scenario, seeds: core::ops::Range<u64>) {
     let before = memory_mib();
     let mut simulator = Simulator::new();
-    let (spent, events) = seconds(|| seeds.clone().map(|seed| simulator.simulate(&RunRequest::new(scenario, seed), None).events).sum::<u64>());
-    println!("{}: {} seeds, {events} events, {:.2} M events per CPU s, neither recorded nor checked", scenario.name, seeds.end - seeds.start, events as f64 / spent / 1e6);
+    let (spent, events) =
+        seconds(|| seeds.clone().map(|seed| simulator.simulate(&request(scenario, seed, None, None), None).events).sum::<u64>());
+    println!(
+        "{}: {} seeds, {events} events, {:.2} M events per CPU s, neither recorded nor checked",
+        scenario.name,
+        seeds.end - seeds.start,
+        events as f64 / spent / 1e6
+    );
     if let (Some(before), Some(after)) = (before, memory_mib()) {
         println!("  memory of one simulated world, reused for all seeds: {:.1} MiB", after - before);
     }
@@ -94,7 +111,7 @@ fn simulate_alone(scenario: &'static Scenario, seeds: core::ops::Range<u64>) {
 fn read_back(path: &Path) -> Result<f64> {
     let mut all = 0.0;
     for kind in [Kind::Operation, Kind::Message, Kind::Transition, Kind::Storage] {
-        let (spent, history) = seconds(|| HistoryFile::open(path).and_then(|mut file| file.read_all(&Projection::kinds(&[kind]))));
+        let (spent, history) = seconds(|| HistoryFile::open(path).and_then(|file| file.read_all(&Projection::runs().with_kind(kind))));
         let history = history?;
         let rows = history.rows() - history.runs.len();
         println!("  read {:<20} {:>9.1} M rows per CPU s ({rows} rows)", kind.to_string(), rows as f64 / spent / 1e6);
@@ -126,7 +143,11 @@ fn linearizability(history: &History) {
     let (index, _) = seconds(|| (0..history.runs.len()).map(|run| check_run(history, run, &none, &budget).len()).sum::<usize>());
     let (spent, _) = seconds(|| (0..history.runs.len()).map(|run| check_run(history, run, &selection, &budget).len()).sum::<usize>());
     let operations = history.operations.len() as f64;
-    println!("  linearizability by witness {:>8.2} M operations per CPU s (index apart: {:.1} CPU ms)", operations / (spent - index).max(1e-9) / 1e6, index * 1e3);
+    println!(
+        "  linearizability by witness {:>8.2} M operations per CPU s (index apart: {:.1} CPU ms)",
+        operations / (spent - index).max(1e-9) / 1e6,
+        index * 1e3
+    );
 }
 
 /// Ten times the seeds, and ten times the length of a run, against one.
@@ -137,7 +158,7 @@ fn growth(scenario: &'static Scenario, first: u64) {
         let work = || {
             for seed in first..first + seeds {
                 history.clear();
-                simulator.simulate(&RunRequest::new(scenario, seed).with_events_max(events_max), Some(&mut history));
+                simulator.simulate(&request(scenario, seed, Some(events_max), None), Some(&mut history));
                 check_run(&history, 0, &Selection::all(), &Budget::default());
             }
         };
@@ -146,5 +167,9 @@ fn growth(scenario: &'static Scenario, first: u64) {
     cost(5, 5_000);
     let (one, seeds) = (cost(10, 5_000), cost(100, 5_000));
     let long = cost(10, 50_000);
-    println!("growth, simulate + record + check: 10x the seeds costs {:.1}x, 10x the events of each run costs {:.1}x", seeds / one, long / one);
+    println!(
+        "growth, simulate + record + check: 10x the seeds costs {:.1}x, 10x the events of each run costs {:.1}x",
+        seeds / one,
+        long / one
+    );
 }

@@ -9,8 +9,8 @@ use vopr_checker::check::judge_run;
 use vopr_checker::registry::Selection;
 use vopr_checker::report::Report;
 use vopr_schema::{Ended, History};
+use vopr_sim::Simulator;
 use vopr_sim::scenario::Scenario;
-use vopr_sim::{RunRequest, Simulator};
 
 /// What to run.
 #[derive(clap::Args, Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let mut bad = 0;
     println!("{:<36} {:>7} {:>9} {:>9} {:>11} {:>9}", "scenario", "runs", "violated", "unknown", "exercised", "CPU s");
-    for scenario in vopr_sim::scenarios::SCENARIOS.iter().filter(|scenario| wanted(scenario, &options.scenario)) {
+    for scenario in vopr_sim::scenarios::all().iter().filter(|scenario| wanted(scenario, &options.scenario)) {
         let report = Mutex::new(Report::new(&Selection::all()));
         let cpu = Mutex::new(0.0);
         std::thread::scope(|scope| {
@@ -64,7 +64,7 @@ fn share(scenario: &'static Scenario, options: &Options, job: u64, report: &Mute
     let mut history = History::default();
     for seed in (options.first..options.first + options.seeds).filter(|seed| seed % options.jobs == job) {
         history.clear();
-        let summary = simulator.simulate(&RunRequest::new(scenario, seed), Some(&mut history));
+        let summary = simulator.simulate(&crate::request(scenario, seed, None, None), Some(&mut history));
         let verdicts = judge_run(&history, 0, &Selection::all(), &Budget::default());
         if !matches!(summary.ended, Ended::Completed | Ended::EventLimit) {
             println!("  {} seed {seed}: {:?} {}", scenario.name, summary.ended, summary.ended_detail.unwrap_or_default());

@@ -11,7 +11,7 @@ use vopr_checker::check::check_run;
 use vopr_checker::registry::Selection;
 use vopr_checker::verdict::Verdict;
 use vopr_schema::{Function, History, Outcome, TransitionEvent};
-use vopr_sim::{RunRequest, Simulator};
+use vopr_sim::Simulator;
 
 /// How one golden is made.
 pub struct Golden {
@@ -22,7 +22,7 @@ pub struct Golden {
     /// Seed.
     pub seed: u64,
     /// Events of the safety phase at most: goldens are small.
-    pub events_max: u64,
+    pub events_max: Option<u64>,
     /// Guard that is switched off.
     pub bug: Option<&'static str>,
     /// What is changed by hand afterwards.
@@ -46,11 +46,11 @@ pub enum Tamper {
 
 /// Seeds of the bugs come from the detection matrix, so that one search serves both.
 const fn clean(name: &'static str, scenario: &'static str, seed: u64) -> Golden {
-    Golden { name, scenario, seed, events_max: 1_500, bug: None, tamper: None, must_fire: &[] }
+    Golden { name, scenario, seed, events_max: Some(1_500), bug: None, tamper: None, must_fire: &[] }
 }
 
 const fn tampered(name: &'static str, tamper: Tamper, must_fire: &'static [&'static str]) -> Golden {
-    Golden { name, scenario: "multi_tenant_isolation", seed: 7, events_max: 1_500, bug: None, tamper: Some(tamper), must_fire }
+    Golden { name, scenario: "multi_tenant_isolation", seed: 7, events_max: Some(1_500), bug: None, tamper: Some(tamper), must_fire }
 }
 
 /// All goldens that do not come from the detection matrix.
@@ -68,7 +68,8 @@ pub const GOLDENS: &[Golden] = &[
 ];
 
 /// Bugs that have a golden, in the scenario and on the seed of the detection matrix.
-pub const BUG_GOLDENS: &[&str] = &["acks_before_durable", "counts_duplicate_votes", "stale_primary_serves_reads", "nondeterministic_apply", "transfer_not_atomic"];
+pub const BUG_GOLDENS: &[&str] =
+    &["acks_before_durable", "counts_duplicate_votes", "stale_primary_serves_reads", "nondeterministic_apply", "transfer_not_atomic"];
 
 impl Golden {
     /// Where it lies.
@@ -83,10 +84,7 @@ impl Golden {
     /// The scenario is unknown, or the history has nothing to tamper with.
     pub fn make(&self) -> Result<History> {
         let scenario = vopr_sim::scenarios::find(self.scenario).context("the scenario is known")?;
-        let mut request = RunRequest::new(scenario, self.seed).with_events_max(self.events_max);
-        if let Some(bug) = self.bug {
-            request = request.with_bug(bug);
-        }
+        let request = crate::request(scenario, self.seed, self.events_max, self.bug);
         let mut history = History::default();
         Simulator::new().simulate(&request, Some(&mut history));
         if let Some(tamper) = self.tamper {
@@ -111,9 +109,17 @@ pub fn all() -> Result<Vec<Golden>> {
         let row = matrix.lines().filter_map(crate::matrix::Detection::from_line).find(|row| row.bug == *bug);
         let row = row.with_context(|| format!("the detection matrix has no row for {bug}"))?;
         let scenario = vopr_sim::scenarios::find(&row.scenario).context("the scenario of the matrix is known")?;
-        let spec = vopr_sim::bugs::BUGS.iter().find(|spec| spec.name == *bug).context("the bug is known")?;
+        let spec = vopr_sim::bugs::all().iter().find(|spec| spec.name == *bug).context("the bug is known")?;
         let name: &'static str = Box::leak(format!("bug-{bug}").into_boxed_str());
-        goldens.push(Golden { name, scenario: scenario.name, seed: row.seed, events_max: u64::MAX, bug: Some(spec.name), tamper: None, must_fire: &[] });
+        goldens.push(Golden {
+            name,
+            scenario: scenario.name,
+            seed: row.seed,
+            events_max: None,
+            bug: Some(spec.name),
+            tamper: None,
+            must_fire: &[],
+        });
     }
     Ok(goldens)
 }
@@ -197,7 +203,7 @@ pub fn write_all() -> Result<()> {
             ensure!(fired.contains(named), "{}: {named} does not fire, only {fired:?}", golden.name);
         }
         ensure!(golden.bug.is_some() || golden.tamper.is_some() || fired.is_empty(), "{}: {fired:?} on a clean run", golden.name);
-        vopr_schema::write::write_file(&golden.path(), &history, vopr_schema::Provenance::default())?;
+        crate::write_file(&golden.path(), &history)?;
         std::fs::write(golden.path().with_extension("expected"), fired.iter().map(|name| format!("{name}\n")).collect::<String>())?;
         let from = match (golden.bug, golden.tamper) {
             (Some(bug), _) => format!("`{}`, seed {}, bug `{bug}`", golden.scenario, golden.seed),

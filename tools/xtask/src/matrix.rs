@@ -10,9 +10,9 @@ use vopr_checker::check::check_run;
 use vopr_checker::registry::Selection;
 use vopr_checker::verdict::Verdict;
 use vopr_schema::History;
-use vopr_sim::bugs::{BUGS, BugSpec};
+use vopr_sim::Simulator;
+use vopr_sim::bugs::SeededBug;
 use vopr_sim::scenario::Scenario;
-use vopr_sim::{RunRequest, Simulator};
 
 /// A bug that is not caught within so many seeds is a defect of its scenario or of the checker.
 pub const SEEDS_MAX: u64 = 1_000;
@@ -49,9 +49,9 @@ impl Detection {
 
 /// The invariants that fire when `seed` is run with the bug planted.
 #[must_use]
-pub fn fired(simulator: &mut Simulator, scenario: &'static Scenario, seed: u64, bug: &str) -> Vec<String> {
+pub fn fired(simulator: &mut Simulator, scenario: &'static Scenario, seed: u64, bug: Option<&str>) -> Vec<String> {
     let mut history = History::default();
-    simulator.simulate(&RunRequest::new(scenario, seed).with_bug(bug), Some(&mut history));
+    simulator.simulate(&crate::request(scenario, seed, None, bug), Some(&mut history));
     let violated = |verdict: &Verdict| matches!(verdict, Verdict::Violation(_));
     let verdicts = check_run(&history, 0, &Selection::all(), &Budget::default());
     verdicts.iter().filter(|(_, verdict)| violated(verdict)).map(|(id, _)| id.name().to_owned()).collect()
@@ -59,11 +59,11 @@ pub fn fired(simulator: &mut Simulator, scenario: &'static Scenario, seed: u64, 
 
 /// Searches the first seed from 1 on which one of the bug's own invariants fires.
 #[must_use]
-pub fn detect(bug: &BugSpec) -> Option<Detection> {
+pub fn detect(bug: &SeededBug) -> Option<Detection> {
     let mut simulator = Simulator::new();
     let scenario = vopr_sim::scenarios::find(bug.scenarios.first()?)?;
     (1..=SEEDS_MAX).find_map(|seed| {
-        let fired = fired(&mut simulator, scenario, seed, bug.name);
+        let fired = fired(&mut simulator, scenario, seed, Some(bug.name));
         let named = bug.invariants.iter().any(|named| fired.iter().any(|name| name == named));
         named.then(|| Detection { bug: bug.name.to_owned(), scenario: scenario.name.to_owned(), seed, fired })
     })
@@ -81,8 +81,9 @@ pub fn path() -> std::path::PathBuf {
 /// A bug is not caught, or the file cannot be written.
 pub fn write() -> Result<()> {
     let mut text = String::new();
-    for bug in BUGS {
-        let detection = detect(bug).with_context(|| format!("{} is not caught by {:?} within {SEEDS_MAX} seeds", bug.name, bug.invariants))?;
+    for bug in vopr_sim::bugs::all() {
+        let detection =
+            detect(bug).with_context(|| format!("{} is not caught by {:?} within {SEEDS_MAX} seeds", bug.name, bug.invariants))?;
         println!("{}", detection.to_line());
         writeln!(text, "{}", detection.to_line())?;
     }
