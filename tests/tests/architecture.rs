@@ -12,7 +12,7 @@ const WALLS: &[(&str, &str, &[&str])] = &[
     ("vopr-sim", "simulator/sim", &["kernel", "vopr-schema", "vsr"]),
     ("vopr-checker", "checker/core", &["vopr-schema"]),
     ("vopr-check", "checker/cli", &["vopr-checker", "vopr-schema"]),
-    ("vopr", "simulator/cli", &["vopr-checker", "vopr-schema", "vopr-sim"]),
+    ("vopr", "simulator/cli", &["vopr-check", "vopr-checker", "vopr-schema", "vopr-sim"]),
     ("e2e", "tests", &["vopr", "vopr-check"]),
     ("xtask", "tools/xtask", &["vopr-checker", "vopr-schema", "vopr-sim"]),
 ];

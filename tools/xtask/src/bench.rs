@@ -154,13 +154,14 @@ fn linearizability(history: &History) {
 fn growth(scenario: &'static Scenario, first: u64) {
     let mut simulator = Simulator::new();
     let mut cost = |seeds: u64, events_max: u64| {
-        let mut history = History::default();
+        let (mut history, mut verdicts) = (History::default(), 0);
         let work = || {
             for seed in first..first + seeds {
                 history.clear();
                 simulator.simulate(&request(scenario, seed, Some(events_max), None), Some(&mut history));
-                check_run(&history, 0, &Selection::all(), &Budget::default());
+                verdicts += check_run(&history, 0, &Selection::all(), &Budget::default()).len();
             }
+            verdicts
         };
         seconds(work).0
     };

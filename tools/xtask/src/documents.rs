@@ -5,8 +5,8 @@
 use crate::root;
 use anyhow::{Context, Result};
 
-const BEGIN: &str = "<!-- generated: column tables -->";
-const END: &str = "<!-- end of generated part -->";
+const BEGIN: &str = "<!-- generated from the table of columns: begin -->";
+const END: &str = "<!-- generated from the table of columns: end -->";
 
 /// Writes both.
 ///

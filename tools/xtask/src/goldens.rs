@@ -132,7 +132,9 @@ fn apply(tamper: Tamper, history: &mut History) -> Result<()> {
         }
         Tamper::ForeignValue => {
             let row = acknowledged_read(history).context("an acknowledged read of a value")?;
-            history.operations.result.0[row] ^= 3 << 48;
+            let value = history.operations.result.0[row];
+            let other = if value >> 48 == 1 { 2 } else { 1 };
+            history.operations.result.0[row] = other << 48 | value & 0xffff_ffff_ffff;
         }
         Tamper::SwappedCommit => {
             let (first, second) = neighbouring_commits(history).context("two neighbouring commits")?;

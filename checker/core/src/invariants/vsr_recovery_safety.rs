@@ -4,10 +4,11 @@
 //!
 //! **Formally.** Per replica r: (1) `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before,
 //! and `restarted.last_normal_view` at least that of every `acknowledged`. (2) Let A be the entries that r acknowledged and has
-//! not truncated since. An op of A above both the recovered head and the recovered checkpoint is reported damaged
-//! (`corruption_detected`) before r acts (votes for an entry, casts a `do_view_change`, enters a view): then r says that it
-//! does not know, and is no longer held to it. (3) A `do_view_change` of r has a log that holds the largest entry of A:
-//! following the links down from its head ends there. (4) r does not truncate an entry of A in the view in which it
+//! not given up since: by an `entry_truncated`, or by entering a newer view whose log does not hold them
+//! (`vsr_view_change_safety` judges that log). An op of A above both the recovered head and the recovered checkpoint is
+//! reported damaged (`corruption_detected`) before r acts (votes for an entry, casts a `do_view_change`, enters a view): then r
+//! says that it does not know, and is no longer held to it. (3) A `do_view_change` of r has a log that holds the largest entry
+//! of A: following the links down from its head ends there. (4) r does not truncate an entry of A in the view in which it
 //! acknowledged it, unless a checkpoint covers it.
 //!
 //! **Evidence.** transition: replica, event, view, `last_normal_view`, op, commit, `entry_hash`, `previous_hash`.
@@ -128,7 +129,10 @@ impl Memory<'_, '_> {
                 }
                 self.promise(row);
             }
-            Event::ViewEntered => self.acts(row, op)?,
+            Event::ViewEntered => {
+                self.acts(row, op)?;
+                self.superseded(row, op);
+            }
             _ => {}
         }
         Ok(())
@@ -206,6 +210,27 @@ impl Memory<'_, '_> {
             self.promises.set(number, op, 0);
         }
         Ok(())
+    }
+
+    /// A newer view's log takes the place of the replica's own: what it acknowledged in older views and that log does not hold is no
+    /// promise any more. A hole, or an entry that is only kept as a candidate, leaves without an `entry_truncated`.
+    fn superseded(&mut self, row: usize, head: u64) {
+        let (table, entries) = (self.index.transitions(), self.index.entries());
+        let number = table.replica[row];
+        let Some(replica) = self.replicas.get(usize::from(number)) else { return };
+        let (bottom, top) = (replica.covered, replica.acknowledged);
+        let mut at = entries.of_row(row);
+        for op in (bottom.saturating_add(1)..=top).rev() {
+            while let Some(above) = at.filter(|entry| entries.op(*entry) > op) {
+                at = entries.parent(above);
+            }
+            let Some(promise) = self.promise_at(number, op) else { continue };
+            // Where the new log's links are not known, neither is what it holds.
+            let held = op <= head && at.is_some() && entries.of_row(promise) == at;
+            if table.view[promise] < table.view[row] && !held {
+                self.promises.set(number, op, 0);
+            }
+        }
     }
 
     fn promise_at(&self, number: u8, op: u64) -> Option<usize> {

@@ -358,11 +358,11 @@ impl<'a, M: Model> Search<'a, M> {
         if absorbed & bit != 0 {
             self.survive(Configuration { mask, absorbed: absorbed ^ bit, ..at });
         }
-        if mask != at.mask {
+        if mask == at.mask {
+            self.visit(Node { at, last: order, before: from.at.state });
+        } else {
             // A read needed the call: no further reason is asked for.
             self.visit(Node { at: Configuration { mask, ..at }, last: NO_CALL, before: 0 });
-        } else {
-            self.visit(Node { at, last: order, before: from.at.state });
         }
     }
 

@@ -119,6 +119,29 @@ fn a_vote_with_another_log_is_a_violation() {
 }
 
 #[test]
+fn a_newer_views_log_replaces_older_promises_without_a_word() {
+    let mut story = Story::clean(2);
+    story.accept(1, 3, 0);
+    story.append_after(2, 3, 1, 0);
+    story.state(1).view = 1;
+    let entered = story.entry(1, Event::ViewEntered, 3, 1);
+    story.entry(1, Event::VoteCast, 3, 1);
+    assert!(!story.verdict(NAME).is_violation(), "view 1 has another entry at op 3");
+    story.transitions[entered].view = 0;
+    assert_eq!(shape(&story), "voted_with_another_log", "in its own view a promise stands");
+}
+
+#[test]
+fn a_shorter_log_of_a_newer_view_replaces_older_promises_too() {
+    let mut story = Story::clean(2);
+    story.accept(1, 3, 0);
+    story.state(1).view = 1;
+    story.entry(1, Event::ViewEntered, 2, 0);
+    story.entry(1, Event::VoteCast, 2, 0);
+    assert!(!story.verdict(NAME).is_violation());
+}
+
+#[test]
 fn a_formatted_replica_promises_nothing() {
     let mut story = crashed();
     story.event(1, Event::Started, |row| row.op = Some(0));
