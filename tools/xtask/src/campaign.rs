@@ -33,6 +33,9 @@ pub struct Options {
 ///
 /// # Errors
 /// When any run broke an invariant, could not be decided, or did not settle, or a scenario was vacuous.
+///
+/// # Panics
+/// When a thread of the campaign panicked.
 pub fn run(options: &Options) -> Result<()> {
     let mut bad = 0;
     println!("{:<36} {:>7} {:>9} {:>9} {:>11} {:>9}", "scenario", "runs", "violated", "unknown", "exercised", "CPU s");

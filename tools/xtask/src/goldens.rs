@@ -5,6 +5,7 @@
 use crate::root;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use vopr_checker::budget::Budget;
 use vopr_checker::check::check_run;
@@ -206,14 +207,14 @@ pub fn write_all() -> Result<()> {
         }
         ensure!(golden.bug.is_some() || golden.tamper.is_some() || fired.is_empty(), "{}: {fired:?} on a clean run", golden.name);
         crate::write_file(&golden.path(), &history)?;
-        std::fs::write(golden.path().with_extension("expected"), fired.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+        std::fs::write(golden.path().with_extension("expected"), fired.join("\n"))?;
         let from = match (golden.bug, golden.tamper) {
             (Some(bug), _) => format!("`{}`, seed {}, bug `{bug}`", golden.scenario, golden.seed),
             (_, Some(tamper)) => format!("`{}`, seed {}, {tamper:?}", golden.scenario, golden.seed),
             _ => format!("`{}`, seed {}", golden.scenario, golden.seed),
         };
         let fired = if fired.is_empty() { "none".to_owned() } else { fired.join(", ") };
-        table.push_str(&format!("| `{}.parquet` | {from} | {fired} |\n", golden.name));
+        writeln!(table, "| `{}.parquet` | {from} | {fired} |", golden.name)?;
     }
     std::fs::write(root().join("histories/README.md"), table)?;
     Ok(())

@@ -226,8 +226,8 @@ impl Memory<'_, '_> {
             }
             let Some(promise) = self.promise_at(number, op) else { continue };
             // Where the new log's links are not known, neither is what it holds.
-            let held = op <= head && at.is_some() && entries.of_row(promise) == at;
-            if table.view[promise] < table.view[row] && !held {
+            let kept = op <= head && at.is_some() && entries.of_row(promise) == at;
+            if table.view[promise] < table.view[row] && !kept {
                 self.promises.set(number, op, 0);
             }
         }
