@@ -257,8 +257,10 @@ fn run(kernel: &mut Kernel, tenant: u32, command: &Command) -> Reply {
 fn the_order_of_writes_to_different_cells_does_not_matter_to_the_hash() {
     let commands = [Command::Write { key: 1, value: 5 }, Command::Write { key: 2, value: 6 }, Command::StreamCreate { stream: 3 }];
     let (mut forward, mut backward) = (Kernel::new(LAYOUT, None), Kernel::new(LAYOUT, None));
-    commands.iter().for_each(|command| _ = run(&mut forward, 0, command));
-    commands.iter().rev().for_each(|command| _ = run(&mut backward, 0, command));
+    for (first, last) in commands.iter().zip(commands.iter().rev()) {
+        run(&mut forward, 0, first);
+        run(&mut backward, 0, last);
+    }
     assert_eq!(forward.state_hash(), backward.state_hash());
     run(&mut backward, 0, &Command::Write { key: 2, value: 7 });
     assert_ne!(forward.state_hash(), backward.state_hash());
