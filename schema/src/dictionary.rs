@@ -37,7 +37,8 @@ pub trait Dictionary: Copy + Default + Eq + core::fmt::Debug + 'static {
 
 /// Defines an enum and its [`Dictionary`] from one list; the first value is the default.
 macro_rules! dictionary {
-    ($(#[$meta:meta])* $name:ident { $first:ident => $first_text:literal $(#[doc = $first_doc:literal])+, $( $variant:ident => $text:literal $(#[doc = $doc:literal])+ ),* $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident { $first:ident => $first_text:literal $(#[doc = $first_doc:literal])+,
+        $( $variant:ident => $text:literal $(#[doc = $doc:literal])+ ),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]

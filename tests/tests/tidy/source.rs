@@ -8,7 +8,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LINE_COLUMNS_MAX: usize = 160;
 
 /// Files that are one long table: a list is easy to read however long it is.
-const TABLES: &[&str] = &["schema/src/tables.rs"];
+const TABLES: &[&str] = &["schema/src/tables.rs", "schema/src/rows.rs"];
 
 /// Banned text, written in two halves so that this file does not find itself, and what to do instead.
 const BANNED: &[(&str, &str, &str)] = &[
@@ -70,7 +70,7 @@ fn functions_too_long(path: &str, text: &str) -> Vec<String> {
 }
 
 fn lines_too_wide(path: &str, text: &str) -> Vec<String> {
-    let wide = |line: &&str| line.chars().count() > LINE_COLUMNS_MAX;
+    let wide = |line: &&str| line.chars().count() > LINE_COLUMNS_MAX && !TABLES.contains(&path);
     text.lines()
         .enumerate()
         .filter(|(_, line)| wide(line))

@@ -196,7 +196,8 @@ pub fn fired(history: &History) -> Vec<&'static str> {
 pub fn write_all() -> Result<()> {
     let mut table = String::from(
         "# Goldens\n\nSmall histories with their expected verdicts: clean runs, runs with a guard of the replica switched off, and clean runs\n\
-         that somebody has tampered with (digest included). `cargo xtask goldens` makes them anew; `tests/tests/golden.rs` compares\ndecoded rows and verdicts.\n\n\
+         that somebody has tampered with (digest included). `cargo xtask goldens` makes them anew; `tests/tests/golden.rs`\n\
+         compares decoded rows and verdicts.\n\n\
          | history | made from | invariants that fire |\n|---|---|---|\n",
     );
     for golden in all()? {

@@ -1,3 +1,5 @@
+//! Histories on which `corruption_detection` must fire, and on which it must not.
+
 use crate::testing::Story;
 use vopr_schema::{
     Command, Detail, Fate, FaultKind, FaultRow, Mutation, RejectReason, StorageIo, StorageOutcome, StorageRow, TransitionEvent as Event,

@@ -1,3 +1,5 @@
+//! Histories on which `message_causality` must fire, and on which it must not.
+
 use crate::testing::Story;
 use vopr_schema::{Command, Fate, TransitionEvent as Event};
 

@@ -1,3 +1,5 @@
+//! Histories on which `vsr_recovery_safety` must fire, and on which it must not.
+
 use crate::testing::Story;
 use vopr_schema::{Status, TransitionEvent as Event};
 
