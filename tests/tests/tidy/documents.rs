@@ -70,16 +70,3 @@ fn every_invariant_has_a_page_and_a_file() {
     }
     super::assert_clean(&findings);
 }
-
-#[test]
-fn the_format_page_agrees_with_the_column_table() {
-    let page = fs::read_to_string(root().join("docs/format.md")).expect("docs/format.md is there");
-    let generated = vopr_schema::format_doc::column_tables_markdown();
-    assert!(page.contains(generated.trim()), "docs/format.md has drifted from schema/src/tables.rs: run `cargo xtask documents`");
-}
-
-#[test]
-fn the_duckdb_views_agree_with_the_column_table() {
-    let views = fs::read_to_string(root().join("tools/duckdb/views.sql")).expect("tools/duckdb/views.sql is there");
-    assert_eq!(views, vopr_schema::duckdb::views_sql(), "tools/duckdb/views.sql has drifted: run `cargo xtask documents`");
-}

@@ -5,7 +5,6 @@
 pub mod bench;
 pub mod campaign;
 pub mod cpu;
-pub mod documents;
 pub mod goldens;
 pub mod matrix;
 

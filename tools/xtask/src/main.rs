@@ -21,8 +21,6 @@ enum Task {
     Goldens,
     /// Runs every seeded bug and writes which invariants fire on the first seed that exposes it.
     Matrix,
-    /// Writes the generated parts of docs/format.md and tools/duckdb/views.sql.
-    Documents,
     /// Runs many seeds of every scenario with all guards on, checks each run in memory and prints a table.
     Campaign(xtask::campaign::Options),
 }
@@ -32,7 +30,6 @@ fn main() -> Result<()> {
         Task::Bench(options) => xtask::bench::run(&options),
         Task::Goldens => xtask::goldens::write_all(),
         Task::Matrix => xtask::matrix::write(),
-        Task::Documents => xtask::documents::write(),
         Task::Campaign(options) => xtask::campaign::run(&options),
     }
 }
