@@ -314,6 +314,10 @@ impl Log {
         for number in old_head.0.max(commit.0) + 1..=new_head.0 {
             self.clear(Op(number));
         }
+        // A head that fell back frees slots: what had been given up for them is a hole again, and can be repaired.
+        if new_head.0 <= commit.0 + self.capacity() {
+            self.floor = self.floor.min(commit);
+        }
         self.fill_adopted(commit, base, &proven, entries, &mut adopted);
         adopted
     }

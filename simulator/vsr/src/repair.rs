@@ -265,7 +265,7 @@ impl<S: StateMachine> Replica<S> {
         }
         check_answer(&asked, &entries)?;
         self.repair.asked = None;
-        self.repair.attempts = 0;
+        let before = (self.log.holes(), self.repair.ahead_count, self.log.head());
         for entry in entries.into_iter().rev() {
             if entry.op > self.log.head() {
                 self.repair.keep(entry);
@@ -274,6 +274,10 @@ impl<S: StateMachine> Replica<S> {
             }
         }
         self.connect_ahead(fx);
+        // An answer that brings nothing on counts as none, or the same question would be asked for ever.
+        if before != (self.log.holes(), self.repair.ahead_count, self.log.head()) {
+            self.repair.attempts = 0;
+        }
         self.advance_votes(fx);
         self.advance_commit(fx);
         if self.pending.is_none() {

@@ -385,12 +385,13 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
-    /// Whether what this replica lacks of the committed entries up to `base` is still held by one of the voters.
+    /// Whether each committed entry up to `base` that this replica lacks is still held by one of the voters, as far as their
+    /// votes tell: not the same one for all of them.
     fn can_be_repaired(&self, base: Op) -> bool {
         let own = usize::from(self.config.replica.0);
-        let Some(missing) = (self.commit.0 + 1..=base.0).map(Op).find(|op| self.log.get(*op).is_none()) else { return true };
-        let others = self.view_change.logs.iter().enumerate().filter(|(replica, _)| *replica != own);
-        others.filter_map(|(_, log)| log.as_ref()).any(|log| log.retained < missing && log.op >= base)
+        let others = || (0..).zip(&self.view_change.logs).filter(|(replica, _)| *replica != own).filter_map(|(_, log)| log.as_ref());
+        let mut missing = (self.commit.0 + 1..=base.0).map(Op).filter(|op| self.log.get(*op).is_none());
+        missing.all(|op| others().any(|log| log.retained < op && op <= log.op))
     }
 
     /// The view change takes too long. If a quorum has left for this view, the next one is tried; else there is nobody to try
