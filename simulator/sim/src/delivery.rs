@@ -79,8 +79,8 @@ pub struct Current {
 
 impl World {
     /// A replica sends.
-    pub(crate) fn send_from_replica(&mut self, node: usize, to: Peer, message: Message) {
-        let to = match to {
+    pub(crate) fn send_from_replica(&mut self, node: usize, message: Message) {
+        let to = match message.to {
             Peer::Replica(replica) => u16::from(replica.0),
             Peer::Client(key) => FIRST_CLIENT + Client::index(&self.options.cluster, key),
         };

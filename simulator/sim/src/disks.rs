@@ -47,9 +47,7 @@ impl World {
             Next::Durable { write, what } => {
                 self.release_from_atlas(node, what);
                 self.decay(node, what);
-                if self.release(node, write) {
-                    self.step(node, Input::Written(write));
-                }
+                self.step(node, Input::Written(write));
             }
             Next::Failed(write) => self.step(node, Input::WriteFailed(write)),
             Next::Content { read, content } => self.step(node, Input::Read { read, content }),

@@ -11,9 +11,7 @@ use crate::storage::Disk;
 use crate::timers::Timers;
 use crate::world::Event;
 use vsr::Replica;
-use vsr::ids::Peer;
-use vsr::io::{StateSummary, WriteId};
-use vsr::message::Message;
+use vsr::io::StateSummary;
 
 /// Whether the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +22,6 @@ pub enum Process {
     Paused,
     /// It crashed.
     Down,
-}
-
-/// A send that waits until a write is durable.
-#[derive(Debug)]
-pub struct HeldSend {
-    /// The write.
-    pub after: WriteId,
-    /// Receiver.
-    pub to: Peer,
-    /// The message.
-    pub message: Message,
 }
 
 /// One replica's machine.
@@ -57,10 +44,6 @@ pub struct Node {
     pub disk: Disk,
     /// Gray failures at present.
     pub gray: Gray,
-    /// Writes asked for and not durable yet.
-    pub pending_writes: Vec<WriteId>,
-    /// Sends that wait for one of them.
-    pub held: Vec<HeldSend>,
     /// What happened while it was paused.
     pub deferred: Vec<Event>,
     /// The planned fault that took it down or paused it; its end ends that.
@@ -86,8 +69,6 @@ impl Node {
             clock: WallClock::default(),
             disk: Disk::new(options, id),
             gray: Gray::default(),
-            pending_writes: Vec::new(),
-            held: Vec::new(),
             deferred: Vec::new(),
             stopped_by: None,
             jitter: stream(Purpose::Timer),

@@ -4,14 +4,14 @@
 //! and only a world that stops in the middle puts it to the test.
 
 use crate::machine::Machine;
-use crate::node::{HeldSend, Process};
+use crate::node::Process;
 use crate::options::Rate;
 use crate::recorder::{convert, transitions};
 use crate::timers::{Due, Timers};
 use crate::world::{Event, World};
 use vopr_schema::{Fate, FaultFamily, FaultKind, TransitionEvent};
 use vsr::Replica;
-use vsr::io::{Effect, Input, Note, Timer, WriteId};
+use vsr::io::{Effect, Input, Note, Timer};
 use vsr::message::{Body, Message};
 
 /// Timers run up to this many thousandths longer than asked, so that replicas do not time out in step.
@@ -36,9 +36,8 @@ impl World {
         for index in 0..effects.len() {
             let effect = core::mem::replace(&mut effects[index], Effect::CancelTimer(Timer::Scrub));
             let point = crash_point(&effect);
-            let left = self.carry_out(node, effect);
+            self.carry_out(node, effect);
             if let Some(kind) = point
-                && left
                 && (kind != FaultKind::CrashDuringStartView || effects[index + 1..].iter().any(is_start_view))
                 && self.crash_strikes(node, kind)
             {
@@ -56,22 +55,10 @@ impl World {
         }
     }
 
-    /// Carries out one effect; false for a send that has to wait.
-    fn carry_out(&mut self, node: usize, effect: Effect) -> bool {
+    fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
-            Effect::Send { to, message, after } => {
-                if let Some(after) = after.filter(|after| self.nodes[node].pending_writes.contains(after)) {
-                    self.nodes[node].held.push(HeldSend { after, to, message });
-                    return false;
-                }
-                self.send_from_replica(node, to, message);
-            }
-            Effect::Persist { write, what } => {
-                if !self.nodes[node].pending_writes.contains(&write) {
-                    self.nodes[node].pending_writes.push(write);
-                }
-                self.begin_write(node, write, what);
-            }
+            Effect::Send(message) => self.send_from_replica(node, message),
+            Effect::Persist { write, what } => self.begin_write(node, write, what),
             Effect::Read { read, slot } => self.begin_read(node, read, slot),
             Effect::SetTimer { timer, after_ns } => self.set_timer(node, timer, after_ns),
             Effect::CancelTimer(timer) => self.nodes[node].timers.cancel(timer),
@@ -81,7 +68,6 @@ impl World {
             }
             Effect::Reject(reason) => self.refused(node, reason),
         }
-        true
     }
 
     fn noted(&mut self, node: usize, what: &Note) {
@@ -141,31 +127,6 @@ impl World {
         true
     }
 
-    /// A write of `node` is durable: what waited for it leaves. False when the replica crashed meanwhile.
-    pub(crate) fn release(&mut self, node: usize, write: WriteId) -> bool {
-        let machine = &mut self.nodes[node];
-        machine.pending_writes.retain(|pending| *pending != write);
-        if machine.held.iter().all(|held| held.after != write) {
-            return true;
-        }
-        let (released, waiting): (Vec<_>, Vec<_>) = machine.held.drain(..).partition(|held| held.after == write);
-        machine.held = waiting;
-        let mut released = released.into_iter().peekable();
-        while let Some(HeldSend { to, message, .. }) = released.next() {
-            let kind = crash_point_of(&message);
-            self.send_from_replica(node, to, message);
-            let more = released.peek().is_some();
-            if let Some(kind) = kind
-                && (more || kind != FaultKind::CrashDuringStartView)
-                && self.crash_strikes(node, kind)
-            {
-                self.crash_at_step(node, kind);
-                return false;
-            }
-        }
-        true
-    }
-
     /// Whether the scenario wants a crash at this step of the protocol.
     fn crash_strikes(&mut self, node: usize, kind: FaultKind) -> bool {
         let rate = match kind {
@@ -200,8 +161,6 @@ impl World {
         machine.replica = None;
         machine.stopped_by = None;
         machine.timers = Timers::default();
-        machine.pending_writes.clear();
-        machine.held.clear();
         for event in core::mem::take(&mut self.nodes[node].deferred) {
             if let Event::Arrival { flight } = event {
                 let flight = self.flights.take(flight);
@@ -248,7 +207,7 @@ impl World {
 }
 
 fn is_start_view(effect: &Effect) -> bool {
-    matches!(effect, Effect::Send { message: Message { body: Body::StartView(_), .. }, .. })
+    matches!(effect, Effect::Send(Message { body: Body::StartView(_), .. }))
 }
 
 /// After which effects the scenarios crash a replica.
@@ -256,16 +215,12 @@ fn crash_point(effect: &Effect) -> Option<FaultKind> {
     match effect {
         Effect::Note { note: Note::Committed { .. }, .. } => Some(FaultKind::CrashBeforeApply),
         Effect::Note { note: Note::Applied { .. }, .. } => Some(FaultKind::CrashBeforeReply),
-        Effect::Send { message, .. } => crash_point_of(message),
-        _ => None,
-    }
-}
-
-fn crash_point_of(message: &Message) -> Option<FaultKind> {
-    match message.body {
-        Body::StartViewChange => Some(FaultKind::CrashAfterStartViewChange),
-        Body::DoViewChange(_) => Some(FaultKind::CrashAfterDoViewChange),
-        Body::StartView(_) => Some(FaultKind::CrashDuringStartView),
+        Effect::Send(message) => match message.body {
+            Body::StartViewChange => Some(FaultKind::CrashAfterStartViewChange),
+            Body::DoViewChange(_) => Some(FaultKind::CrashAfterDoViewChange),
+            Body::StartView(_) => Some(FaultKind::CrashDuringStartView),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::entry::Entry;
-use crate::ids::{ClientKey, Epoch, Hash, Op, Peer, RequestNumber, SessionNumber, View};
+use crate::ids::{ClientKey, Epoch, Hash, Op, RequestNumber, SessionNumber, View};
 use crate::message::{Message, RejectReason};
 use crate::superblock::Superblock;
 use alloc::sync::Arc;
@@ -37,15 +37,8 @@ pub enum Input {
 /// What a replica asks of its host.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Sends a message; with `after`, only once that write is durable (never, if the replica crashes before).
-    Send {
-        /// Receiver.
-        to: Peer,
-        /// The message.
-        message: Message,
-        /// The write that must be durable first.
-        after: Option<WriteId>,
-    },
+    /// Sends a message to the peer that it names.
+    Send(Message),
     /// Writes and flushes; answered by [`Input::Written`] or [`Input::WriteFailed`].
     Persist {
         /// Name of the write, unique within an incarnation.

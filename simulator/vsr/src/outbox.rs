@@ -34,7 +34,7 @@ impl<S: StateMachine> Replica<S> {
 
     fn send_to(&self, view: View, to: Peer, body: Body, fx: &mut Vec<Effect>) {
         let message = Message { epoch: self.epoch, view, from: Peer::Replica(self.config.replica), to, body };
-        fx.push(Effect::Send { to, message, after: None });
+        fx.push(Effect::Send(message));
     }
 
     /// All voters but this replica.

@@ -418,7 +418,7 @@ impl Stage {
         let mut writes = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Send { message, .. } => self.launch(message),
+                Effect::Send(message) => self.launch(message),
                 Effect::Persist { write, what } => {
                     let is_checkpoint = matches!(what, Write::Checkpoint { .. });
                     let actor = &mut self.actors[index];

@@ -429,7 +429,7 @@ impl World {
     fn carry_out(&mut self, index: usize, effect: Effect) {
         let incarnation = self.nodes[index].incarnation;
         match effect {
-            Effect::Send { message, .. } => self.transmit(message),
+            Effect::Send(message) => self.transmit(message),
             Effect::Persist { write, what } => {
                 self.nodes[index].writes.insert(write, what);
                 self.after_ms(self.weather.disk_ms, Event::Written { replica: index, incarnation, write });
@@ -494,7 +494,7 @@ fn show_input(input: &Input) -> String {
 
 fn show_effect(effect: &Effect) -> String {
     match effect {
-        Effect::Send { message: Message { body: Body::DoViewChange(vote), to, view, .. }, .. } => {
+        Effect::Send(Message { body: Body::DoViewChange(vote), to, view, .. }) => {
             let slot = |slot: &TailSlot| match slot {
                 TailSlot::Present(_) => 'P',
                 TailSlot::Missing(Some(_)) => 'h',
@@ -504,7 +504,7 @@ fn show_effect(effect: &Effect) -> String {
             let (normal, commit, op, uncertain) = (vote.last_normal_view, vote.commit, vote.op, vote.uncertain);
             format!("send do_view_change to {to:?} view {view}/{normal} commit {commit} op {op} uncertain {uncertain} {tail}")
         }
-        Effect::Send { message, .. } => {
+        Effect::Send(message) => {
             format!("send {} to {:?} view {} {:?}", message.command(), message.to, message.view, message.summary())
         }
         Effect::Note { state, note } => {
