@@ -234,7 +234,7 @@ impl<S: StateMachine> Replica<S> {
         self.send_client(client, body, fx);
     }
 
-    /// Takes a checkpoint, unless the one before is still on its way: a slow disk gets fewer of them.
+    /// Takes a checkpoint of the state after its last entry, unless the one before is still on its way: a slow disk gets fewer.
     fn take_checkpoint(&mut self, entry: &Entry, fx: &mut Vec<Effect>) {
         if !self.checkpoints.place_is_free() || entry.op <= self.checkpoints.named.op {
             return;
@@ -289,6 +289,17 @@ impl<S: StateMachine> Replica<S> {
         let Some((place, checkpoint)) = self.checkpoints.ready.take_if(|(_, checkpoint)| checkpoint.op == named.op) else { return };
         self.checkpoints.install(place, checkpoint);
         self.checkpoint_in_force(fx);
+        self.make_up_for_checkpoints(fx);
+    }
+
+    /// Where checkpoints fell due while another one was on its way, one more is taken, at whatever op: a replica whose only
+    /// checkpoint lies far back has no room for the others' logs, and the others may have no checkpoint beyond its commit number.
+    fn make_up_for_checkpoints(&mut self, fx: &mut Vec<Effect>) {
+        if self.applied.0 >= self.checkpoints.named.op.0 + self.config.checkpoint_interval
+            && let Some(entry) = self.log.get(self.applied).map(Arc::clone)
+        {
+            self.take_checkpoint(&entry, fx);
+        }
     }
 
     /// The named checkpoint has changed: tells so, and uses the room.
