@@ -192,7 +192,7 @@ pub fn fired(history: &History) -> Vec<&'static str> {
 /// Writes all goldens, their expected verdicts and the table of `histories/README.md`.
 ///
 /// # Errors
-/// A golden does not fire what its recipe promises, a clean one fires anything, or a file cannot be written.
+/// A golden does not fire what its recipe promises, or nothing although a guard is off, a clean one fires anything, or a file cannot be written.
 pub fn write_all() -> Result<()> {
     let mut table = String::from(
         "# Goldens\n\nSmall histories with their expected verdicts: clean runs, runs with a guard of the replica switched off, and clean runs\n\
@@ -206,6 +206,7 @@ pub fn write_all() -> Result<()> {
         for named in golden.must_fire {
             ensure!(fired.contains(named), "{}: {named} does not fire, only {fired:?}", golden.name);
         }
+        ensure!(golden.bug.is_none() || !fired.is_empty(), "{}: nothing fires; `cargo xtask matrix` finds a seed", golden.name);
         ensure!(golden.bug.is_some() || golden.tamper.is_some() || fired.is_empty(), "{}: {fired:?} on a clean run", golden.name);
         crate::write_file(&golden.path(), &history)?;
         std::fs::write(golden.path().with_extension("expected"), fired.join("\n"))?;
