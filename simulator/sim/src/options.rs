@@ -371,6 +371,10 @@ pub struct WorkloadOptions {
     pub streams: u64,
     /// How often which function is asked for.
     pub mix: Mix,
+    /// So many clients of each tenant, the last ones, only read: nothing but a reply that fails to come tells them that the
+    /// replica which they ask has been replaced.
+    #[serde(default)]
+    pub readers: u32,
 }
 
 /// Weights of the functions.
@@ -396,4 +400,12 @@ pub struct Mix {
     pub balance: u32,
     /// Transactions.
     pub transaction: u32,
+}
+
+impl Mix {
+    /// The same without what changes anything.
+    #[must_use]
+    pub const fn only_reads(self) -> Self {
+        Self { write: 0, read_modify_write: 0, compare_and_set: 0, stream_append: 0, transfer: 0, transaction: 0, ..self }
+    }
 }

@@ -142,6 +142,8 @@ pub struct Base {
     pub rest: (Rate, u64),
     /// Weights of the functions.
     pub mix: Mix,
+    /// Clients of each tenant that only read.
+    pub readers: u32,
 }
 
 /// One kind of injection that a scenario's plan is made of.
@@ -298,6 +300,7 @@ impl Base {
                 counters: 3,
                 streams: 2,
                 mix: self.mix,
+                readers: self.readers,
             },
         }
     }

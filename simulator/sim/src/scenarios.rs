@@ -69,6 +69,7 @@ const DEFAULT: Base = Base {
     think: milliseconds(0, 20),
     rest: (Rate::NEVER, 0),
     mix: MIXED,
+    readers: 0,
 };
 
 static SCENARIOS: [Scenario; 9] = [
@@ -254,6 +255,7 @@ static SCENARIOS: [Scenario; 9] = [
             restart: milliseconds(50, 400),
             primary_loss: milliseconds(1_400, 2_600),
             swarm: Swarm { always: Families { network: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            readers: 1,
             ..DEFAULT
         },
         script: &[Inject::PrimaryLoss, Inject::ClientFaults, Inject::LoadBursts],
@@ -272,6 +274,7 @@ static SCENARIOS: [Scenario; 9] = [
             duplicate: Rates::fixed(Rate::percent(5)),
             partition: Rate::percent(15),
             swarm: Swarm { always: NETWORK, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            readers: 1,
             ..DEFAULT
         },
         script: &[Inject::Partitions, Inject::ClientFaults, Inject::LoadBursts],

@@ -127,8 +127,12 @@ impl Workload {
         let cluster = options.cluster;
         let actor = Actor::Client(client.tenant * cluster.clients_per_tenant + client.client);
         let base = u64::from(client.tenant) * cluster.keys_per_tenant;
+        let mut own = options.workload;
+        if client.client + own.readers >= cluster.clients_per_tenant {
+            own.mix = own.mix.only_reads();
+        }
         Self {
-            options: options.workload,
+            options: own,
             choices: Stream::new(options.seed, actor, Purpose::Workload, 0),
             pauses: Stream::new(options.seed, actor, Purpose::ThinkTime, 0),
             base,
