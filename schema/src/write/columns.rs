@@ -58,6 +58,8 @@ pub(super) enum Plan {
     Null,
     /// All of them are this one.
     Constant(u64),
+    /// As they are.
+    Plain,
     /// Differences.
     Delta,
     /// Indices into a dictionary that grows as pages are written.
@@ -113,11 +115,18 @@ impl ColumnEncoder {
 
     /// A column of integers.
     pub(crate) fn integers<T: Cell>(&mut self, column: &ColumnDescPtr, values: &[T], strategy: Strategy) -> Result<Chunk, WriteError> {
-        let plan = plan(values, is_nullable(column), strategy);
-        let nulls = match self.integer_pages(column, values, plan, strategy.compress)? {
-            Some(nulls) => nulls,
-            None => self.integer_pages(column, values, Plan::Delta, strategy.compress)?.expect("differences never give up"),
-        };
+        let mut plan = plan(values, is_nullable(column), strategy);
+        let mut nulls = 0;
+        self.readable(strategy.compress, |encoder, compress| {
+            nulls = match encoder.integer_pages(column, values, plan, compress)? {
+                Some(nulls) => nulls,
+                None => {
+                    plan = Plan::Delta;
+                    encoder.integer_pages(column, values, plan, compress)?.expect("differences never give up")
+                }
+            };
+            Ok(())
+        })?;
         self.chunk.finish(column, values.len(), Some(null_statistics(column, nulls)))
     }
 
@@ -144,6 +153,10 @@ impl ColumnEncoder {
                     hybrid::put_repeat(&mut self.page, 0, present.len(), 0);
                     Encoding::RLE_DICTIONARY
                 }
+                Plan::Plain => {
+                    put_plain::<T>(present, &mut self.page);
+                    Encoding::PLAIN
+                }
                 Plan::Delta => {
                     delta::encode(present, &mut self.page);
                     Encoding::DELTA_BINARY_PACKED
@@ -168,7 +181,7 @@ impl ColumnEncoder {
                 &constant[..]
             }
             Plan::Dictionary => self.interner.values(),
-            Plan::Delta | Plan::Null => return Ok(Some(nulls)),
+            Plan::Delta | Plan::Plain | Plan::Null => return Ok(Some(nulls)),
         };
         self.page.clear();
         put_plain::<T>(dictionary, &mut self.page);
@@ -222,7 +235,33 @@ impl ColumnEncoder {
             index_of[code] = used.len() as u8;
             used.push(names.get(code).ok_or_else(|| WriteError::Code { column: column.path().string(), code })?);
         }
-        let width = bits::width_of(used.len().saturating_sub(1) as u64);
+        let mut nulls = 0;
+        self.readable(compress, |encoder, compress| {
+            nulls = encoder.code_pages(column, codes, &index_of, used.len(), compress)?;
+            if !used.is_empty() {
+                encoder.page.clear();
+                for name in &used {
+                    put_text(name.as_bytes(), &mut encoder.page);
+                }
+                encoder.chunk.dictionary_page(&encoder.page, used.len())?;
+            }
+            Ok(())
+        })?;
+        let bound = |text: Option<&&str>| text.map(|text| ByteArray::from(*text));
+        let statistics = Statistics::byte_array(bound(used.iter().min()), bound(used.iter().max()), None, Some(nulls as u64), false);
+        self.chunk.finish(column, codes.len(), Some(statistics))
+    }
+
+    /// Writes the data pages of a column of codes, `used` of which occur; returns the number of nulls.
+    fn code_pages(
+        &mut self,
+        column: &ColumnDescPtr,
+        codes: &[u8],
+        index_of: &[u8; 256],
+        used: usize,
+        compress: bool,
+    ) -> Result<usize, WriteError> {
+        let width = bits::width_of(used.saturating_sub(1) as u64);
         self.chunk.begin(compress);
         let mut compacted = core::mem::take(&mut self.compacted.u8);
         let mut indices = core::mem::take(&mut self.compacted.u16);
@@ -231,12 +270,12 @@ impl ColumnEncoder {
             self.page.clear();
             let present = self.levels(column, rows, &mut compacted);
             nulls += rows.len() - present.len();
-            if used.is_empty() {
+            if used == 0 {
                 self.chunk.data_page(&self.page, rows.len(), Encoding::PLAIN)?;
                 continue;
             }
             self.page.push(width as u8);
-            if used.len() == 1 {
+            if used == 1 {
                 hybrid::put_repeat(&mut self.page, 0, present.len(), 0);
             } else {
                 indices.clear();
@@ -247,16 +286,20 @@ impl ColumnEncoder {
         }
         self.compacted.u8 = compacted;
         self.compacted.u16 = indices;
-        if !used.is_empty() {
-            self.page.clear();
-            for name in &used {
-                put_text(name.as_bytes(), &mut self.page);
-            }
-            self.chunk.dictionary_page(&self.page, used.len())?;
+        Ok(nulls)
+    }
+
+    /// Builds a chunk, compressed where that is wanted, and again without when it would expand more than readers accept.
+    pub(super) fn readable(
+        &mut self,
+        compress: bool,
+        mut build: impl FnMut(&mut Self, bool) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        build(self, compress)?;
+        if self.chunk.expands_too_much() {
+            build(self, false)?;
         }
-        let bound = |text: Option<&&str>| text.map(|text| ByteArray::from(*text));
-        let statistics = Statistics::byte_array(bound(used.iter().min()), bound(used.iter().max()), None, Some(nulls as u64), false);
-        self.chunk.finish(column, codes.len(), Some(statistics))
+        Ok(())
     }
 }
 
@@ -312,13 +355,22 @@ fn plan<T: Cell>(values: &[T], nullable: bool, strategy: Strategy) -> Plan {
     match strategy.values {
         Values::Delta => Plan::Delta,
         Values::Dictionary => Plan::Dictionary,
+        Values::Plain => Plan::Plain,
     }
 }
 
-fn put_plain<T: Word>(values: &[u64], page: &mut Vec<u8>) {
-    let bytes = T::PHYSICAL_BITS as usize / 8;
-    for value in values {
-        page.extend_from_slice(&value.to_le_bytes()[..bytes]);
+/// Values in the physical width of `T`.
+fn put_plain<T: Word>(values: &[impl Word], page: &mut Vec<u8>) {
+    let start = page.len();
+    page.resize(start + values.len() * (T::PHYSICAL_BITS as usize / 8), 0);
+    if T::PHYSICAL_BITS == 64 {
+        for (bytes, value) in page[start..].as_chunks_mut().0.iter_mut().zip(values) {
+            *bytes = value.wide().to_le_bytes();
+        }
+    } else {
+        for (bytes, value) in page[start..].as_chunks_mut().0.iter_mut().zip(values) {
+            *bytes = (value.wide() as u32).to_le_bytes();
+        }
     }
 }
 

@@ -120,7 +120,7 @@ impl GroupEncoder<'_> {
         group: &GroupRows,
         table: Option<&TableView<'_>>,
     ) -> Result<Chunk, WriteError> {
-        let delta = Strategy { values: Values::Delta, compress: false };
+        let strategy = strategy(group.kind, name);
         let zeros;
         match name {
             "scenario" => self.scenario(column, history, group),
@@ -142,7 +142,7 @@ impl GroupEncoder<'_> {
                         &zeros
                     }
                 };
-                self.encoder.integers(column, values, delta)
+                self.encoder.integers(column, values, strategy)
             }
         }
     }

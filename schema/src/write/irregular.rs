@@ -18,7 +18,8 @@ const TEXT_PAGE_BYTES: usize = 1 << 20;
 impl ColumnEncoder {
     /// A column of floats.
     pub(crate) fn floats(&mut self, column: &ColumnDescPtr, values: &[f64]) -> Result<Chunk, WriteError> {
-        self.compressed_if_readable(|encoder| {
+        self.readable(true, |encoder, compress| {
+            encoder.chunk.begin(compress);
             for rows in values.chunks(PAGE_ROWS) {
                 encoder.page.clear();
                 put_present(column, rows.len(), &mut encoder.page);
@@ -32,7 +33,8 @@ impl ColumnEncoder {
 
     /// A column of byte strings (texts, digests) of kind run.
     pub(crate) fn texts(&mut self, column: &ColumnDescPtr, values: &[Option<&[u8]>]) -> Result<Chunk, WriteError> {
-        self.compressed_if_readable(|encoder| {
+        self.readable(true, |encoder, compress| {
+            encoder.chunk.begin(compress);
             let mut left = values;
             while !left.is_empty() {
                 let mut bytes = 0;
@@ -78,7 +80,8 @@ impl ColumnEncoder {
         keys: bool,
     ) -> Result<Chunk, WriteError> {
         let mut nulls = 0;
-        self.compressed_if_readable(|encoder| {
+        self.readable(true, |encoder, compress| {
+            encoder.chunk.begin(compress);
             nulls = 0;
             let mut from = rows.start;
             while from < rows.end {
@@ -123,17 +126,6 @@ impl ColumnEncoder {
         let kept = column[pairs].iter().filter(|value| keys || **value != u64::NONE);
         self.page.extend(kept.flat_map(|value| value.to_le_bytes()));
         (definition.len(), (self.page.len() - before) / 8)
-    }
-
-    /// Builds a chunk compressed, and again without compression when it would expand more than readers accept.
-    fn compressed_if_readable(&mut self, mut build: impl FnMut(&mut Self) -> Result<(), WriteError>) -> Result<(), WriteError> {
-        self.chunk.begin(true);
-        build(self)?;
-        if self.chunk.expands_too_much() {
-            self.chunk.begin(false);
-            build(self)?;
-        }
-        Ok(())
     }
 }
 
