@@ -6,6 +6,7 @@ pub mod column;
 pub mod dictionary;
 pub mod digest;
 pub mod duckdb;
+mod footer_seal;
 pub mod format_doc;
 pub mod history;
 pub mod layout;

@@ -4,6 +4,7 @@
 
 use super::error::{Fault, ReadError};
 use crate::dictionary::Dictionary;
+use crate::footer_seal::{self, MAGIC, SEAL_BYTES};
 use crate::layout::{self, Leaf, Part};
 use crate::provenance::{GroupEntry, Provenance, RowGroup, SchemaVersion};
 use crate::rows::Kind;
@@ -14,8 +15,6 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaD
 use parquet::schema::types::SchemaDescriptor;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
-
-const MAGIC: &[u8; 4] = b"PAR1";
 
 /// Longest footer, bytes.
 const FOOTER_BYTES_MAX: u64 = 256 << 20;
@@ -47,8 +46,8 @@ pub(crate) struct Footer {
     pub(crate) missing: Vec<(Kind, &'static str)>,
 }
 
-/// Reads the footer's bytes from the end of the file.
-pub(crate) fn read_bytes(path: &Path, file: &mut (impl Read + Seek), length: u64) -> Result<Vec<u8>, ReadError> {
+/// Reads the footer's bytes from the end of the file, and those before it, where its seal stands.
+pub(crate) fn read_bytes(path: &Path, file: &mut (impl Read + Seek), length: u64) -> Result<([u8; SEAL_BYTES], Vec<u8>), ReadError> {
     let failed = |source| ReadError::File { path: path.to_owned(), action: "reading the footer", source };
     let malformed = |what: &str| super::malformed(path, Fault::footer(what));
     if length < 12 {
@@ -64,15 +63,22 @@ pub(crate) fn read_bytes(path: &Path, file: &mut (impl Read + Seek), length: u64
         return Err(malformed("the footer claims to be longer than the file or the limit: the file was cut short or is damaged"));
     }
     let mut bytes = vec![0; usize::try_from(footer).unwrap_or(0)];
+    // A file whose footer begins right behind its first four bytes has no room for a seal; they are repeated in its place.
+    let mut before = [0; SEAL_BYTES];
+    let from = (length - 8 - footer).saturating_sub(SEAL_BYTES as u64);
+    file.seek(SeekFrom::Start(from)).and_then(|_| file.read_exact(&mut before)).map_err(failed)?;
     file.seek(SeekFrom::Start(length - 8 - footer)).and_then(|_| file.read_exact(&mut bytes)).map_err(failed)?;
-    Ok(bytes)
+    Ok((before, bytes))
 }
 
 /// Takes the footer apart; `length` is the file's.
-pub(crate) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Footer, ReadError> {
+pub(crate) fn parse(path: &Path, before: [u8; SEAL_BYTES], bytes: &[u8], length: u64) -> Result<Footer, ReadError> {
     let malformed = |fault| super::malformed(path, fault);
     let metadata = ParquetMetaDataReader::decode_metadata(bytes)
         .map_err(|error| malformed(Fault::footer(format!("it can not be decoded: {error}"))))?;
+    if !footer_seal::is_whole(bytes, before, metadata.file_metadata().created_by()) {
+        return Err(malformed(Fault::footer("it does not match its checksum: the file is damaged there")));
+    }
     let pairs: Vec<(String, String)> = (metadata.file_metadata().key_value_metadata().into_iter().flatten())
         .map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default()))
         .collect();

@@ -80,8 +80,8 @@ impl HistoryFile {
             let failed = |source| ReadError::File { path: path.to_owned(), action: "opening it", source };
             let mut file = File::open(path).map_err(failed)?;
             let bytes = file.metadata().map_err(failed)?.len();
-            let footer = footer::read_bytes(path, &mut file, bytes)?;
-            let footer = footer::parse(path, &footer, bytes)?;
+            let (before, footer) = footer::read_bytes(path, &mut file, bytes)?;
+            let footer = footer::parse(path, before, &footer, bytes)?;
             let opened = Self { path: path.to_owned(), bytes, source: FileSource(Mutex::new(file)), footer };
             opened.check_runs_differ()?;
             Ok(opened)

@@ -2,24 +2,26 @@
 //!
 //! Pages are made one at a time so that a page's values stay in the processor's cache from the null mask to the bytes.
 
-use super::chunk::{Chunk, ChunkBuilder};
+use super::chunk::ChunkBuilder;
 use super::encodings::{Strategy, Values};
 use super::interner::Interner;
+use super::output::Output;
 use super::{WriteError, levels};
 use crate::column::Niche;
 use crate::pages::header::put_levels;
 use crate::pages::{Word, bits, delta, hybrid};
 use parquet::basic::{Encoding, Type as PhysicalType};
 use parquet::data_type::ByteArray;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
-/// Rows of a page: half a MiB of 64-bit values.
-pub(super) const PAGE_ROWS: usize = 1 << 16;
+/// Rows of a page: a quarter of a MiB of 64-bit values.
+pub(super) const PAGE_ROWS: usize = 1 << 15;
 
 /// Encodes columns; keeps all buffers from one to the next.
 pub(crate) struct ColumnEncoder {
-    pub(super) chunk: ChunkBuilder,
+    pub(crate) chunk: ChunkBuilder,
     interner: Interner,
     indices: Vec<u32>,
     pub(super) page: Vec<u8>,
@@ -67,10 +69,10 @@ pub(super) enum Plan {
 }
 
 impl ColumnEncoder {
-    /// An encoder with empty buffers.
-    pub(crate) fn new() -> Result<Self, WriteError> {
+    /// An encoder with empty buffers for this file.
+    pub(crate) fn new(output: Output) -> Result<Self, WriteError> {
         Ok(Self {
-            chunk: ChunkBuilder::new()?,
+            chunk: ChunkBuilder::new(output)?,
             interner: Interner::new(),
             indices: Vec::new(),
             page: Vec::new(),
@@ -80,7 +82,7 @@ impl ColumnEncoder {
     }
 
     /// A chunk that is null throughout: the columns of all other kinds. Touches no row.
-    pub(crate) fn nulls(&mut self, column: &ColumnDescPtr, rows: usize) -> Result<Chunk, WriteError> {
+    pub(crate) fn nulls(&mut self, column: &ColumnDescPtr, rows: usize) -> Result<ColumnChunkMetaData, WriteError> {
         self.chunk.begin(false);
         self.page.clear();
         if column.max_rep_level() > 0 {
@@ -89,7 +91,7 @@ impl ColumnEncoder {
         let width = bits::width_of(u64::from(column.max_def_level().unsigned_abs()));
         put_levels(&mut self.page, |out| hybrid::put_repeat(out, 0, rows, width));
         self.chunk.data_page(&self.page, rows, Encoding::PLAIN)?;
-        self.chunk.finish(column, rows, Some(null_statistics(column, rows)))
+        self.chunk.finish(column, null_statistics(column, rows))
     }
 
     /// A required common column given as runs of (dictionary index, rows); touches no row.
@@ -99,7 +101,7 @@ impl ColumnEncoder {
         dictionary: (&[u8], usize),
         runs: &[(usize, usize)],
         statistics: Statistics,
-    ) -> Result<Chunk, WriteError> {
+    ) -> Result<ColumnChunkMetaData, WriteError> {
         self.chunk.begin(false);
         self.page.clear();
         let width = bits::width_of(dictionary.1.saturating_sub(1) as u64);
@@ -110,24 +112,28 @@ impl ColumnEncoder {
         let rows = runs.iter().map(|(_, rows)| rows).sum();
         self.chunk.data_page(&self.page, rows, Encoding::RLE_DICTIONARY)?;
         self.chunk.dictionary_page(dictionary.0, dictionary.1)?;
-        self.chunk.finish(column, rows, Some(statistics))
+        self.chunk.finish(column, statistics)
     }
 
     /// A column of integers.
-    pub(crate) fn integers<T: Cell>(&mut self, column: &ColumnDescPtr, values: &[T], strategy: Strategy) -> Result<Chunk, WriteError> {
+    pub(crate) fn integers<T: Cell>(
+        &mut self,
+        column: &ColumnDescPtr,
+        values: &[T],
+        strategy: Strategy,
+    ) -> Result<ColumnChunkMetaData, WriteError> {
         let mut plan = plan(values, is_nullable(column), strategy);
         let mut nulls = 0;
         self.readable(strategy.compress, |encoder, compress| {
-            nulls = match encoder.integer_pages(column, values, plan, compress)? {
-                Some(nulls) => nulls,
-                None => {
-                    plan = Plan::Delta;
-                    encoder.integer_pages(column, values, plan, compress)?.expect("differences never give up")
-                }
-            };
+            if let Some(found) = encoder.integer_pages(column, values, plan, compress)? {
+                nulls = found;
+            } else {
+                plan = Plan::Delta;
+                nulls = encoder.integer_pages(column, values, plan, compress)?.expect("differences never give up");
+            }
             Ok(())
         })?;
-        self.chunk.finish(column, values.len(), Some(null_statistics(column, nulls)))
+        self.chunk.finish(column, null_statistics(column, nulls))
     }
 
     /// Writes all pages of a chunk and returns the number of nulls; none when its dictionary has grown too large.
@@ -192,36 +198,38 @@ impl ColumnEncoder {
     /// Writes the levels of a page and returns its values without the nulls.
     fn levels<'a, T: Cell>(&mut self, column: &ColumnDescPtr, rows: &'a [T], compacted: &'a mut Vec<T>) -> &'a [T] {
         let (masks, page) = (&mut self.masks, &mut self.page);
-        match if is_nullable(column) { count_nulls(rows) } else { 0 } {
-            0 => {
-                put_levels_of_all(column, rows.len(), 0, page);
-                rows
-            }
-            nulls if nulls == rows.len() => {
-                put_levels_of_all(column, rows.len(), 1, page);
-                &rows[..0]
-            }
-            _ => {
-                levels::compact(rows, compacted, masks);
-                put_levels(page, |out| levels::put_definition(masks, rows.len(), out));
-                compacted
-            }
+        if !is_nullable(column) {
+            put_levels_of_all(column, rows.len(), 0, page);
+            return rows;
         }
+        let count = levels::compact(rows, compacted, masks);
+        if count == rows.len() || count == 0 {
+            put_levels_of_all(column, rows.len(), u64::from(count == 0), page);
+        } else {
+            put_levels(page, |out| levels::put_definition(masks, rows.len(), out));
+        }
+        &compacted[..count]
     }
 
     /// A required common column of 64-bit integers, as it is.
-    pub(crate) fn plain(&mut self, column: &ColumnDescPtr, values: &[u64]) -> Result<Chunk, WriteError> {
+    pub(crate) fn plain(&mut self, column: &ColumnDescPtr, values: &[u64]) -> Result<ColumnChunkMetaData, WriteError> {
         self.chunk.begin(false);
         for rows in values.chunks(PAGE_ROWS) {
             self.page.clear();
             put_plain::<u64>(rows, &mut self.page);
             self.chunk.data_page(&self.page, rows.len(), Encoding::PLAIN)?;
         }
-        self.chunk.finish(column, values.len(), Some(null_statistics(column, 0)))
+        self.chunk.finish(column, null_statistics(column, 0))
     }
 
     /// A column of dictionary codes.
-    pub(crate) fn codes(&mut self, column: &ColumnDescPtr, codes: &[u8], names: &[&str], compress: bool) -> Result<Chunk, WriteError> {
+    pub(crate) fn codes(
+        &mut self,
+        column: &ColumnDescPtr,
+        codes: &[u8],
+        names: &[&str],
+        compress: bool,
+    ) -> Result<ColumnChunkMetaData, WriteError> {
         let mut seen = [false; 256];
         for code in codes {
             seen[usize::from(*code)] = true;
@@ -249,7 +257,7 @@ impl ColumnEncoder {
         })?;
         let bound = |text: Option<&&str>| text.map(|text| ByteArray::from(*text));
         let statistics = Statistics::byte_array(bound(used.iter().min()), bound(used.iter().max()), None, Some(nulls as u64), false);
-        self.chunk.finish(column, codes.len(), Some(statistics))
+        self.chunk.finish(column, statistics)
     }
 
     /// Writes the data pages of a column of codes, `used` of which occur; returns the number of nulls.
@@ -338,10 +346,6 @@ pub(super) fn null_statistics(column: &ColumnDescPtr, nulls: usize) -> Statistic
         PhysicalType::FIXED_LEN_BYTE_ARRAY => Statistics::fixed_len_byte_array(None, None, None, nulls, false),
         _ => Statistics::byte_array(None, None, None, nulls, false),
     }
-}
-
-fn count_nulls<T: Niche>(values: &[T]) -> usize {
-    values.iter().filter(|value| **value == T::NONE).count()
 }
 
 /// Looks at the values before the table's strategy is followed.

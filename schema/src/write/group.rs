@@ -3,7 +3,6 @@
 //! The rows of a group are of one kind; chunks of the other kinds are nulls that cost the same for one row and a million.
 
 use super::WriteError;
-use super::chunk::Chunk;
 use super::columns::{ColumnEncoder, put_text};
 use super::encodings::{Strategy, Values, strategy};
 use super::runs::{RunColumn, run_column};
@@ -14,6 +13,7 @@ use crate::layout::{Leaf, Part};
 use crate::rows::Kind;
 use core::ops::Range;
 use parquet::data_type::ByteArray;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
@@ -76,13 +76,27 @@ pub(crate) struct GroupEncoder<'a> {
 
 impl GroupEncoder<'_> {
     /// All chunks of a row group, in file order.
-    pub(crate) fn encode(&mut self, history: &History, group: &GroupRows) -> Result<Vec<Chunk>, WriteError> {
+    ///
+    /// A reader refuses a row group with too many rows for its bytes. Where rows are that alike, `seq` is written plainly.
+    pub(crate) fn encode(&mut self, history: &History, group: &GroupRows) -> Result<Vec<ColumnChunkMetaData>, WriteError> {
+        let start = self.encoder.chunk.output.position();
+        let chunks = self.chunks(history, group, false)?;
+        let bytes = self.encoder.chunk.output.position() - start;
+        if group.rows.len() as u64 <= ROWS_FREE + ROWS_PER_BYTE * bytes {
+            return Ok(chunks);
+        }
+        let taken_back = self.encoder.chunk.output.take_back(start);
+        assert!(taken_back, "a row group that small still waits in memory");
+        self.chunks(history, group, true)
+    }
+
+    fn chunks(&mut self, history: &History, group: &GroupRows, plain_seq: bool) -> Result<Vec<ColumnChunkMetaData>, WriteError> {
         let table = table(history, group.kind);
         let mut chunks = Vec::with_capacity(self.leaves.len());
         for (index, leaf) in self.leaves.iter().enumerate() {
             let column = self.schema.column(index);
             chunks.push(match leaf.kind {
-                None => self.common(&column, leaf.spec.name, history, group, table.as_ref())?,
+                None => self.common(&column, leaf.spec.name, history, group, table.as_ref(), plain_seq)?,
                 Some(kind) if kind != group.kind => self.encoder.nulls(&column, group.rows.len())?,
                 Some(_) => match &table {
                     Some(table) => self.own(&column, leaf, table.columns[leaf.column], group)?,
@@ -90,26 +104,7 @@ impl GroupEncoder<'_> {
                 },
             });
         }
-        self.keep_readable(&mut chunks, group, table.as_ref())?;
         Ok(chunks)
-    }
-
-    /// A reader refuses a row group with too many rows for its bytes. Where rows are that alike, `seq` is written plainly.
-    fn keep_readable(&mut self, chunks: &mut [Chunk], group: &GroupRows, table: Option<&TableView<'_>>) -> Result<(), WriteError> {
-        let bytes: u64 = chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum();
-        if group.rows.len() as u64 <= ROWS_FREE + ROWS_PER_BYTE * bytes {
-            return Ok(());
-        }
-        let (index, _) = self.leaves.iter().enumerate().find(|(_, leaf)| leaf.spec.name == "seq").expect("seq is a common column");
-        let zeros;
-        let seq = if let Some(table) = table {
-            &table.seq[group.rows.clone()]
-        } else {
-            zeros = vec![0; group.rows.len()];
-            &zeros
-        };
-        chunks[index] = self.encoder.plain(&self.schema.column(index), seq)?;
-        Ok(())
     }
 
     fn common(
@@ -119,7 +114,8 @@ impl GroupEncoder<'_> {
         history: &History,
         group: &GroupRows,
         table: Option<&TableView<'_>>,
-    ) -> Result<Chunk, WriteError> {
+        plain_seq: bool,
+    ) -> Result<ColumnChunkMetaData, WriteError> {
         let strategy = strategy(group.kind, name);
         let zeros;
         match name {
@@ -142,12 +138,16 @@ impl GroupEncoder<'_> {
                         &zeros
                     }
                 };
-                self.encoder.integers(column, values, strategy)
+                if plain_seq && name == "seq" {
+                    self.encoder.plain(column, values)
+                } else {
+                    self.encoder.integers(column, values, strategy)
+                }
             }
         }
     }
 
-    fn scenario(&mut self, column: &ColumnDescPtr, history: &History, group: &GroupRows) -> Result<Chunk, WriteError> {
+    fn scenario(&mut self, column: &ColumnDescPtr, history: &History, group: &GroupRows) -> Result<ColumnChunkMetaData, WriteError> {
         let mut names: Vec<&str> = history.runs[group.runs.clone()].iter().map(|run| run.scenario.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -161,7 +161,7 @@ impl GroupEncoder<'_> {
         self.encoder.runs(column, (&dictionary, names.len()), &runs, statistics)
     }
 
-    fn seed(&mut self, column: &ColumnDescPtr, history: &History, group: &GroupRows) -> Result<Chunk, WriteError> {
+    fn seed(&mut self, column: &ColumnDescPtr, history: &History, group: &GroupRows) -> Result<ColumnChunkMetaData, WriteError> {
         let mut seeds: Vec<u64> = history.runs[group.runs.clone()].iter().map(|run| run.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
@@ -172,7 +172,13 @@ impl GroupEncoder<'_> {
         self.encoder.runs(column, (&dictionary, seeds.len()), &runs, statistics)
     }
 
-    fn own(&mut self, column: &ColumnDescPtr, leaf: &Leaf, values: ColumnRef<'_>, group: &GroupRows) -> Result<Chunk, WriteError> {
+    fn own(
+        &mut self,
+        column: &ColumnDescPtr,
+        leaf: &Leaf,
+        values: ColumnRef<'_>,
+        group: &GroupRows,
+    ) -> Result<ColumnChunkMetaData, WriteError> {
         let rows = group.rows.clone();
         let strategy = strategy(group.kind, leaf.spec.name);
         match values {
@@ -186,7 +192,13 @@ impl GroupEncoder<'_> {
         }
     }
 
-    fn run(&mut self, column: &ColumnDescPtr, leaf: &Leaf, history: &History, group: &GroupRows) -> Result<Chunk, WriteError> {
+    fn run(
+        &mut self,
+        column: &ColumnDescPtr,
+        leaf: &Leaf,
+        history: &History,
+        group: &GroupRows,
+    ) -> Result<ColumnChunkMetaData, WriteError> {
         let strategy = Strategy { values: Values::Dictionary, compress: false };
         match run_column(history, &group.runs, leaf.spec.name) {
             RunColumn::Codes(codes, names) => self.encoder.codes(column, &codes, names, false),

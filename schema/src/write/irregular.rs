@@ -3,13 +3,13 @@
 //! They are rare (kind run, scans, faults), so clarity comes before speed here.
 
 use super::WriteError;
-use super::chunk::Chunk;
 use super::columns::{ColumnEncoder, PAGE_ROWS, is_nullable, null_statistics, put_present, put_text};
 use crate::column::{Niche, PairLists};
 use crate::pages::header::put_levels;
 use crate::pages::hybrid;
 use core::ops::Range;
 use parquet::basic::Encoding;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescPtr;
 
 /// Bytes after which a page of texts is closed.
@@ -17,7 +17,7 @@ const TEXT_PAGE_BYTES: usize = 1 << 20;
 
 impl ColumnEncoder {
     /// A column of floats.
-    pub(crate) fn floats(&mut self, column: &ColumnDescPtr, values: &[f64]) -> Result<Chunk, WriteError> {
+    pub(crate) fn floats(&mut self, column: &ColumnDescPtr, values: &[f64]) -> Result<ColumnChunkMetaData, WriteError> {
         self.readable(true, |encoder, compress| {
             encoder.chunk.begin(compress);
             for rows in values.chunks(PAGE_ROWS) {
@@ -28,11 +28,11 @@ impl ColumnEncoder {
             }
             Ok(())
         })?;
-        self.chunk.finish(column, values.len(), Some(null_statistics(column, 0)))
+        self.chunk.finish(column, null_statistics(column, 0))
     }
 
     /// A column of byte strings (texts, digests) of kind run.
-    pub(crate) fn texts(&mut self, column: &ColumnDescPtr, values: &[Option<&[u8]>]) -> Result<Chunk, WriteError> {
+    pub(crate) fn texts(&mut self, column: &ColumnDescPtr, values: &[Option<&[u8]>]) -> Result<ColumnChunkMetaData, WriteError> {
         self.readable(true, |encoder, compress| {
             encoder.chunk.begin(compress);
             let mut left = values;
@@ -50,7 +50,7 @@ impl ColumnEncoder {
             Ok(())
         })?;
         let nulls = values.iter().filter(|value| value.is_none()).count();
-        self.chunk.finish(column, values.len(), Some(null_statistics(column, nulls)))
+        self.chunk.finish(column, null_statistics(column, nulls))
     }
 
     fn text_page(&mut self, column: &ColumnDescPtr, rows: &[Option<&[u8]>]) -> Result<(), WriteError> {
@@ -78,7 +78,7 @@ impl ColumnEncoder {
         lists: &PairLists,
         rows: &Range<usize>,
         keys: bool,
-    ) -> Result<Chunk, WriteError> {
+    ) -> Result<ColumnChunkMetaData, WriteError> {
         let mut nulls = 0;
         self.readable(true, |encoder, compress| {
             encoder.chunk.begin(compress);
@@ -96,7 +96,7 @@ impl ColumnEncoder {
             }
             Ok(())
         })?;
-        self.chunk.finish(column, rows.len(), Some(null_statistics(column, nulls)))
+        self.chunk.finish(column, null_statistics(column, nulls))
     }
 
     /// Lays out one page of lists; returns the number of its levels and of its values.

@@ -21,44 +21,39 @@ const fn levels_of_mask() -> [u16; 256] {
     table
 }
 
-/// Copies the values that are not null to `out`; `masks` gets a bit per row, eight rows a byte. Missing rows of the last
+/// Copies the values that are not null to the front of `out`, which only grows, and returns their number; `masks` gets a bit per row, eight rows a byte. Missing rows of the last
 /// byte take the value of a row that exists where that makes the byte uniform.
-pub(crate) fn compact<T: Word + Niche>(values: &[T], out: &mut Vec<T>, masks: &mut Vec<u8>) {
+///
+/// Nulls come in no order that a processor could guess, so there is no branch: every value is stored, and the next one over
+/// it when it was null.
+pub(crate) fn compact<T: Word + Niche>(values: &[T], out: &mut Vec<T>, masks: &mut Vec<u8>) -> usize {
     masks.clear();
-    out.resize(values.len().next_multiple_of(8), T::default());
+    if out.len() < values.len() + 8 {
+        out.resize(values.len() + 8, T::default());
+    }
     let (groups, tail) = values.as_chunks::<8>();
     let mut count = 0;
-    for group in groups {
-        let mask = mask_of(group);
-        masks.push(mask);
-        match mask {
-            0 => {}
-            u8::MAX => {
-                out[count..count + 8].copy_from_slice(group);
-                count += 8;
-            }
-            _ => {
-                for value in group {
-                    out[count] = *value;
-                    count += usize::from(*value != T::NONE);
-                }
-            }
+    masks.extend(groups.iter().map(|group| {
+        let slots: &mut [T; 8] = out[count..].first_chunk_mut().expect("there is room for all values and eight more");
+        let (mut mask, mut here) = (0_u8, 0_usize);
+        for (row, value) in group.iter().enumerate() {
+            let present = *value != T::NONE;
+            slots[here & 7] = *value;
+            here += usize::from(present);
+            mask |= u8::from(present) << row;
         }
-    }
+        count += here;
+        mask
+    }));
     if !tail.is_empty() {
-        let mask = mask_of(tail);
+        let mask = tail.iter().enumerate().fold(0, |mask, (row, value)| mask | u8::from(*value != T::NONE) << row);
         masks.push(if usize::try_from(mask.count_ones()).is_ok_and(|ones| ones == tail.len()) { u8::MAX } else { mask });
         for value in tail.iter().filter(|value| **value != T::NONE) {
             out[count] = *value;
             count += 1;
         }
     }
-    out.truncate(count);
-}
-
-#[inline]
-fn mask_of<T: Niche>(values: &[T]) -> u8 {
-    values.iter().enumerate().fold(0, |mask, (row, value)| mask | u8::from(*value != T::NONE) << row)
+    count
 }
 
 /// Appends the definition levels (1 null, 2 value; 2 bits wide) of `rows` rows whose masks are given.
@@ -99,7 +94,8 @@ mod tests {
             let rows: Vec<u32> =
                 runs.iter().flat_map(|(value, count)| core::iter::repeat_n(value.unwrap_or(u32::NONE), *count)).collect();
             let (mut values, mut masks, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
-            compact(&rows, &mut values, &mut masks);
+            let count = compact(&rows, &mut values, &mut masks);
+            values.truncate(count);
             put_definition(&masks, rows.len(), &mut bytes);
             let mut levels = Vec::new();
             hybrid::decode(&mut Cursor::new(&bytes), 2, rows.len(), |run| {

@@ -11,6 +11,7 @@ mod group;
 mod interner;
 mod irregular;
 mod levels;
+mod output;
 mod runs;
 mod split;
 
@@ -23,13 +24,12 @@ use crate::layout::{self, Leaf};
 use crate::provenance::{GroupEntry, Provenance, SchemaVersion};
 use columns::ColumnEncoder;
 use group::{GroupEncoder, GroupRows};
+use output::Output;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,9 +42,6 @@ pub const BYTES_PER_GROUP_MAX: usize = 64 << 20;
 
 /// Longest text of a run (options, plan, detail), bytes.
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
-
-/// Bytes written to the file at a time.
-const WRITE_BUFFER_BYTES: usize = 1 << 20;
 
 /// Why a history could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -147,13 +144,14 @@ pub fn partial_path(path: &Path) -> PathBuf {
 /// kilobytes, so hand over many runs at once (a hundred thousand rows or more). Dropping the writer without
 /// [`HistoryWriter::finish`] leaves the incomplete `.partial` file behind and the final name untouched.
 pub struct HistoryWriter {
-    file: SerializedFileWriter<BufWriter<File>>,
+    schema: SchemaDescPtr,
     path: PathBuf,
     provenance: Provenance,
     options: WriteOptions,
     leaves: Vec<Leaf>,
     encoder: ColumnEncoder,
     groups: Vec<GroupEntry>,
+    footer: Vec<RowGroupMetaData>,
     seen: BTreeSet<(String, u64)>,
     batches: usize,
     rows: u64,
@@ -165,20 +163,17 @@ impl HistoryWriter {
     /// # Errors
     /// [`WriteError::File`] when the partial file can not be created.
     pub fn create(path: &Path, provenance: Provenance, options: WriteOptions) -> Result<Self, WriteError> {
-        let partial = partial_path(path);
-        let file = File::create(&partial).map_err(|source| WriteError::File { path: partial, action: "creating it", source })?;
         let schema = layout::parquet_schema().map_err(|source| WriteError::Footer { source })?;
-        let properties = WriterProperties::builder().set_offset_index_disabled(true).build();
-        let file = SerializedFileWriter::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, file), schema, Arc::new(properties))
-            .map_err(|source| WriteError::Footer { source })?;
+        let encoder = ColumnEncoder::new(Output::create(path)?)?;
         Ok(Self {
-            file,
+            schema: Arc::new(SchemaDescriptor::new(schema)),
             path: path.to_owned(),
             provenance,
             options,
             leaves: layout::leaves(),
-            encoder: ColumnEncoder::new()?,
+            encoder,
             groups: Vec::new(),
+            footer: Vec::new(),
             seen: BTreeSet::new(),
             batches: 0,
             rows: 0,
@@ -204,19 +199,15 @@ impl HistoryWriter {
             }
             self.batches += 1;
         }
+        self.encoder.chunk.output.flush()?;
         self.rows += history.rows() as u64;
         Ok(())
     }
 
     fn write_group(&mut self, history: &History, group: &GroupRows, runs_before: usize) -> Result<(), WriteError> {
-        let footer = |source| WriteError::Footer { source };
-        let schema = self.file.schema_descr().clone();
-        let chunks = GroupEncoder { encoder: &mut self.encoder, leaves: &self.leaves, schema: &schema }.encode(history, group)?;
-        let mut writer = self.file.next_row_group().map_err(footer)?;
-        for chunk in chunks {
-            writer.append_column(&chunk.bytes, chunk.close).map_err(footer)?;
-        }
-        writer.close().map_err(footer)?;
+        let chunks = GroupEncoder { encoder: &mut self.encoder, leaves: &self.leaves, schema: &self.schema }.encode(history, group)?;
+        let entry = output::row_group(&self.schema, self.footer.len(), group.rows.len(), chunks);
+        self.footer.push(entry.map_err(|source| WriteError::Footer { source })?);
         self.groups.push(GroupEntry {
             batch: self.batches,
             kind: group.kind.name().to_owned(),
@@ -232,7 +223,7 @@ impl HistoryWriter {
     /// Bytes written so far.
     #[must_use]
     pub fn bytes_written(&self) -> u64 {
-        self.file.bytes_written() as u64
+        self.encoder.chunk.output.position()
     }
 
     /// Writes the footer, makes the file durable and gives it its name.
@@ -240,19 +231,11 @@ impl HistoryWriter {
     /// # Errors
     /// When writing, flushing or renaming fails; the final name is then untouched.
     pub fn finish(mut self) -> Result<WrittenFile, WriteError> {
-        let footer = |source| WriteError::Footer { source };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         self.provenance.ended_unix_ms = u64::try_from(now).unwrap_or(u64::MAX);
-        for (key, value) in self.provenance.to_pairs(SchemaVersion::CURRENT, &self.groups) {
-            self.file.append_key_value_metadata(KeyValue::new(key, value));
-        }
-        // Taking the file out of the writer writes the footer.
-        let file = self.file.into_inner().map_err(footer)?;
-        let file = file.into_inner().map_err(|failed| WriteError::File {
-            path: partial_path(&self.path),
-            action: "writing it",
-            source: failed.into_error(),
-        })?;
+        let pairs = self.provenance.to_pairs(SchemaVersion::CURRENT, &self.groups);
+        let pairs = pairs.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+        let file = self.encoder.chunk.output.finish(self.schema, self.footer, pairs)?;
         let bytes = publish(&file, &self.path, self.options.durable)?;
         Ok(WrittenFile { path: self.path, bytes, rows: self.rows, runs: self.seen.len() as u64, row_groups: self.groups.len() })
     }

@@ -96,3 +96,21 @@ fn a_file_without_a_footer_can_not_be_verified() {
     std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
     assert!(matches!(verify(&path), Err(ReadError::Malformed { .. })));
 }
+
+#[test]
+fn every_flipped_bit_of_a_footer_is_noticed() {
+    let place = Place::new();
+    let path = place.path("flipped.parquet");
+    write_batches(&path, &[realistic::history(10, 1, 1000)], WriteOptions::default());
+    let bytes = std::fs::read(&path).unwrap();
+    let footer = u32::from_le_bytes(*bytes.last_chunk::<8>().unwrap().first_chunk().unwrap()) as usize;
+    let sealed = bytes.len() - 8 - footer - 8;
+    let flips = (sealed * 8..bytes.len() * 8).step_by(211);
+    // A seal without its name is damage only because the footer still says that there is one.
+    for bit in flips.chain(sealed * 8..sealed * 8 + 64) {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&path, &changed).unwrap();
+        assert!(verify(&path).is_err(), "bit {} of byte {} before the end", bit % 8, bytes.len() - bit / 8);
+    }
+}
