@@ -85,7 +85,7 @@ impl GroupEncoder<'_> {
         if group.rows.len() as u64 <= ROWS_FREE + ROWS_PER_BYTE * bytes {
             return Ok(chunks);
         }
-        let taken_back = self.encoder.chunk.output.take_back(start);
+        let taken_back = self.encoder.chunk.take_back(start);
         assert!(taken_back, "a row group that small still waits in memory");
         self.chunks(history, group, true)
     }

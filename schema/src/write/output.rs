@@ -39,9 +39,15 @@ impl Output {
         self.written + self.pending.len() as u64
     }
 
-    /// Appends bytes.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.pending.extend_from_slice(bytes);
+    /// What is not written yet, to be appended to.
+    pub(crate) fn pending(&mut self) -> &mut Vec<u8> {
+        &mut self.pending
+    }
+
+    /// Moves the last `count` bytes to `position`, which must not have been written yet.
+    pub(crate) fn move_to_front(&mut self, position: u64, count: usize) {
+        let from = usize::try_from(position - self.written).expect("what waits is in memory");
+        self.pending[from..].rotate_right(count);
     }
 
     /// Takes back everything from `position` on, if all of it is still in memory.
@@ -72,8 +78,8 @@ impl Output {
         let metadata = ParquetMetaData::new(file, groups);
         ParquetMetaDataWriter::new(&mut footer, &metadata).finish().map_err(|source| WriteError::Footer { source })?;
         let seal = footer_seal::seal(&footer[..footer.len() - footer_seal::TAIL_BYTES]);
-        self.push(&seal);
-        self.push(&footer);
+        self.pending.extend_from_slice(&seal);
+        self.pending.extend_from_slice(&footer);
         self.flush()?;
         Ok(self.file)
     }

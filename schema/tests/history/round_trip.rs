@@ -3,7 +3,7 @@
 use crate::{Place, write_batches};
 use crate::{arbitrary, realistic};
 use proptest::prelude::*;
-use vopr_schema::{History, HistoryFile, Kind, Projection, WriteOptions};
+use vopr_schema::{History, HistoryFile, Kind, Projection, Run, StorageRow, WriteOptions};
 
 fn written(histories: &[History], options: WriteOptions) -> (Place, HistoryFile) {
     let place = Place::new();
@@ -40,6 +40,17 @@ fn long_columns_survive() {
         let (_place, file) = written(std::slice::from_ref(&history), WriteOptions::default());
         assert!(file.read_all(&Projection::all()).unwrap() == history, "seed {seed}");
     }
+}
+
+#[test]
+fn rows_so_alike_that_their_bytes_would_look_forged_survive() {
+    let mut history = History::default();
+    for seq in 1..300_000 {
+        history.storage.push(StorageRow { seq, ..StorageRow::default() });
+    }
+    history.close_run(Run::default());
+    let (_place, file) = written(std::slice::from_ref(&history), WriteOptions::default());
+    assert!(file.read_all(&Projection::all()).unwrap() == history);
 }
 
 #[test]
