@@ -17,6 +17,7 @@ pub mod report;
 pub mod testing;
 pub mod verdict;
 pub mod witness;
+pub mod writers;
 
 pub use budget::{Budget, Exhausted, Meter};
 pub use check::{check_history, check_run, judge_run};

@@ -10,6 +10,7 @@ mod events;
 mod grid;
 mod journal;
 mod requests;
+mod states;
 mod testimony;
 mod well_formed;
 
@@ -20,12 +21,14 @@ pub use events::EventSet;
 pub use grid::Grid;
 pub use journal::{Journal, RequestName, applied_request, is_read, operation_request};
 pub use requests::Requests;
+pub use states::{States, Transfer};
 pub use testimony::{Statement, Testimony};
 pub use well_formed::{Defect, IllFormed};
 
 use crate::models::layout::Layout;
 use crate::replay::Replay;
 use crate::witness::Step;
+use crate::writers::Writers;
 use core::ops::Range;
 use std::sync::OnceLock;
 use vopr_schema::{Faults, History, Kind, Messages, Operations, Run, StorageAccesses, TransitionEvent, Transitions};
@@ -46,9 +49,11 @@ pub struct RunIndex<'a> {
     deliveries: OnceLock<Deliveries>,
     requests: OnceLock<Requests>,
     testimony: OnceLock<Testimony>,
+    states: OnceLock<States>,
     journal: OnceLock<Journal>,
     layout: OnceLock<Option<Layout>>,
     replay: OnceLock<Option<Replay>>,
+    writers: OnceLock<Writers>,
 }
 
 impl<'a> RunIndex<'a> {
@@ -72,9 +77,11 @@ impl<'a> RunIndex<'a> {
             deliveries: OnceLock::new(),
             requests: OnceLock::new(),
             testimony: OnceLock::new(),
+            states: OnceLock::new(),
             journal: OnceLock::new(),
             layout: OnceLock::new(),
             replay: OnceLock::new(),
+            writers: OnceLock::new(),
         }
     }
 
@@ -227,6 +234,11 @@ impl<'a> RunIndex<'a> {
         self.testimony.get_or_init(|| Testimony::build(self))
     }
 
+    /// Where the states came from that replicas start from.
+    pub fn states(&self) -> &States {
+        self.states.get_or_init(|| States::build(self))
+    }
+
     /// Which operation stands at each op number.
     pub fn journal(&self) -> &Journal {
         self.journal.get_or_init(|| Journal::build(self))
@@ -240,6 +252,11 @@ impl<'a> RunIndex<'a> {
     /// The committed log replayed through the checker's model; none when it cannot be replayed.
     pub fn replay(&self) -> Option<&Replay> {
         self.replay.get_or_init(|| Replay::of_run(self)).as_ref()
+    }
+
+    /// Who wrote which value to which key.
+    pub fn writers(&self) -> &Writers {
+        self.writers.get_or_init(|| Writers::of_run(self))
     }
 
     /// Whether the replica of transition `row` installs a peer's state that covers `op` in the same step: what leaves its log for that

@@ -3,6 +3,8 @@
 //! File order: statement, formal statement, evidence, what it deliberately does not check, code, tests that fire and tests
 //! that must not. Adding one is a file here, a `mod` line, and a line in [`crate::registry::INVARIANTS`].
 
+pub mod applied_position_monotonic;
+pub mod checkpoint_recovery;
 pub mod client_session;
 pub mod commit_history;
 pub mod commit_monotonicity;
@@ -17,10 +19,14 @@ pub mod linearizability;
 pub mod liveness;
 pub mod log_consistency;
 pub mod message_causality;
+pub mod monotonic_reads;
+pub mod mvcc_visibility;
+pub mod offset_monotonicity;
 pub mod quorum_commit;
 pub mod read_your_writes;
 pub mod replica_consistency;
 pub mod replica_head;
+pub mod state_transfer_safety;
 pub mod tenant_isolation;
 pub mod view_monotonicity;
 pub mod vsr_agreement;

@@ -18,12 +18,11 @@
 
 use crate::budget::Meter;
 use crate::index::RunIndex;
-use crate::linearize::interner::Interner;
 use crate::registry::{Category, Invariant, Reads};
 use crate::replay::operation_words;
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
-use vopr_schema::column::Niche;
+use crate::writers::{Writers, is_older, written};
 use vopr_schema::{Function, Kind, Outcome};
 
 /// See the module.
@@ -63,95 +62,23 @@ pub const INVARIANT: Invariant = Invariant {
 const NONE: u32 = u32::MAX;
 
 fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
-    Verdict::decide("no session read what it had written before", || {
-        let mut sessions = Sessions::new(index);
-        sessions.collect_writers();
-        sessions.walk(meter)
-    })
+    Verdict::decide("no session read what it had written before", || Sessions::new(index).walk(meter))
 }
-
-/// An object of a tenant; streams are numbered apart from keys.
-type Object = (u32, u64, bool);
 
 struct Sessions<'a> {
     index: &'a RunIndex<'a>,
-    objects: Interner<Object>,
-    /// Per object, whether an addition touches it.
-    added: Vec<bool>,
-    /// Values by (object, value), and the only writer of each, [`NONE`] if there are several.
-    values: Interner<(u32, u64)>,
-    writers: Vec<u32>,
+    writers: &'a Writers,
     /// Per object the present session's last answered write or append as (session's serial, row, value).
     own: Vec<(u32, u32, u64)>,
     /// Keys that the present session wrote.
-    mine: Vec<u32>,
+    mine: Vec<usize>,
     facts: u64,
 }
 
 impl<'a> Sessions<'a> {
     fn new(index: &'a RunIndex<'a>) -> Self {
-        Self {
-            index,
-            objects: Interner::default(),
-            added: Vec::new(),
-            values: Interner::default(),
-            writers: Vec::new(),
-            own: Vec::new(),
-            mine: Vec::new(),
-            facts: 0,
-        }
-    }
-
-    /// Who wrote which value, whatever became of the write.
-    fn collect_writers(&mut self) {
-        let table = self.index.operations();
-        for row in self.index.operation_rows() {
-            match table.function.get(row) {
-                Function::ReadModifyWrite => {
-                    let object = self.object(table.tenant[row], table.key[row], false);
-                    self.added[object as usize] = true;
-                }
-                _ => self.writes(row, |sessions, object, value| {
-                    let (number, new) = sessions.values.intern((object, value));
-                    if new {
-                        sessions.writers.push(row as u32);
-                    } else if sessions.writers[number as usize] != row as u32 {
-                        sessions.writers[number as usize] = NONE;
-                    }
-                }),
-            }
-        }
-    }
-
-    /// Calls `visit` with each key that an operation may have written, and the value.
-    fn writes(&mut self, row: usize, mut visit: impl FnMut(&mut Self, u32, u64)) {
-        let table = self.index.operations();
-        let tenant = table.tenant[row];
-        match table.function.get(row) {
-            Function::Write | Function::CompareAndSet => {
-                let failed = table.result.0[row] == 0 && table.function.get(row) == Function::CompareAndSet;
-                if let Some(value) = table.value.get(row).filter(|_| !failed) {
-                    let object = self.object(tenant, table.key[row], false);
-                    visit(self, object, value);
-                }
-            }
-            Function::Transaction => {
-                for pair in table.writes.get(row).into_iter().flatten() {
-                    let object = self.object(tenant, pair.key, false);
-                    visit(self, object, pair.value.unwrap_or(u64::NONE));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn object(&mut self, tenant: u32, key: u64, stream: bool) -> u32 {
-        let (number, new) = self.objects.intern((tenant, key, stream));
-        if new {
-            self.added.push(false);
-            self.own.push((NONE, NONE, 0));
-        }
-        number
+        let writers = index.writers();
+        Self { index, writers, own: vec![(NONE, NONE, 0); writers.len()], mine: Vec::new(), facts: 0 }
     }
 
     /// Goes through all sessions, each in the order of its requests.
@@ -179,17 +106,20 @@ impl<'a> Sessions<'a> {
 
     /// Notes what the session wrote.
     fn remember(&mut self, row: usize, serial: u32) {
-        let table = self.index.operations();
+        let (table, writers) = (self.index.operations(), self.writers);
+        let tenant = table.tenant[row];
         if table.function.get(row) == Function::StreamAppend {
-            let object = self.object(table.tenant[row], table.key[row], true);
-            self.own[object as usize] = (serial, row as u32, table.value.0[row]);
+            if let Some(object) = writers.find((tenant, table.key[row], true)) {
+                self.own[object] = (serial, row as u32, table.value.0[row]);
+            }
             return;
         }
-        self.writes(row, |sessions, object, value| {
-            if sessions.own[object as usize].0 != serial {
-                sessions.mine.push(object);
+        written(table, row, |key, value| {
+            let Some(object) = writers.find((tenant, key, false)) else { return };
+            if self.own[object].0 != serial {
+                self.mine.push(object);
             }
-            sessions.own[object as usize] = (serial, row as u32, value);
+            self.own[object] = (serial, row as u32, value);
         });
     }
 
@@ -205,8 +135,8 @@ impl<'a> Sessions<'a> {
             }
             Function::Scan => self.scanned(row, serial),
             Function::StreamRead => {
-                let Some(object) = self.objects.find(&(tenant, key, true)) else { return Ok(()) };
-                let (owner, append, value) = self.own[object as usize];
+                let Some(object) = self.writers.find((tenant, key, true)) else { return Ok(()) };
+                let (owner, append, value) = self.own[object];
                 if owner != serial || !self.is_before(append, row) {
                     return Ok(());
                 }
@@ -232,8 +162,8 @@ impl<'a> Sessions<'a> {
         let (tenant, range) = (table.tenant[row], table.key[row]..=table.key_last.get(row).unwrap_or(0));
         let shown = table.results.get(row);
         for &object in &self.mine {
-            let (_, write, _) = self.own[object as usize];
-            let (of, key, _) = *self.objects.get(object);
+            let (_, write, _) = self.own[object];
+            let (of, key, _) = self.writers.object(object);
             if of != tenant || !range.contains(&key) || !self.is_before(write, row) {
                 continue;
             }
@@ -253,9 +183,9 @@ impl<'a> Sessions<'a> {
     /// One observation of one key.
     fn saw(&mut self, row: usize, serial: u32, key: u64, seen: Option<u64>) -> Result<(), Box<Verdict>> {
         let table = self.index.operations();
-        let Some(object) = self.objects.find(&(table.tenant[row], key, false)) else { return Ok(()) };
-        let (owner, write, value) = self.own[object as usize];
-        if owner != serial || self.added[object as usize] || !self.is_before(write, row) {
+        let Some(object) = self.writers.find((table.tenant[row], key, false)) else { return Ok(()) };
+        let (owner, write, value) = self.own[object];
+        if owner != serial || self.writers.is_added_to(object) || !self.is_before(write, row) {
             return Ok(());
         }
         let write = write as usize;
@@ -264,23 +194,11 @@ impl<'a> Sessions<'a> {
         if seen == value {
             return Ok(());
         }
-        let writer = self.values.find(&(object, seen)).map_or(NONE, |number| self.writers[number as usize]);
-        if writer == NONE || writer as usize == write {
-            return Ok(());
-        }
-        if self.is_older(writer as usize, write) {
-            return Err(self.stale(write, row, Some(writer as usize), "own_write_overlooked").into());
+        let Some(writer) = self.writers.only_writer(object, seen).filter(|writer| *writer != write) else { return Ok(()) };
+        if is_older(self.index, writer, write) {
+            return Err(self.stale(write, row, Some(writer), "own_write_overlooked").into());
         }
         Ok(())
-    }
-
-    /// Whether a write certainly happened before another one.
-    fn is_older(&self, writer: usize, than: usize) -> bool {
-        if crate::replay::returned(self.index, writer) < self.index.operations().seq[than] {
-            return true;
-        }
-        let place = |row: usize| self.index.journal().place_of(row);
-        place(writer).zip(place(than)).is_some_and(|(writer, than)| writer < than)
     }
 
     fn stale(&self, own: usize, row: usize, other: Option<usize>, shape: &str) -> Witness {
