@@ -14,6 +14,7 @@ use core::ops::RangeInclusive;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use vopr_schema::read::{HistoryFile, Projection};
 use vopr_schema::{Dictionary, History, Kind, Run};
 
@@ -96,7 +97,7 @@ pub fn check_files(paths: &[PathBuf], options: &Options, mut tell: impl FnMut(Ev
 /// The first one of `tell`.
 pub fn try_check_files<E>(paths: &[PathBuf], options: &Options, mut tell: impl FnMut(Event<'_>) -> Result<(), E>) -> Result<Report, E> {
     let pool = options.jobs.and_then(|jobs| rayon::ThreadPoolBuilder::new().num_threads(jobs).build().ok());
-    let workers = Workers { pool, options };
+    let workers = Workers { pool, options, spare: Mutex::default() };
     let mut report = Report::new(&options.selection);
     let mut total = 0;
     let mut readable = Vec::new();
@@ -142,9 +143,28 @@ struct Judged {
 struct Workers<'o> {
     pool: Option<rayon::ThreadPool>,
     options: &'o Options,
+    /// Memory of batches that have been judged, for those to come: fresh pages cost more than what is read into them.
+    spare: Mutex<Vec<History>>,
 }
 
 impl Workers<'_> {
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<History>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a batch, unless no run in it can be wanted.
+    fn read(&self, unit: &Unit<'_>, projection: &Projection) -> Result<Option<History>, Refused> {
+        let index = unit.file.row_groups().iter().find(|group| group.batch == unit.batch && group.kind == Kind::Run);
+        let options = self.options;
+        if options.cancelled() || index.is_some_and(|group| !options.may_want(group.first_seed, group.last_seed)) {
+            return Ok(None);
+        }
+        let mut history = self.spare().pop().unwrap_or_default();
+        history.clear();
+        let read = unit.file.append_batch(unit.batch, projection, &mut history);
+        read.map(|()| Some(history)).map_err(|error| refused(unit.file.path(), &error))
+    }
+
     fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
             Some(pool) => pool.install(work),
@@ -207,7 +227,7 @@ impl Workers<'_> {
     fn judge(&self, window: &[Unit<'_>]) -> Vec<Judged> {
         let options = self.options;
         let projection = options.projection();
-        let histories: Vec<_> = window.par_iter().map(|unit| read(unit, options, &projection)).collect();
+        let histories: Vec<_> = window.par_iter().map(|unit| self.read(unit, &projection)).collect();
         let wanted = |place: usize| {
             let history = histories[place].as_ref().ok().and_then(Option::as_ref);
             history.into_iter().flat_map(move |history| {
@@ -230,7 +250,10 @@ impl Workers<'_> {
             judged[place].runs.push(run);
         }
         for (judged, history) in judged.iter_mut().zip(histories) {
-            judged.refused = history.err();
+            match history {
+                Ok(history) => self.spare().extend(history),
+                Err(refused) => judged.refused = Some(refused),
+            }
         }
         judged
     }
@@ -243,15 +266,6 @@ fn units(file: &HistoryFile) -> Vec<Unit<'_>> {
         Unit { file, batch, runs, rows: groups().map(|group| group.rows as u64).sum() }
     };
     (0..file.batches()).map(unit).collect()
-}
-
-/// Reads a batch, unless no run in it can be wanted.
-fn read(unit: &Unit<'_>, options: &Options, projection: &Projection) -> Result<Option<History>, Refused> {
-    let index = unit.file.row_groups().iter().find(|group| group.batch == unit.batch && group.kind == Kind::Run);
-    if options.cancelled() || index.is_some_and(|group| !options.may_want(group.first_seed, group.last_seed)) {
-        return Ok(None);
-    }
-    unit.file.read_batch(unit.batch, projection).map(Some).map_err(|error| refused(unit.file.path(), &error))
 }
 
 /// Adds what only the file knows.
