@@ -20,8 +20,7 @@ impl CommittedLog {
         let table = index.transitions();
         let mut log = Self { committed: vec![NONE; index.ops()], applied: vec![NONE; index.ops()] };
         let (committed, applied) = (TransitionEvent::Committed as u8, TransitionEvent::Applied as u8);
-        for row in index.transition_rows() {
-            let event = table.event.codes[row];
+        for (row, event) in index.rows_and_events() {
             if event != committed && event != applied {
                 continue;
             }

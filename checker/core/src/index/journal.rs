@@ -25,7 +25,6 @@ pub struct Journal {
     misplaced: Vec<u32>,
     strangers: Vec<u32>,
     repeated: Vec<u32>,
-    diverged: Option<(usize, usize)>,
     applied: usize,
 }
 
@@ -40,7 +39,6 @@ impl Journal {
             misplaced: Vec::new(),
             strangers: Vec::new(),
             repeated: Vec::new(),
-            diverged: diverged(index),
             applied: 0,
         };
         let claims = claims(index, rows.clone());
@@ -137,12 +135,6 @@ impl Journal {
         &self.repeated
     }
 
-    /// Two applied transitions of one op number with different requests, if there are any.
-    #[must_use]
-    pub fn diverged(&self) -> Option<(usize, usize)> {
-        self.diverged
-    }
-
     /// Number of op numbers that were applied.
     #[must_use]
     pub fn applied(&self) -> usize {
@@ -212,11 +204,11 @@ fn claims(index: &RunIndex<'_>, rows: Range<usize>) -> Vec<u32> {
 }
 
 /// The first two applied transitions that put different requests at one op number.
-fn diverged(index: &RunIndex<'_>) -> Option<(usize, usize)> {
+pub(super) fn diverged(index: &RunIndex<'_>) -> Option<(usize, usize)> {
     let table = index.transitions();
     let committed = index.committed();
     let applied = TransitionEvent::Applied as u8;
-    index.transition_rows().filter(|row| table.event.codes[*row] == applied).find_map(|row| {
+    index.rows_and_events().filter(|(_, event)| *event == applied).find_map(|(row, _)| {
         let first = committed.applied_row(table.op.0[row])?;
         (applied_request(index, first) != applied_request(index, row)).then_some((first, row))
     })

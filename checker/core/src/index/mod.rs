@@ -51,6 +51,7 @@ pub struct RunIndex<'a> {
     testimony: OnceLock<Testimony>,
     states: OnceLock<States>,
     journal: OnceLock<Journal>,
+    diverged: OnceLock<Option<(usize, usize)>>,
     layout: OnceLock<Option<Layout>>,
     replay: OnceLock<Option<Replay>>,
     writers: OnceLock<Writers>,
@@ -79,6 +80,7 @@ impl<'a> RunIndex<'a> {
             testimony: OnceLock::new(),
             states: OnceLock::new(),
             journal: OnceLock::new(),
+            diverged: OnceLock::new(),
             layout: OnceLock::new(),
             replay: OnceLock::new(),
             writers: OnceLock::new(),
@@ -242,6 +244,11 @@ impl<'a> RunIndex<'a> {
     /// Which operation stands at each op number.
     pub fn journal(&self) -> &Journal {
         self.journal.get_or_init(|| Journal::build(self))
+    }
+
+    /// Two applied transitions of one op number with different requests, if there are any.
+    pub fn diverged(&self) -> Option<(usize, usize)> {
+        *self.diverged.get_or_init(|| journal::diverged(self))
     }
 
     /// Which numbers belong to which tenant; none when the run's options do not say.

@@ -73,7 +73,7 @@ fn answers(index: &RunIndex<'_>) -> Decision {
         return Err(Box::new(Verdict::unknown("the run's options do not say who owns which keys (cluster.keys_per_tenant and so on)")));
     };
     let table = index.transitions();
-    let doubtful = journal.diverged().map(|(_, second)| table.op.0[second]);
+    let doubtful = index.diverged().map(|(_, second)| table.op.0[second]);
     let stranger = journal.strangers().first().map(|row| table.op.0[*row as usize]);
     let mismatch = replay.mismatches.first().map(|row| position(index, *row as usize));
     // Causes come before their consequences: what stands first in the log is told.

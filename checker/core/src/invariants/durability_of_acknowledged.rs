@@ -103,7 +103,7 @@ fn kept_by_all(index: &RunIndex<'_>, meter: &Meter) -> Result<(), Box<Verdict>> 
     let mut reached = vec![0_u64; index.replicas()];
     let (applied, installed) = (TransitionEvent::Applied as u8, TransitionEvent::StateInstalled as u8);
     let restarted = TransitionEvent::Restarted as u8;
-    let diverged = index.journal().diverged().is_some();
+    let diverged = index.diverged().is_some();
     for row in index.transition_rows() {
         let event = table.event.codes[row];
         let Some(reached) = reached.get_mut(usize::from(table.replica[row])) else { continue };

@@ -38,7 +38,7 @@ fn requests(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     // The usual case in one pass without sorting: each session belongs to one client, and its numbers rise.
     let nobody = (u32::NONE, u32::NONE);
     let mut sessions = vec![(nobody, 0_u64); index.ops()];
-    let (mut facts, mut rising) = (0, index.journal().diverged().is_none());
+    let (mut facts, mut rising) = (0, index.diverged().is_none());
     for op in 1..index.ops() as u64 {
         let Some(name) = index.committed().applied_row(op).and_then(|row| applied_request(index, row)) else { continue };
         ticker.step()?;

@@ -73,7 +73,7 @@ fn walk(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         return Err(Box::new(Verdict::unknown("the run's options do not say who owns which keys (cluster.keys_per_tenant and so on)")));
     };
     let table = index.transitions();
-    let diverged = journal.diverged().map_or(u64::MAX, |(_, second)| table.op.0[second]);
+    let diverged = index.diverged().map_or(u64::MAX, |(_, second)| table.op.0[second]);
     let stranger = journal.strangers().first().map_or(u64::MAX, |row| table.op.0[*row as usize]);
     let known_below = diverged.min(stranger);
     let mut ticker = meter.ticker();
