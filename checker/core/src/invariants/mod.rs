@@ -4,8 +4,10 @@
 //! that must not. Adding one is a file here, a `mod` line, and a line in [`crate::registry::INVARIANTS`].
 
 pub mod applied_position_monotonic;
+pub mod byzantine_rejection;
 pub mod checkpoint_recovery;
 pub mod client_session;
+pub mod clock;
 pub mod commit_history;
 pub mod commit_monotonicity;
 pub mod conservation;
@@ -14,6 +16,7 @@ pub mod data_correctness;
 pub mod durability_of_acknowledged;
 pub mod hash_chain;
 pub mod idempotency;
+pub mod kernel_command_validation;
 pub mod leader_uniqueness;
 pub mod linearizability;
 pub mod liveness;
@@ -24,8 +27,12 @@ pub mod mvcc_visibility;
 pub mod offset_monotonicity;
 pub mod quorum_commit;
 pub mod read_your_writes;
+pub mod repair_budget;
+pub mod repair_completion;
+pub mod repair_safety;
 pub mod replica_consistency;
 pub mod replica_head;
+pub mod resource_limits;
 pub mod state_transfer_safety;
 pub mod tenant_isolation;
 pub mod view_monotonicity;

@@ -1,0 +1,212 @@
+//! `repair_completion`: each stored entry that was found damaged is whole again before the end of the run.
+//!
+//! Damage that is known and left lying is one copy less, and the next fault finds it.
+//!
+//! **Formally.** A `corruption_detected` of op n at replica r is settled when, later, r writes the entry anew (`repaired` or
+//! `entry_durable` of n), needs it no more (`checkpoint_durable` or `state_installed` of an op >= n), gives it up
+//! (`entry_truncated` of n, or a `view_entered` with a head below n), or restarts: what it then reads, it reports anew. No damage is
+//! unsettled at the end of a run whose faults have been healed for 50 ms, if r was up from then on and the report is 100 ms old.
+//!
+//! **Evidence.** run: `end_time_ns`, `heal_time_ns`. transition: replica, event, op.
+//!
+//! **Deliberately not checked.** Damaged copies of superblocks and checkpoints: the next ones are written over them in turn. That what
+//! was written is the right entry: `repair_safety`. That damage is reported at all: `corruption_detection`.
+
+use crate::budget::Meter;
+use crate::index::{EventSet, RunIndex};
+use crate::registry::{Category, Invariant, Reads};
+use crate::verdict::Verdict;
+use crate::witness::Witness;
+use vopr_schema::{Kind, TransitionEvent as Event};
+
+/// See the module.
+pub const INVARIANT: Invariant = Invariant {
+    name: "repair_completion",
+    version: 1,
+    category: Category::Storage,
+    reads: &[
+        Reads { kind: Kind::Run, columns: &["end_time_ns", "heal_time_ns"] },
+        Reads { kind: Kind::Transition, columns: &["replica", "event", "op"] },
+    ],
+    statement: "each detected corrupt entry is repaired, or needed no more, before the end of the run",
+    because_of: &["liveness"],
+    check,
+};
+
+/// How long faults must have been over: a write that was slow before is done by then.
+const HEALED_NS_MIN: u64 = 50_000_000;
+/// How old a report must be: a write over the damage takes a superblock and the entry, with their flushes.
+const REPORTED_NS_MIN: u64 = 100_000_000;
+
+const EVENTS: EventSet = EventSet::of(&[
+    Event::CorruptionDetected,
+    Event::Repaired,
+    Event::EntryDurable,
+    Event::CheckpointDurable,
+    Event::StateInstalled,
+    Event::EntryTruncated,
+    Event::ViewEntered,
+    Event::Started,
+    Event::Restarted,
+    Event::Crashed,
+    Event::Paused,
+    Event::Resumed,
+]);
+
+/// One replica: the rows of its unsettled reports, and whether it runs.
+#[derive(Clone, Default)]
+struct Replica {
+    reports: Vec<usize>,
+    stopped: bool,
+    /// When it last began to run, nanoseconds.
+    since_ns: u64,
+}
+
+fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
+    Verdict::decide("no stored entry was found damaged", || {
+        let (replicas, settled) = follow(index, meter)?;
+        let unsettled = replicas.iter().map(|replica| replica.reports.len()).sum::<usize>();
+        if let Some(row) = late(index, &replicas) {
+            return Err(left_lying(index, row).into());
+        }
+        if settled == 0 && unsettled > 0 {
+            return Err(Box::new(Verdict::unknown(format!("{unsettled} damaged entries were reported too late in the run"))));
+        }
+        Ok(settled)
+    })
+}
+
+fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Box<Verdict>> {
+    let table = index.transitions();
+    let mut ticker = meter.ticker();
+    let mut replicas = vec![Replica::default(); index.replicas()];
+    let mut settled = 0;
+    for (row, event) in index.events(EVENTS) {
+        ticker.step()?;
+        let Some(replica) = replicas.get_mut(usize::from(table.replica[row])) else { continue };
+        match event {
+            Event::CorruptionDetected => {
+                let Some(op) = table.op.get(row) else { continue };
+                if !replica.reports.iter().any(|report| table.op.0[*report] == op) {
+                    replica.reports.push(row);
+                }
+                continue;
+            }
+            Event::Crashed | Event::Paused => replica.stopped = true,
+            Event::Started | Event::Restarted | Event::Resumed => {
+                (replica.stopped, replica.since_ns) = (false, table.time_ns[row]);
+            }
+            _ => {}
+        }
+        if replica.reports.is_empty() {
+            continue;
+        }
+        let op = table.op.get(row).unwrap_or(0);
+        let before = replica.reports.len();
+        replica.reports.retain(|report| {
+            let damaged = table.op.0[*report];
+            !match event {
+                Event::Repaired | Event::EntryDurable | Event::EntryTruncated => damaged == op,
+                Event::CheckpointDurable | Event::StateInstalled => damaged <= op,
+                Event::ViewEntered => damaged > op,
+                Event::Started | Event::Restarted => true,
+                _ => false,
+            }
+        });
+        settled += (before - replica.reports.len()) as u64;
+    }
+    Ok((replicas, settled))
+}
+
+/// The first report that there was time enough to settle.
+fn late(index: &RunIndex<'_>, replicas: &[Replica]) -> Option<usize> {
+    let (table, meta) = (index.transitions(), index.meta());
+    let healed_ns = meta.heal_time_ns?;
+    let passed = |since_ns: u64| meta.end_time_ns.saturating_sub(since_ns);
+    let running = replicas.iter().filter(|replica| !replica.stopped && passed(replica.since_ns.max(healed_ns)) >= HEALED_NS_MIN);
+    running.flat_map(|replica| &replica.reports).copied().filter(|row| passed(table.time_ns[*row]) >= REPORTED_NS_MIN).min()
+}
+
+fn left_lying(index: &RunIndex<'_>, row: usize) -> Witness {
+    let table = index.transitions();
+    let (replica, op) = (table.replica[row], table.op.0[row]);
+    let passed_ms = index.meta().end_time_ns.saturating_sub(table.time_ns[row]) / 1_000_000;
+    let summary = format!("replica {replica} found op {op} damaged and has not repaired it in the {passed_ms} ms to the end of the run");
+    Witness::new("damage_left_lying", summary).step(index.transition_step(row, format!("replica {replica} finds op {op} damaged")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Story;
+    use vopr_schema::{Status, TransitionEvent as Event};
+
+    const NAME: &str = "repair_completion";
+
+    /// A run of half a second, healed in its middle, in which replica 1 finds op 3 damaged.
+    fn story() -> Story {
+        let mut story = Story::clean(4);
+        story.run.heal_time_ns = Some(250_000_000);
+        story.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
+        story
+    }
+
+    fn end(mut story: Story) -> Story {
+        (0..500_000).for_each(|_| {
+            story.tick();
+        });
+        story
+    }
+
+    #[test]
+    fn damage_that_is_written_over_or_needed_no_more_is_a_fact() {
+        for (event, op) in [
+            (Event::Repaired, 3),
+            (Event::EntryDurable, 3),
+            (Event::EntryTruncated, 3),
+            (Event::CheckpointDurable, 4),
+            (Event::StateInstalled, 3),
+            (Event::ViewEntered, 2),
+            (Event::Restarted, 4),
+        ] {
+            let mut story = story();
+            story.event(1, event, |row| row.op = Some(op));
+            assert_eq!(end(story).verdict(NAME).facts(), 1, "{event}");
+        }
+    }
+
+    #[test]
+    fn damage_that_is_left_lying_is_a_violation() {
+        let mut story = story();
+        story.event(1, Event::Repaired, |row| row.op = Some(2));
+        story.event(2, Event::Repaired, |row| row.op = Some(3));
+        story.event(1, Event::ViewEntered, |row| row.op = Some(3));
+        let verdict = end(story).verdict(NAME);
+        assert_eq!(verdict.witness().expect("nothing repaired op 3").shape, "damage_left_lying");
+    }
+
+    #[test]
+    fn without_time_or_without_the_replica_it_is_unknown() {
+        assert_eq!(story().verdict(NAME).name(), "unknown");
+        let mut never_healed = end(story());
+        never_healed.run.heal_time_ns = None;
+        assert_eq!(never_healed.verdict(NAME).name(), "unknown");
+        let mut down = story();
+        down.event(1, Event::Crashed, |row| row.status = Status::Down);
+        assert_eq!(end(down).verdict(NAME).name(), "unknown");
+        let mut late = end(Story::clean(4));
+        late.run.heal_time_ns = Some(250_000_000);
+        late.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
+        assert_eq!(late.verdict(NAME).name(), "unknown");
+    }
+
+    #[test]
+    fn no_damage_is_not_applicable_and_a_cut_off_run_is_not_judged() {
+        assert_eq!(Story::clean(3).verdict(NAME).name(), "not_applicable");
+        let mut copies = Story::clean(3);
+        copies.event(1, Event::CorruptionDetected, |row| row.op = None);
+        assert_eq!(end(copies).verdict(NAME).name(), "not_applicable");
+        let story = end(story());
+        let seq = story.transitions.last().unwrap().seq;
+        assert_eq!(story.cut_off(seq).verdict(NAME).name(), "not_applicable");
+    }
+}
