@@ -4,10 +4,11 @@
 //!
 //! **Formally.** A `corruption_detected` of op n at replica r is settled when, later, r writes the entry anew (`repaired` or
 //! `entry_durable` of n), needs it no more (`checkpoint_durable` or `state_installed` of an op >= n), gives it up
-//! (`entry_truncated` of n, or a `view_entered` with a head below n), or restarts: what it then reads, it reports anew. No damage is
-//! unsettled at the end of a run whose faults have been healed for 50 ms, if r was up from then on and the report is 100 ms old.
+//! (`entry_truncated` of n, or a `view_entered` with a head below n), or restarts: what it then reads, it reports anew. Damage of an
+//! op that its checkpoint covers needs no repair: a torn write of op n + `log_slots`, of which nobody was told, is reported as damage
+//! of op n by a replica whose log ends before it. No other damage is unsettled at the end of a run whose faults have been healed for 50 ms, if r was up from then on and the report is 100 ms old.
 //!
-//! **Evidence.** run: `end_time_ns`, `heal_time_ns`. transition: replica, event, op.
+//! **Evidence.** run: `end_time_ns`, `heal_time_ns`. transition: replica, event, op, commit.
 //!
 //! **Deliberately not checked.** Damaged copies of superblocks and checkpoints: the next ones are written over them in turn. That what
 //! was written is the right entry: `repair_safety`. That damage is reported at all: `corruption_detection`.
@@ -26,7 +27,7 @@ pub const INVARIANT: Invariant = Invariant {
     category: Category::Storage,
     reads: &[
         Reads { kind: Kind::Run, columns: &["end_time_ns", "heal_time_ns"] },
-        Reads { kind: Kind::Transition, columns: &["replica", "event", "op"] },
+        Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit"] },
     ],
     statement: "each detected corrupt entry is repaired, or needed no more, before the end of the run",
     because_of: &["liveness"],
@@ -57,6 +58,8 @@ const EVENTS: EventSet = EventSet::of(&[
 #[derive(Clone, Default)]
 struct Replica {
     reports: Vec<usize>,
+    /// Op numbers up to this one are covered by its checkpoint.
+    covered: u64,
     stopped: bool,
     /// When it last began to run, nanoseconds.
     since_ns: u64,
@@ -87,7 +90,7 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Bo
         match event {
             Event::CorruptionDetected => {
                 let Some(op) = table.op.get(row) else { continue };
-                if !replica.reports.iter().any(|report| table.op.0[*report] == op) {
+                if op > replica.covered && !replica.reports.iter().any(|report| table.op.0[*report] == op) {
                     replica.reports.push(row);
                 }
                 continue;
@@ -96,7 +99,13 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Bo
             Event::Started | Event::Restarted | Event::Resumed => {
                 (replica.stopped, replica.since_ns) = (false, table.time_ns[row]);
             }
+            Event::CheckpointDurable | Event::StateInstalled => {
+                replica.covered = replica.covered.max(table.op.get(row).unwrap_or(0));
+            }
             _ => {}
+        }
+        if event == Event::Restarted {
+            replica.covered = table.commit[row];
         }
         if replica.reports.is_empty() {
             continue;
@@ -182,6 +191,19 @@ mod tests {
         story.event(1, Event::ViewEntered, |row| row.op = Some(3));
         let verdict = end(story).verdict(NAME);
         assert_eq!(verdict.witness().expect("nothing repaired op 3").shape, "damage_left_lying");
+    }
+
+    #[test]
+    fn damage_below_the_checkpoint_needs_no_repair() {
+        let mut story = Story::clean(4);
+        story.run.heal_time_ns = Some(250_000_000);
+        story.crash(1);
+        story.restart(1, |state| state.commit = 3);
+        let report = story.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
+        let mut story = end(story);
+        assert_eq!(story.verdict(NAME).name(), "not_applicable");
+        story.transitions[report].op = Some(4);
+        assert!(story.verdict(NAME).is_violation());
     }
 
     #[test]
