@@ -40,6 +40,8 @@ struct Recovered {
     log: Log,
     uncertain: u32,
     damage: Vec<(Option<Op>, Damage)>,
+    /// Entries on disk that the log has replaced: the view was entered, and the crash came before they were written over.
+    replaced: Vec<EntryName>,
 }
 
 impl<S: StateMachine> Replica<S> {
@@ -60,6 +62,7 @@ impl<S: StateMachine> Replica<S> {
         replica.read_checkpoints(&superblock, disk.checkpoints);
         let recovered = recover_log(&replica.config, &superblock, replica.checkpoints.named, disk.log);
         replica.found_damage.extend(recovered.damage);
+        replica.found_replaced = recovered.replaced;
         replica.log = recovered.log;
         replica.uncertain = recovered.uncertain;
         replica.commit_max = superblock.commit.max(replica.commit);
@@ -160,6 +163,9 @@ impl<S: StateMachine> Replica<S> {
         }
         if self.lost {
             return;
+        }
+        for name in core::mem::take(&mut self.found_replaced) {
+            self.note(fx, Note::EntryTruncated(name));
         }
         // Some of them may have become durable in the very crash, without anybody having been told.
         for op in (self.commit.0 + 1..=self.log.head().0).map(Op) {
@@ -344,6 +350,7 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
         head = ring.first_never_written(superblock.last_normal_view, pinned, head);
     }
     let wanted = wanted_hashes(&ring, superblock, base, head);
+    let mut replaced = Vec::new();
     for (op, hash) in (base.op.0 + 1..).map(Op).zip(&wanted) {
         match ring.entry(op).filter(|entry| Some(entry.hash) == *hash) {
             Some(entry) => {
@@ -351,7 +358,11 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
                 log.slot_mut(op).expect("just appended").durable = true;
             }
             // Below a hole nothing is proven until the hole is filled.
-            None => log.append_hole(*hash, ring.entry(op).filter(|_| hash.is_none()).map(Arc::clone)),
+            None => {
+                let lying = ring.entry(op);
+                log.append_hole(*hash, lying.filter(|_| hash.is_none()).map(Arc::clone));
+                replaced.extend(lying.filter(|_| hash.is_some()).map(|entry| EntryName { op, hash: entry.hash }));
+            }
         }
     }
     retain_below(&mut log, &ring, base);
@@ -362,7 +373,7 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
         Found::Misplaced(_) => Some((Some(op_of_slot(slot, slots, reach)), Damage::MisplacedEntry)),
         Found::Blank | Found::Entry(_) | Found::Unreadable => None,
     });
-    Recovered { uncertain, damage: damage.collect(), log }
+    Recovered { uncertain, damage: damage.collect(), replaced, log }
 }
 
 /// The hash of each entry after the checkpoint up to `head`, where it is known: pinned, said by the entry that follows, or that of

@@ -7,7 +7,7 @@ use crate::codec::CLUSTER_DEFAULT;
 use crate::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, MEMBERS_MAX, PIPELINE_MAX, REPLICAS_MAX, SESSIONS_MAX, ring_is_large_enough};
 use crate::execution::Checkpoints;
 use crate::ids::{ClientKey, Epoch, Hash, Op, Peer, ReplicaId, View};
-use crate::io::{Damage, Effect, Input, Note, StateSummary, Status, Timer};
+use crate::io::{Damage, Effect, EntryName, Input, Note, StateSummary, Status, Timer};
 use crate::log::Log;
 use crate::message::{Body, Message, RejectReason};
 use crate::normal::Primary;
@@ -140,6 +140,8 @@ pub struct Replica<S> {
     pub(crate) timers: u16,
     /// What the restart found damaged, for [`Input::Start`] to tell.
     pub(crate) found_damage: Vec<(Option<Op>, Damage)>,
+    /// Entries that a restart found on disk and the log has replaced.
+    pub(crate) found_replaced: Vec<EntryName>,
     pub(crate) restarted: bool,
     /// The superblock is lost: this replica has forgotten its promises and must never vote again.
     pub(crate) lost: bool,
@@ -182,6 +184,7 @@ impl<S: StateMachine> Replica<S> {
             serving: Serving::default(),
             timers: 0,
             found_damage: Vec::new(),
+            found_replaced: Vec::new(),
             restarted: false,
             lost: false,
             log,

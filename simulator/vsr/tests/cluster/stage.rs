@@ -14,7 +14,7 @@
 //! * `isolate R`, `connect R`: messages between it and other replicas are lost, or not
 //! * `timer R NAME`: that timer runs out, if it runs
 //! * `hold R`, `hold R checkpoints`, `release R`, `fail R`: R's writes wait, complete, or the oldest one fails
-//! * `crash R`, `crash R tearing`: it stops; held writes are lost, or torn
+//! * `crash R`, `crash R tearing`, `crash R keeping`: it stops; held writes are lost, torn, or on disk without its knowledge
 //! * `restart R`, `corrupt R op N`, `corrupt R superblock`, `clock NS`, `stamps` (the newest timestamp)
 //! * `silence R..`: each of them misses its primary until it suspects it; only the last step is told
 //! * `quietly COMMAND`: tells nothing of it; `show`: a line for each replica
@@ -98,8 +98,8 @@ impl Stage {
             }
             ["release", replica] => self.release(parse(replica)),
             ["fail", replica] => self.fail(parse(replica)),
-            ["crash", replica] => self.crash(parse(replica), false),
-            ["crash", replica, "tearing"] => self.crash(parse(replica), true),
+            ["crash", replica] => self.crash(parse(replica), "losing"),
+            ["crash", replica, fate @ ("tearing" | "keeping")] => self.crash(parse(replica), fate),
             ["restart", replica] => self.restart(parse(replica)),
             ["corrupt", replica, "op", op] => self.corrupt(parse(replica), Op(parse(op))),
             ["corrupt", replica, "superblock"] => self.corrupt_superblock(parse(replica)),
@@ -356,13 +356,15 @@ impl Stage {
         self.step(index, Input::WriteFailed(write));
     }
 
-    fn crash(&mut self, index: usize, tearing: bool) {
+    fn crash(&mut self, index: usize, fate: &str) {
         self.replicas[index] = None;
         let actor = &mut self.actors[index];
         actor.timers.clear();
         for (_, what) in actor.held.take().unwrap_or_default() {
-            if tearing {
-                actor.disk.tear(&what, 200);
+            match fate {
+                "tearing" => actor.disk.tear(&what, 200),
+                "keeping" => actor.disk.write(&what),
+                _ => {}
             }
         }
     }
