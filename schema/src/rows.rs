@@ -117,6 +117,7 @@ dictionary! {
         Range => "range" /** A range with start >= end, or beyond the log. */,
         Replayed => "replayed" /** An old message sent again. */,
         Flood => "flood" /** A copy made by a flood. */,
+        Inserted => "inserted" /** Bytes were inserted into the encoded message. */,
     }
 }
 

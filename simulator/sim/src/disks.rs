@@ -21,6 +21,7 @@ impl World {
     }
 
     pub(crate) fn begin_read(&mut self, node: usize, read: ReadId, slot: u32) {
+        self.misread(node, Some(slot));
         let started_seq = self.recorder.last_seq();
         let machine = &mut self.nodes[node];
         let (access, ends_ns) = machine.disk.read(self.now_ns, read, slot, &machine.gray, started_seq);
@@ -37,6 +38,11 @@ impl World {
             machine.deferred.push(event);
             return false;
         }
+        if self.tears(node, access) {
+            self.crash_at_step(node, FaultKind::Crash);
+            return true;
+        }
+        let machine = &mut self.nodes[node];
         let (completed, next) = machine.disk.advance(access, &machine.gray);
         if let Some(completed) = &completed {
             self.record_storage(node, completed);
@@ -53,6 +59,61 @@ impl World {
             Next::Content { read, content } => self.step(node, Input::Read { read, content }),
         }
         true
+    }
+
+    /// Whether the machine stops in the middle of this write, and tears it.
+    fn tears(&mut self, node: usize, access: u32) -> bool {
+        let crash = self.options.crash;
+        if self.healed || crash.per_write == Rate::NEVER || !self.nodes[node].disk.is_mid_write(access) {
+            return false;
+        }
+        let down = self.nodes.iter().filter(|other| other.process != Process::Up).count();
+        let strikes = self.nodes[node].tear.hit(crash.per_write) && down < usize::from(crash.down_max);
+        if strikes {
+            self.nodes[node].disk.tear(access);
+        }
+        strikes
+    }
+
+    /// Reads of the log that are about to answer wrong content: of one slot, or of the whole ring at a restart.
+    fn misread(&mut self, node: usize, slot: Option<u32>) {
+        if self.healed || self.options.storage.silent_read == Rate::NEVER {
+            return;
+        }
+        let (oldest, newest) = self.nodes[node].disk.span().unwrap_or_default();
+        for op in oldest..newest {
+            if slot.is_some_and(|slot| slot != self.slot_of(op)) {
+                continue;
+            }
+            let done = match self.nodes[node].disk.misreads() {
+                None => continue,
+                Some(true) => self.misdirect_op(node, op).then_some(FaultKind::MisdirectedWrite),
+                Some(false) => self.make_op_stale(node, op).then_some(FaultKind::StaleRead),
+            };
+            if let Some(kind) = done {
+                self.record_fault(FaultFamily::Storage, kind, node, 0.0);
+            }
+        }
+    }
+
+    /// A share of the entries of a log goes bad, the newest among them if `head`, the atlas permitting; answers the bits flipped in each.
+    pub(crate) fn corrupt_log(&mut self, node: usize, share: Rate, head: bool) -> Vec<u32> {
+        let id = self.nodes[node].id;
+        let mut chosen = self.nodes[node].disk.decaying_share(share);
+        let newest = self.nodes[node].disk.span().map_or(0, |(_, newest)| newest);
+        if head && chosen.iter().all(|(op, _)| *op != newest) {
+            let bits = self.nodes[node].disk.bits();
+            chosen.push((newest, bits));
+        }
+        let mut flipped = Vec::new();
+        for (op, bits) in chosen {
+            let slot = self.slot_of(op);
+            let disk = &mut self.nodes[node].disk;
+            if disk.holds_entry(op) && self.atlas.may_damage_entry(id, slot) && disk.corrupt_entry(op, bits) {
+                flipped.push(bits);
+            }
+        }
+        flipped
     }
 
     fn record_failure(&mut self, node: usize, completed: &Completed) {
@@ -116,9 +177,10 @@ impl World {
 
     /// Makes a slot hold what it held before, if the atlas admits it.
     pub(crate) fn make_stale(&mut self, node: usize, position: Rate) -> bool {
-        let Some(op) = self.op_at(node, position) else {
-            return false;
-        };
+        self.op_at(node, position).is_some_and(|op| self.make_op_stale(node, op))
+    }
+
+    fn make_op_stale(&mut self, node: usize, op: u64) -> bool {
         let (id, slot) = (self.nodes[node].id, self.slot_of(op));
         let disk = &mut self.nodes[node].disk;
         disk.is_inside(op) && self.atlas.may_damage_entry(id, slot) && disk.make_stale(op)
@@ -126,9 +188,10 @@ impl World {
 
     /// Lets a slot's content stand in the next slot, if the atlas admits both.
     pub(crate) fn misdirect(&mut self, node: usize, position: Rate) -> bool {
-        let Some(op) = self.op_at(node, position) else {
-            return false;
-        };
+        self.op_at(node, position).is_some_and(|op| self.misdirect_op(node, op))
+    }
+
+    fn misdirect_op(&mut self, node: usize, op: u64) -> bool {
         let (id, slot, victim) = (self.nodes[node].id, self.slot_of(op), self.slot_of(op + 1));
         let disk = &mut self.nodes[node].disk;
         disk.is_inside(op)
@@ -170,6 +233,7 @@ impl World {
 
     /// A restart reads the whole disk: one row per damaged place, and one for all the rest.
     pub(crate) fn read_disk(&mut self, node: usize) -> DiskImage {
+        self.misread(node, None);
         let disk = &self.nodes[node].disk;
         let image = disk.image();
         if self.recorder.is_on() {

@@ -68,6 +68,10 @@ pub enum Purpose {
     Schedule = 19,
     /// Which families of faults are on.
     Swarm = 20,
+    /// Crashes in the middle of a write.
+    Tear = 21,
+    /// Reads that answer wrong content without an error.
+    SilentRead = 22,
 }
 
 /// A stream of random numbers.

@@ -263,6 +263,18 @@ pub enum Fault {
         share: Rate,
         /// How much longer, nanoseconds of virtual time.
         delay_ns: u64,
+        /// How much longer at most, each access drawing its own time; none: always `delay_ns`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delay_ns_max: Option<u64>,
+    },
+    /// A share of the entries of a log goes bad at once, the newest one too if asked for; the atlas permitting.
+    CorruptLog {
+        /// Whose disk.
+        target: Target,
+        /// Which share.
+        share: Rate,
+        /// Whether the newest entry is among them.
+        head: bool,
     },
     /// Clients do not pause between operations while the fault lasts.
     LoadBurst,
@@ -277,9 +289,11 @@ impl Fault {
             Self::Crash { .. } | Self::Pause { .. } => FaultFamily::Crash,
             Self::ClockOffset { .. } | Self::ClockDrift { .. } | Self::ClockStep { .. } => FaultFamily::Clock,
             Self::ClientCrash { .. } | Self::ClientPartition { .. } | Self::TenantLoss { .. } => FaultFamily::Client,
-            Self::Corruption { .. } | Self::StaleRead { .. } | Self::MisdirectedWrite { .. } | Self::SlowDisk { .. } => {
-                FaultFamily::Storage
-            }
+            Self::Corruption { .. }
+            | Self::CorruptLog { .. }
+            | Self::StaleRead { .. }
+            | Self::MisdirectedWrite { .. }
+            | Self::SlowDisk { .. } => FaultFamily::Storage,
             Self::LoadBurst => FaultFamily::Load,
         }
     }
@@ -305,7 +319,7 @@ impl Fault {
             Self::ClientCrash { .. } => FaultKind::ClientCrash,
             Self::ClientPartition { .. } => FaultKind::ClientPartition,
             Self::TenantLoss { .. } => FaultKind::TenantFault,
-            Self::Corruption { .. } => FaultKind::Corruption,
+            Self::Corruption { .. } | Self::CorruptLog { .. } => FaultKind::Corruption,
             Self::StaleRead { .. } => FaultKind::StaleRead,
             Self::MisdirectedWrite { .. } => FaultKind::MisdirectedWrite,
             Self::SlowDisk { .. } => FaultKind::SlowDisk,

@@ -6,6 +6,7 @@ use crate::fault_plan::{ClientName, Endpoint, Fault, GrayMode, Partition, Place,
 use crate::network::FIRST_CLIENT;
 use crate::node::Process;
 use crate::options::Rate;
+use crate::storage::Slowdown;
 use crate::world::{Event, World};
 use vopr_schema::{FaultFamily, FaultKind, FaultRow};
 
@@ -90,9 +91,11 @@ impl World {
                 active.target = self.replica(target)?;
                 self.misdirect(usize::from(active.target), position).then_some(())?;
             }
-            Fault::SlowDisk { target, share, delay_ns } => {
+            Fault::CorruptLog { target, share, head } => return self.begin_log_damage(index, target, share, head),
+            Fault::SlowDisk { target, share, delay_ns, delay_ns_max } => {
                 active.target = self.replica(target)?;
-                self.nodes[usize::from(active.target)].disk.slow_down(index, share, delay_ns);
+                let slowdown = Slowdown { plan_index: index, share, delay_ns, delay_ns_max };
+                self.nodes[usize::from(active.target)].disk.slow_down(slowdown);
             }
             Fault::LoadBurst => self.load_bursts += 1,
         }
@@ -133,6 +136,7 @@ impl World {
             | Fault::Pause { .. }
             | Fault::ClockStep { .. }
             | Fault::Corruption { .. }
+            | Fault::CorruptLog { .. }
             | Fault::StaleRead { .. }
             | Fault::MisdirectedWrite { .. } => {}
         }
@@ -216,6 +220,19 @@ impl World {
         let active = Active { target, ..Active::default() };
         self.record_planned(index, &self.plan.0[index as usize].fault.clone(), active, end);
         Some(active)
+    }
+
+    /// One row per damaged entry; none at all when nothing was damaged.
+    fn begin_log_damage(&mut self, index: u32, target: Target, share: Rate, head: bool) -> Option<Active> {
+        let target = self.replica(target)?;
+        let flipped = self.corrupt_log(usize::from(target), share, head);
+        let active = Active { target, ..Active::default() };
+        for bits in &flipped {
+            let (target, place) = (Target::Replica(0), Place::Entry { position: Rate::NEVER });
+            let entry = Fault::Corruption { target, place, bits: u8::try_from(*bits).unwrap_or(u8::MAX) };
+            self.record_planned(index, &entry, active, None);
+        }
+        (!flipped.is_empty()).then_some(active)
     }
 
     fn set_tenant_loss(&mut self, tenant: u32, loss: Rate) {

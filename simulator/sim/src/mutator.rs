@@ -3,7 +3,7 @@
 //! Whether and how a message is changed is drawn from its link's own stream; what is changed is what a receiver gets.
 
 use crate::entropy::{Actor, Purpose, Stream};
-use crate::options::{Rate, RunOptions};
+use crate::options::{MutationKinds, Rate, RunOptions};
 use crate::storage::flip_bits;
 use std::collections::BTreeMap;
 use vopr_schema::Mutation;
@@ -11,11 +11,15 @@ use vopr_schema::Mutation;
 /// Where the checksum stands in the header of an encoded message.
 const CHECKSUM_FIELD: core::ops::Range<usize> = 4..8;
 
+/// Bytes that an insertion adds, at most.
+const INSERTED_MAX: u64 = 16;
+
 /// Changes messages at the run's rate.
 #[derive(Debug)]
 pub struct Mutator {
     seed: u64,
     rate: Rate,
+    kinds: MutationKinds,
     streams: BTreeMap<(u16, u16), Stream>,
 }
 
@@ -23,7 +27,7 @@ impl Mutator {
     /// The mutator of a run.
     #[must_use]
     pub fn new(options: &RunOptions) -> Self {
-        Self { seed: options.seed, rate: options.byzantine.mutation, streams: BTreeMap::new() }
+        Self { seed: options.seed, rate: options.byzantine.mutation, kinds: options.byzantine.kinds, streams: BTreeMap::new() }
     }
 
     fn stream(&mut self, from: u16, to: u16) -> &mut Stream {
@@ -31,15 +35,17 @@ impl Mutator {
         self.streams.entry((from, to)).or_insert_with(|| Stream::new(seed, Actor::Link(from, to), Purpose::Mutation, 0))
     }
 
-    /// Whether the next message of a link is changed, and how: half flipped bits, the rest cut short or given a false checksum.
+    /// Whether the next message of a link is changed, and how.
     pub fn draw(&mut self, from: u16, to: u16) -> Option<Mutation> {
         let rate = self.rate;
         if rate == Rate::NEVER || !self.stream(from, to).hit(rate) {
             return None;
         }
-        Some(match self.stream(from, to).below(4) {
-            0 | 1 => Mutation::BitFlip,
-            2 => Mutation::Truncated,
+        let kinds = self.kinds;
+        Some(match (kinds, self.stream(from, to).below(4)) {
+            (MutationKinds::BitFlips, _) | (_, 0) | (MutationKinds::Mixed, 1) => Mutation::BitFlip,
+            (MutationKinds::AllDamage, 1) => Mutation::Inserted,
+            (_, 2) => Mutation::Truncated,
             _ => Mutation::Checksum,
         })
     }
@@ -54,6 +60,13 @@ impl Mutator {
                 let cut = bytes.len() - kept;
                 bytes.truncate(kept);
                 u32::try_from(cut).unwrap_or(u32::MAX)
+            }
+            Mutation::Inserted => {
+                let (place, count) = (stream.below(bytes.len() as u64 + 1), stream.range(1..=INSERTED_MAX));
+                let place = usize::try_from(place).unwrap_or(0);
+                let inserted: Vec<u8> = (0..count).map(|_| stream.below_u8(u8::MAX)).collect();
+                bytes.splice(place..place, inserted);
+                u32::try_from(count).unwrap_or(1)
             }
             Mutation::Checksum => {
                 let mask = u32::try_from(stream.range(1..=u64::from(u32::MAX))).unwrap_or(1).to_le_bytes();

@@ -52,6 +52,8 @@ pub struct Node {
     pub jitter: Stream,
     /// Crashes at steps of the protocol.
     pub crash: Stream,
+    /// Crashes in the middle of a write.
+    pub tear: Stream,
 }
 
 impl Node {
@@ -73,6 +75,7 @@ impl Node {
             stopped_by: None,
             jitter: stream(Purpose::Timer),
             crash: stream(Purpose::Crash),
+            tear: stream(Purpose::Tear),
         }
     }
 

@@ -27,6 +27,12 @@ impl Rate {
         Self(percent * 10_000)
     }
 
+    /// Whether it is never.
+    #[must_use]
+    pub const fn is_never(&self) -> bool {
+        self.0 == 0
+    }
+
     /// As a number between 0 and 1.
     #[must_use]
     pub fn share(self) -> f64 {
@@ -88,11 +94,12 @@ impl RunOptions {
         if !families.storage {
             let storage = &mut self.storage;
             (storage.write_failure, storage.flush_failure) = (Rate::NEVER, Rate::NEVER);
-            (storage.read_failure, storage.corruption) = (Rate::NEVER, Rate::NEVER);
+            (storage.read_failure, storage.corruption, storage.silent_read) = (Rate::NEVER, Rate::NEVER, Rate::NEVER);
         }
         if !families.crash {
             let crash = &mut self.crash;
             (crash.random_max, crash.per_commit, crash.per_view_change_step) = (0, Rate::NEVER, Rate::NEVER);
+            crash.per_write = Rate::NEVER;
         }
         if !families.clock {
             self.clock = ClockOptions { offset_ns_max: 0, drift_ppm_max: 0, step_ns_max: 0 };
@@ -292,6 +299,9 @@ pub struct StorageOptions {
     pub corruption: Rate,
     /// At a crash, a write that was not flushed is torn (else it is lost or kept, evenly).
     pub torn_write: Rate,
+    /// A read of a log slot answers, without an error, what the slot held before or another slot's entry.
+    #[serde(default, skip_serializing_if = "Rate::is_never")]
+    pub silent_read: Rate,
 }
 
 /// Processes.
@@ -311,6 +321,9 @@ pub struct CrashOptions {
     pub primary_loss_ns_min: u64,
     /// Longest time between two planned losses of the primary, nominal nanoseconds.
     pub primary_loss_ns_max: u64,
+    /// A crash in the middle of a write of a log entry, which it tears; per write.
+    #[serde(default, skip_serializing_if = "Rate::is_never")]
+    pub per_write: Rate,
     /// Crashes at protocol steps happen only while no more than so many replicas are down (the crashing one included).
     pub down_max: u8,
 }
@@ -342,6 +355,29 @@ pub struct ClockOptions {
 pub struct ByzantineOptions {
     /// Mutation per message.
     pub mutation: Rate,
+    /// What is done to them.
+    #[serde(default, skip_serializing_if = "MutationKinds::is_mixed")]
+    pub kinds: MutationKinds,
+}
+
+/// What mutation does to messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MutationKinds {
+    /// Half flipped bits, the rest cut tails and false checksums.
+    #[default]
+    Mixed,
+    /// Flipped bits only.
+    BitFlips,
+    /// Flipped bits, cut tails, inserted bytes, false checksums, evenly.
+    AllDamage,
+}
+
+impl MutationKinds {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+    fn is_mixed(&self) -> bool {
+        *self == Self::Mixed
+    }
 }
 
 /// Clients and what they ask for.

@@ -141,7 +141,7 @@ impl World {
         down < usize::from(self.options.crash.down_max)
     }
 
-    fn crash_at_step(&mut self, node: usize, kind: FaultKind) {
+    pub(crate) fn crash_at_step(&mut self, node: usize, kind: FaultKind) {
         self.record_fault(FaultFamily::Crash, kind, node, 0.0);
         self.crash(node);
         self.reassess();

@@ -5,6 +5,7 @@
 mod describe;
 
 use crate::entropy::{Actor, Purpose, Stream};
+pub use crate::options::MutationKinds;
 use crate::options::{
     ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, MILLISECOND, Mix, NetworkOptions,
     Rate, RunOptions, SECOND, StorageOptions, WorkloadOptions,
@@ -64,6 +65,8 @@ pub enum CloggerDraw {
     Mild,
     /// Mild or aggressive, evenly.
     Either,
+    /// Aggressive.
+    Aggressive,
 }
 
 /// How families of faults are drawn.
@@ -134,6 +137,22 @@ pub struct Base {
     pub primary_loss: Times,
     /// Mutation of messages.
     pub mutation: Rates,
+    /// Which mutations.
+    pub mutation_kinds: MutationKinds,
+    /// Reads of the log that answer wrong content without an error.
+    pub silent_read: Rates,
+    /// Crashes in the middle of a write of a log entry, which they tear.
+    pub crash_per_write: Rate,
+    /// Which share of a log's entries goes bad while its replica is down, for [`Inject::Restarts`].
+    pub log_damage: Rates,
+    /// Which share of a slow disk's accesses takes how much longer, for [`Inject::SlowDisks`].
+    pub slow_disk: (Rate, Times),
+    /// Clocks.
+    pub clock: ClockOptions,
+    /// Messages on their way in one direction of one link, at most.
+    pub link_messages: u32,
+    /// How many backups are left behind at a time, and for how long (nominal), for [`Inject::Laggards`].
+    pub laggards: (u8, Times),
     /// Crashes of clients in the plan, at most.
     pub client_crashes: u32,
     /// Pauses between operations.
@@ -171,6 +190,30 @@ pub enum Inject {
     LoadBursts,
     /// The primary crashes, stops or is cut off, again and again: view changes.
     PrimaryLoss,
+    /// Replicas crash and come back, one after another; a share of a log's entries goes bad meanwhile.
+    Restarts,
+    /// The primary's disk is slow for a while, then a backup's, in turn.
+    SlowDisks,
+    /// The primary is cut from all others, both ways and inbound only in turn, for longer than it may lead unheard.
+    PrimaryCuts,
+    /// The primary accepts and cannot commit: its backups' disks do not answer in time, or it does not hear their votes.
+    CommitStalls,
+    /// The primary is lost, and whoever leads next hears little of the others' votes.
+    SplitVotes,
+    /// The primary is cut off, and then its successor too.
+    ChainedLosses,
+    /// The primary does not hear, and what it sends arrives late: in the middle of the view change.
+    LatePrepares,
+    /// Clients crash again and again, and begin anew with low request numbers.
+    ClientRestarts,
+    /// Clients register with a primary that has just lost its backups.
+    Registrations,
+    /// Backups are cut off for so long that they fall far behind.
+    Laggards,
+    /// Two clocks are far apart, on either side of true time; others drift and step.
+    Skews,
+    /// A primary is cut off, and its clock steps back before it rejoins.
+    BackwardJumps,
 }
 
 /// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.
@@ -282,11 +325,12 @@ impl Base {
                 restart_ns_max: self.restart.1,
                 primary_loss_ns_min: self.primary_loss.0,
                 primary_loss_ns_max: self.primary_loss.1,
+                per_write: self.crash_per_write,
                 down_max: if self.below_quorum { replicas - 1 } else { replicas - (replicas / 2 + 1) },
             },
             gray: GrayOptions { fail: self.gray_fail, recover: self.gray_recover, tick_ns: self.gray_tick_ns },
-            clock: ClockOptions { offset_ns_max: 200 * MILLISECOND, drift_ppm_max: 200, step_ns_max: 100 * MILLISECOND },
-            byzantine: ByzantineOptions { mutation: self.mutation.draw(stream) },
+            clock: self.clock,
+            byzantine: ByzantineOptions { mutation: self.mutation.draw(stream), kinds: self.mutation_kinds },
             workload: WorkloadOptions {
                 think_ns_min: self.think.0,
                 think_ns_max: self.think.1,
@@ -310,6 +354,7 @@ impl Base {
         let clogger = match self.clogger {
             CloggerDraw::Off => Clogger::Off,
             CloggerDraw::Either if aggressive => Clogger::Aggressive,
+            CloggerDraw::Aggressive => Clogger::Aggressive,
             CloggerDraw::Mild | CloggerDraw::Either => Clogger::Mild,
         };
         NetworkOptions {
@@ -323,7 +368,7 @@ impl Base {
             partition_tick_ns: SECOND,
             partition_ns_min: 500 * MILLISECOND,
             partition_ns_max: 2 * SECOND,
-            link_messages_max: 1_024,
+            link_messages_max: self.link_messages,
         }
     }
 
@@ -336,6 +381,7 @@ impl Base {
             read_failure: Rate::NEVER,
             corruption: self.corruption.draw(stream),
             torn_write: Rate::percent(34),
+            silent_read: if self.silent_read == Rates::NEVER { Rate::NEVER } else { self.silent_read.draw(stream) },
         }
     }
 }

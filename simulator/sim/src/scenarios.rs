@@ -1,287 +1,38 @@
 //! The registry: one row per scenario. Adding a scenario adds a row, not a branch.
 
-use crate::options::{Families, MILLISECOND, Mix, Rate, SECOND};
-use crate::scenario::{Base, CloggerDraw, Inject, Rates, Scenario, Swarm, Times};
+mod basics;
+mod clock;
+mod corruption;
+mod crash;
+mod defaults;
+mod gray;
+mod races;
+mod repair;
+mod sessions;
+mod timers;
+
+use crate::scenario::Scenario;
+use std::sync::LazyLock;
 
 /// All scenarios, in the order of their phases.
 #[must_use]
 pub fn all() -> &'static [Scenario] {
+    static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
+        [
+            basics::SCENARIOS,
+            corruption::SCENARIOS,
+            crash::SCENARIOS,
+            gray::SCENARIOS,
+            races::SCENARIOS,
+            clock::SCENARIOS,
+            sessions::SCENARIOS,
+            repair::SCENARIOS,
+            timers::SCENARIOS,
+        ]
+        .concat()
+    });
     &SCENARIOS
 }
-
-/// The mixed workload: a bit of everything, most of it on registers.
-const MIXED: Mix = Mix {
-    write: 22,
-    read: 24,
-    read_modify_write: 10,
-    compare_and_set: 10,
-    scan: 4,
-    stream_append: 8,
-    stream_read: 5,
-    transfer: 8,
-    balance: 3,
-    transaction: 6,
-};
-
-const fn milliseconds(low: u64, high: u64) -> Times {
-    Times(low * MILLISECOND, high * MILLISECOND)
-}
-
-/// Up to so many percent.
-const fn up_to(percent: u32) -> Rates {
-    Rates(Rate::NEVER, Rate::percent(percent))
-}
-
-const NETWORK: Families = Families { network: true, ..Families::NONE };
-const CRASH: Families = Families { crash: true, ..Families::NONE };
-const CLIENT_AND_LOAD: Families = Families { client: true, load: true, ..Families::NONE };
-
-/// What holds where a row says nothing.
-const DEFAULT: Base = Base {
-    replicas: &[3],
-    tenants: 1,
-    clients_per_tenant: 4,
-    time_ns: 10 * SECOND,
-    events: 20_000,
-    plan_ns: 9 * SECOND,
-    compression: 1,
-    swarm: Swarm::NONE,
-    latency: milliseconds(1, 5),
-    drop: Rates::NEVER,
-    duplicate: Rates::NEVER,
-    clogger: CloggerDraw::Off,
-    clog_tick_ns: 200 * MILLISECOND,
-    partition: Rate::NEVER,
-    write_failure: Rates::NEVER,
-    flush_failure: Rates::NEVER,
-    corruption: Rates::NEVER,
-    gray_fail: Rate::NEVER,
-    gray_recover: Rate::ALWAYS,
-    gray_tick_ns: 200 * MILLISECOND,
-    crashes: 0,
-    restart: milliseconds(50, 2_000),
-    crash_per_commit: Rate::NEVER,
-    crash_per_view_change_step: Rate::NEVER,
-    below_quorum: false,
-    primary_loss: milliseconds(1_500, 3_000),
-    mutation: Rates::NEVER,
-    client_crashes: 3,
-    think: milliseconds(0, 20),
-    rest: (Rate::NEVER, 0),
-    mix: MIXED,
-    readers: 0,
-};
-
-static SCENARIOS: [Scenario; 9] = [
-    Scenario {
-        name: "baseline",
-        aliases: &[],
-        phase: 0,
-        purpose: "no fault: the reference for latency and throughput",
-        base: Base { events: 10_000, ..DEFAULT },
-        script: &[],
-        evidence: "no fault injected; at least 300 operations acknowledged",
-        holds: &[],
-    },
-    Scenario {
-        name: "swizzle_clogging",
-        aliases: &["swizzle"],
-        phase: 0,
-        purpose: "links flap between clogged and clear",
-        base: Base {
-            events: 15_000,
-            latency: milliseconds(1, 10),
-            drop: Rates::fixed(Rate::percent(5)),
-            duplicate: Rates::fixed(Rate::percent(2)),
-            clogger: CloggerDraw::Either,
-            swarm: Swarm { always: NETWORK, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
-            ..DEFAULT
-        },
-        script: &[Inject::Clogs, Inject::ClientFaults, Inject::LoadBursts],
-        evidence: "at least 10 clogged intervals; messages delivered late because of one",
-        holds: &["durability_of_acknowledged", "linearizability"],
-    },
-    Scenario {
-        name: "gray_failures",
-        aliases: &["gray"],
-        phase: 0,
-        purpose: "replicas that are alive but slow, flaky, half-working or silent",
-        base: Base {
-            events: 15_000,
-            latency: milliseconds(1, 20),
-            drop: Rates::fixed(Rate::percent(2)),
-            gray_fail: Rate::percent(10),
-            gray_recover: Rate::percent(30),
-            swarm: Swarm { always: NETWORK, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
-            ..DEFAULT
-        },
-        script: &[Inject::Grays, Inject::ClientFaults, Inject::LoadBursts],
-        evidence: "at least 2 of the 4 gray modes in the run (all 4 over 20 seeds)",
-        holds: &["liveness"],
-    },
-    Scenario {
-        name: "multi_tenant_isolation",
-        aliases: &["multi-tenant"],
-        phase: 0,
-        purpose: "five tenants side by side, faults aimed at one tenant's clients",
-        base: Base {
-            tenants: 5,
-            clients_per_tenant: 3,
-            time_ns: 15 * SECOND,
-            events: 25_000,
-            plan_ns: 12 * SECOND,
-            latency: milliseconds(1, 10),
-            drop: up_to(5),
-            duplicate: up_to(2),
-            write_failure: up_to(1),
-            flush_failure: up_to(1),
-            corruption: Rates(Rate::NEVER, Rate(1_000)),
-            clogger: CloggerDraw::Mild,
-            gray_fail: Rate::percent(5),
-            gray_recover: Rate::percent(40),
-            think: milliseconds(0, 60),
-            rest: (Rate::percent(8), SECOND),
-            swarm: Swarm {
-                always: Families { network: true, storage: true, client: true, ..Families::NONE },
-                sometimes: Families { load: true, ..Families::NONE },
-                ..Swarm::NONE
-            },
-            ..DEFAULT
-        },
-        script: &[Inject::TenantFaults, Inject::Clogs, Inject::Grays, Inject::Damage, Inject::ClientFaults, Inject::LoadBursts],
-        evidence: "every tenant has operations concurrent with another tenant's, and a fault aimed at its clients",
-        holds: &["tenant_isolation", "linearizability"],
-    },
-    Scenario {
-        name: "time_compression",
-        aliases: &["time-compression"],
-        phase: 0,
-        purpose: "all delays divided by ten: the same behaviour, through checkpoints and log wrap",
-        base: Base {
-            time_ns: 100 * SECOND,
-            events: 50_000,
-            compression: 10,
-            drop: Rates::fixed(Rate::percent(1)),
-            swarm: Swarm { always: NETWORK, ..Swarm::NONE },
-            ..DEFAULT
-        },
-        script: &[],
-        evidence: "a checkpoint taken and the log trimmed",
-        holds: &["commit_history", "replica_consistency"],
-    },
-    Scenario {
-        name: "combined",
-        aliases: &[],
-        phase: 0,
-        purpose: "every family of faults at once",
-        base: Base {
-            replicas: &[3, 5],
-            tenants: 3,
-            clients_per_tenant: 3,
-            time_ns: 50 * SECOND,
-            events: 30_000,
-            plan_ns: 12 * SECOND,
-            compression: 5,
-            latency: milliseconds(1, 50),
-            drop: up_to(10),
-            duplicate: up_to(5),
-            write_failure: up_to(2),
-            flush_failure: up_to(2),
-            corruption: Rates(Rate::NEVER, Rate(2_000)),
-            clogger: CloggerDraw::Either,
-            clog_tick_ns: 500 * MILLISECOND,
-            gray_fail: Rate::percent(15),
-            gray_recover: Rate::percent(25),
-            gray_tick_ns: SECOND,
-            partition: Rate::percent(5),
-            crashes: 8,
-            primary_loss: milliseconds(4_000, 12_000),
-            mutation: Rates(Rate(1_000), Rate(10_000)),
-            think: milliseconds(0, 100),
-            rest: (Rate::percent(5), 4 * SECOND),
-            swarm: Swarm {
-                all_but_one: Families { client: false, load: false, ..Families::ALL },
-                sometimes: CLIENT_AND_LOAD,
-                ..Swarm::NONE
-            },
-            ..DEFAULT
-        },
-        script: &[
-            Inject::Clogs,
-            Inject::Grays,
-            Inject::Partitions,
-            Inject::Crashes,
-            Inject::PrimaryLoss,
-            Inject::Clocks,
-            Inject::Damage,
-            Inject::Misplaced,
-            Inject::ClientFaults,
-            Inject::LoadBursts,
-        ],
-        evidence: "faults of at least 4 of the families network, storage, crash, clock, byzantine",
-        holds: &["linearizability", "vsr_agreement", "quorum_commit", "liveness"],
-    },
-    Scenario {
-        name: "crash_during_commit",
-        aliases: &[],
-        phase: 3,
-        purpose: "crashes between commit and apply, and between apply and reply",
-        base: Base {
-            crash_per_commit: Rate::percent(5),
-            restart: milliseconds(50, 1_000),
-            swarm: Swarm {
-                always: CRASH,
-                sometimes: Families { client: true, load: true, storage: true, ..Families::NONE },
-                ..Swarm::NONE
-            },
-            write_failure: up_to(1),
-            flush_failure: up_to(1),
-            ..DEFAULT
-        },
-        script: &[Inject::ClientFaults, Inject::LoadBursts],
-        evidence: "at least one crash between commit and apply, or between apply and reply",
-        holds: &["commit_monotonicity", "idempotency", "vsr_recovery_safety"],
-    },
-    Scenario {
-        name: "crash_during_view_change",
-        aliases: &[],
-        phase: 3,
-        purpose: "crashes at each step of a view change",
-        base: Base {
-            events: 25_000,
-            drop: Rates::fixed(Rate::percent(10)),
-            crash_per_view_change_step: Rate::percent(10),
-            below_quorum: true,
-            restart: milliseconds(50, 400),
-            primary_loss: milliseconds(1_400, 2_600),
-            swarm: Swarm { always: Families { network: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
-            readers: 1,
-            ..DEFAULT
-        },
-        script: &[Inject::PrimaryLoss, Inject::ClientFaults, Inject::LoadBursts],
-        evidence: "a crash inside a view change",
-        holds: &["view_monotonicity", "vsr_recovery_safety"],
-    },
-    Scenario {
-        name: "gray_failure_intermittent_network",
-        aliases: &[],
-        phase: 4,
-        purpose: "partitions that come and go: full, partial, asymmetric, one-way",
-        base: Base {
-            events: 25_000,
-            latency: milliseconds(1, 20),
-            drop: Rates::fixed(Rate::percent(10)),
-            duplicate: Rates::fixed(Rate::percent(5)),
-            partition: Rate::percent(15),
-            swarm: Swarm { always: NETWORK, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
-            readers: 1,
-            ..DEFAULT
-        },
-        script: &[Inject::Partitions, Inject::ClientFaults, Inject::LoadBursts],
-        evidence: "at least one one-way partition (all four kinds over 20 seeds)",
-        holds: &["leader_uniqueness", "liveness"],
-    },
-];
 
 /// A selection that names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -367,7 +118,7 @@ mod tests {
     fn a_list_selects_each_scenario_once_in_order() {
         let selected = |list| select(list).map(|found| found.iter().map(|scenario| scenario.name).collect::<Vec<_>>());
         assert_eq!(selected("gray, swizzle,gray_failures"), Ok(vec!["gray_failures", "swizzle_clogging"]));
-        assert_eq!(selected("phase:3"), Ok(vec!["crash_during_commit", "crash_during_view_change"]));
+        assert_eq!(selected("phase:3"), Ok(vec!["crash_during_commit", "crash_during_view_change", "recovery_corrupt_log"]));
         assert_eq!(selected("baseline,all").map(|all| all.len()), Ok(all().len()));
         assert_eq!(selected(" , "), Err(SelectionError::Nothing));
         assert_eq!(selected("phase:77"), Err(SelectionError::NoSuchPhase("77".to_owned())));

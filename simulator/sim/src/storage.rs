@@ -141,8 +141,25 @@ pub struct Disk {
     gray: Stream,
     corruption: Stream,
     crash_loss: Stream,
-    /// Planned slowness: planned fault, share of accesses, nanoseconds.
-    slowdowns: Vec<(u32, Rate, u64)>,
+    /// Planned slowness.
+    slowdowns: Vec<Slowdown>,
+    /// Reads that answer wrong content.
+    silent: Stream,
+    /// The write in whose middle the machine is about to stop.
+    tearing: Option<WriteId>,
+}
+
+/// A planned slowness: a share of all accesses takes longer by a time between two.
+#[derive(Clone, Copy, Debug)]
+pub struct Slowdown {
+    /// Which planned fault.
+    pub plan_index: u32,
+    /// Which share of accesses.
+    pub share: Rate,
+    /// How much longer at least, nanoseconds of virtual time.
+    pub delay_ns: u64,
+    /// How much longer at most; none: always as much as at least.
+    pub delay_ns_max: Option<u64>,
 }
 
 impl Disk {
@@ -164,6 +181,8 @@ impl Disk {
             corruption: stream(Purpose::Corruption),
             crash_loss: stream(Purpose::CrashLoss),
             slowdowns: Vec::new(),
+            silent: stream(Purpose::SilentRead),
+            tearing: None,
         }
     }
 
@@ -254,6 +273,7 @@ impl Disk {
     /// The machine stops at `now_ns`. Answers what became of each write that was not durable: ok where it survived.
     pub fn crash(&mut self, now_ns: u64) -> Vec<Completed> {
         let mut losses = Vec::new();
+        let tearing = self.tearing.take();
         let mut unfinished: Vec<Writing> = Vec::new();
         for access in self.accesses.drain(..).flatten() {
             if let Access::Write(writing) = access {
@@ -263,7 +283,8 @@ impl Disk {
         self.free.clear();
         unfinished.sort_by_key(|writing| (writing.begins_ns, writing.write));
         for writing in unfinished {
-            let outcome = self.crash_outcome(writing.begins_ns < now_ns);
+            let torn = tearing == Some(writing.write);
+            let outcome = if torn { StorageOutcome::Torn } else { self.crash_outcome(writing.begins_ns < now_ns) };
             let stream = &mut self.crash_loss;
             match outcome {
                 StorageOutcome::Torn => at_its_place!(self, &writing.what, |slot, value| slot.tear(value, stream)),
@@ -290,6 +311,39 @@ impl Disk {
         } else {
             StorageOutcome::Ok
         }
+    }
+
+    /// Whether this access is about to put a log entry into the cache: the middle of a write.
+    #[must_use]
+    pub fn is_mid_write(&self, access: u32) -> bool {
+        matches!(&self.accesses[access as usize], Some(Access::Write(Writing { flushing: false, what: Write::Entry(_), .. })))
+    }
+
+    /// The next crash tears the write of this access.
+    pub fn tear(&mut self, access: u32) {
+        if let Some(Access::Write(writing)) = &self.accesses[access as usize] {
+            self.tearing = Some(writing.write);
+        }
+    }
+
+    /// Whether the next read of a slot is to answer wrong content, and then whether it is another slot's (or else its own, older one).
+    pub fn misreads(&mut self) -> Option<bool> {
+        self.silent.hit(self.options.silent_read).then(|| self.silent.hit(Rate::percent(50)))
+    }
+
+    /// Which entries of the ring go bad when a share of all does, and how many bits of each: at least one.
+    pub fn decaying_share(&mut self, share: Rate) -> Vec<(u64, u32)> {
+        let Some((oldest, newest)) = self.span() else {
+            return Vec::new();
+        };
+        let sure = self.corruption.range(oldest..=newest);
+        let mut chosen = Vec::new();
+        for op in oldest..=newest {
+            if self.corruption.hit(share) || op == sure {
+                chosen.push((op, self.bits()));
+            }
+        }
+        chosen
     }
 
     /// Whether the entry that has just become durable is to be damaged.
@@ -343,13 +397,13 @@ impl Disk {
     }
 
     /// A share of all accesses takes so much longer while the planned fault lasts.
-    pub fn slow_down(&mut self, plan_index: u32, share: Rate, delay_ns: u64) {
-        self.slowdowns.push((plan_index, share, delay_ns));
+    pub fn slow_down(&mut self, slowdown: Slowdown) {
+        self.slowdowns.push(slowdown);
     }
 
     /// That planned fault ends.
     pub fn speed_up(&mut self, plan_index: u32) {
-        self.slowdowns.retain(|(index, ..)| *index != plan_index);
+        self.slowdowns.retain(|slowdown| slowdown.plan_index != plan_index);
     }
 
     /// Flips bits of a copy of the superblock; false when it is blank.
@@ -398,6 +452,7 @@ impl Disk {
         self.options.flush_failure = Rate::NEVER;
         self.options.read_failure = Rate::NEVER;
         self.options.corruption = Rate::NEVER;
+        self.options.silent_read = Rate::NEVER;
         self.options.torn_write = Rate::NEVER;
         self.slowdowns.clear();
     }
@@ -414,9 +469,10 @@ impl Disk {
     fn duration_ns(&mut self, gray: &Gray) -> u64 {
         let nominal = self.latency.range(self.options.latency_ns_min..=self.options.latency_ns_max);
         let mut duration_ns = compress(nominal, self.time_compression) * u64::from(gray.slowness());
-        for (_, share, delay_ns) in &self.slowdowns {
-            if self.fault.hit(*share) {
-                duration_ns += delay_ns;
+        for slowdown in &self.slowdowns {
+            if self.fault.hit(slowdown.share) {
+                let delay_ns = slowdown.delay_ns;
+                duration_ns += slowdown.delay_ns_max.map_or(delay_ns, |high_ns| self.fault.range(delay_ns..=high_ns));
             }
         }
         duration_ns

@@ -16,7 +16,8 @@ pub(super) fn three_hundred_acknowledged(index: &RunIndex<'_>) -> bool {
     index.operation_rows().filter(|row| table.outcome.get(*row) != Outcome::Unknown).count() >= 300
 }
 
-fn faults<'a>(index: &'a RunIndex<'_>, kind: FaultKind) -> impl Iterator<Item = usize> + 'a {
+/// This run's faults of one kind.
+pub(super) fn faults<'a>(index: &'a RunIndex<'_>, kind: FaultKind) -> impl Iterator<Item = usize> + 'a {
     let table = index.faults();
     index.fault_rows().filter(move |row| table.fault.get(*row) == kind)
 }
@@ -114,7 +115,7 @@ pub(super) fn every_tenant_hit(index: &RunIndex<'_>) -> bool {
     tenants > 0 && hit.iter().all(|hit| *hit)
 }
 
-fn happened(index: &RunIndex<'_>, event: TransitionEvent) -> bool {
+pub(super) fn happened(index: &RunIndex<'_>, event: TransitionEvent) -> bool {
     index.transitions().event.codes[index.transition_rows()].contains(&(event as u8))
 }
 

@@ -3,10 +3,20 @@
 //! A scenario that is only a name for a drop rate proves nothing. Each condition is tested on the recorded rows of one run,
 //! never on what was planned.
 
+mod clients;
+mod clocks;
 mod conditions;
+mod course;
+mod damage;
+mod progress;
+mod promises;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod views;
 
 use crate::index::RunIndex;
-use conditions as test;
+pub use promises::PROMISES;
 use vopr_schema::Kind;
 
 /// What one run shows of its scenario's promise.
@@ -42,66 +52,14 @@ pub struct Promise {
     pub conditions: &'static [Condition],
 }
 
-/// The promises of all scenarios.
-pub const PROMISES: &[Promise] = &[
-    Promise {
-        scenario: "baseline",
-        conditions: &[
-            Condition { words: "no fault was injected", holds: test::no_fault },
-            Condition { words: "at least 300 operations were acknowledged", holds: test::three_hundred_acknowledged },
-        ],
-    },
-    Promise {
-        scenario: "swizzle_clogging",
-        conditions: &[
-            Condition { words: "at least 10 intervals in which a link was clogged", holds: test::ten_clogs },
-            Condition { words: "a message delivered late because its link was clogged", holds: test::late_by_clog },
-        ],
-    },
-    Promise {
-        scenario: "gray_failures",
-        conditions: &[Condition { words: "at least 2 of the 4 gray modes", holds: test::two_gray_modes }],
-    },
-    Promise {
-        scenario: "multi_tenant_isolation",
-        conditions: &[
-            Condition { words: "every tenant had an operation concurrent with another tenant's", holds: test::tenants_concurrent },
-            Condition { words: "a fault aimed at every tenant", holds: test::every_tenant_hit },
-        ],
-    },
-    Promise {
-        scenario: "time_compression",
-        conditions: &[
-            Condition { words: "a checkpoint was taken", holds: test::checkpoint_taken },
-            Condition { words: "the log was trimmed", holds: test::log_trimmed },
-        ],
-    },
-    Promise {
-        scenario: "combined",
-        conditions: &[Condition {
-            words: "at least 4 of the 5 families network, storage, crash, clock, byzantine",
-            holds: test::four_families,
-        }],
-    },
-    Promise {
-        scenario: "crash_during_commit",
-        conditions: &[Condition {
-            words: "a crash between commit and apply, or between apply and reply",
-            holds: test::crash_during_commit,
-        }],
-    },
-    Promise {
-        scenario: "crash_during_view_change",
-        conditions: &[Condition { words: "a crash inside a view change", holds: test::crash_during_view_change }],
-    },
-    Promise {
-        scenario: "gray_failure_intermittent_network",
-        conditions: &[Condition { words: "a one-way partition that stopped a message", holds: test::one_way_partition }],
-    },
-];
-
 /// The kinds of rows that the conditions read.
-pub const KINDS: [Kind; 4] = [Kind::Operation, Kind::Message, Kind::Transition, Kind::Fault];
+pub const KINDS: [Kind; 5] = [Kind::Operation, Kind::Message, Kind::Transition, Kind::Storage, Kind::Fault];
+
+/// Which of the protocol's ten timers fired in the run, by name: what `timeout_comprehensive` must show of all ten over its runs.
+#[must_use]
+pub fn timers_of_run(index: &RunIndex<'_>) -> Vec<&'static str> {
+    timers::timers_fired(index)
+}
 
 /// What the run shows of its scenario's promise; none when the scenario is not in the table.
 #[must_use]

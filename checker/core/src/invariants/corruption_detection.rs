@@ -2,7 +2,7 @@
 //!
 //! Damage that is taken for data spreads; data that is taken for damage is thrown away.
 //!
-//! **Formally.** (1) A delivered message that a fault damaged (`bit_flip`, truncated, checksum) is refused, and no transition but
+//! **Formally.** (1) A delivered message that a fault damaged (`bit_flip`, truncated, inserted, checksum) is refused, and no transition but
 //! `rejected`, `corruption_detected` and `crashed` names it as its cause. (2) A message that no fault touched is not refused for its
 //! checksum, and no `corruption_detected` of a message names it. (3) When a read of a log slot returned damaged bytes, the replica
 //! says so (`corruption_detected` of an op in that slot) before it does anything at a later time, unless it crashes at once or its
@@ -51,7 +51,7 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
 }
 
 fn damages(mutation: Option<Mutation>) -> bool {
-    matches!(mutation, Some(Mutation::BitFlip | Mutation::Truncated | Mutation::Checksum))
+    matches!(mutation, Some(Mutation::BitFlip | Mutation::Truncated | Mutation::Inserted | Mutation::Checksum))
 }
 
 fn messages(index: &RunIndex<'_>, meter: &Meter) -> Decision {

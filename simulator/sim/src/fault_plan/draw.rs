@@ -2,10 +2,12 @@
 //!
 //! Every kind of injection has its own random stream, so that a plan without one kind is otherwise the same plan.
 
+mod directed;
+
 use super::{ClientName, Endpoint, Fault, FaultPlan, GrayMode, Partition, Place, PlannedFault, Target};
 use crate::entropy::{Actor, Purpose, Stream};
 use crate::options::{Clogger, MILLISECOND, Rate, RunOptions, SECOND};
-use crate::scenario::{Inject, Scenario};
+use crate::scenario::{Base, Inject, Scenario};
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 
 /// Directed links that the clogger flaps at most, so that a plan stays readable.
@@ -16,8 +18,8 @@ const OVERLAP: Rate = Rate::percent(10);
 /// The plan of a run: what `scenario` injects, as `options` and its seed say.
 #[must_use]
 pub fn draw_plan(scenario: &Scenario, options: &RunOptions) -> FaultPlan {
-    let mut planner =
-        Planner { options, stream: Stream::new(options.seed, Actor::World, Purpose::Plan, 0), faults: Vec::new(), outages: Vec::new() };
+    let stream = Stream::new(options.seed, Actor::World, Purpose::Plan, 0);
+    let mut planner = Planner { base: &scenario.base, options, stream, faults: Vec::new(), outages: Vec::new() };
     for inject in scenario.script {
         planner.stream = Stream::new(options.seed, Actor::World, Purpose::Plan, 1 + *inject as u32);
         planner.inject(*inject);
@@ -29,6 +31,7 @@ pub fn draw_plan(scenario: &Scenario, options: &RunOptions) -> FaultPlan {
 }
 
 struct Planner<'a> {
+    base: &'a Base,
     options: &'a RunOptions,
     stream: Stream,
     faults: Vec<PlannedFault>,
@@ -51,6 +54,18 @@ impl Planner<'_> {
             Inject::ClientFaults if families.client => self.client_faults(),
             Inject::TenantFaults if families.client => self.tenant_faults(),
             Inject::LoadBursts if families.load => self.load_bursts(),
+            Inject::Restarts => self.restarts(),
+            Inject::SlowDisks => self.slow_disks(),
+            Inject::PrimaryCuts => self.primary_cuts(),
+            Inject::CommitStalls => self.commit_stalls(),
+            Inject::SplitVotes => self.split_votes(),
+            Inject::ChainedLosses => self.chained_losses(),
+            Inject::LatePrepares => self.late_prepares(),
+            Inject::ClientRestarts => self.client_restarts(),
+            Inject::Registrations => self.registrations(),
+            Inject::Laggards => self.laggards(),
+            Inject::Skews => self.skews(),
+            Inject::BackwardJumps => self.backward_jumps(),
             _ => {}
         }
     }
@@ -330,7 +345,7 @@ impl Planner<'_> {
             let (time, target) = (self.moment(5, 85), self.target());
             let (delay_ns, end) = (self.duration(20 * MILLISECOND, 200 * MILLISECOND), time + self.duration(SECOND, 4 * SECOND));
             let share = Rate::percent(self.stream.range_u32(5..=30));
-            self.push(time, Some(end), Fault::SlowDisk { target, share, delay_ns });
+            self.push(time, Some(end), Fault::SlowDisk { target, share, delay_ns, delay_ns_max: None });
         }
     }
 

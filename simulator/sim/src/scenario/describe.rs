@@ -26,6 +26,9 @@ impl Base {
             (self.flush_failure, "flush failures"),
             (self.corruption, "corruption"),
             (self.mutation, "mutated messages"),
+            (self.silent_read, "silently wrong reads"),
+            (self.log_damage, "of a log damaged while down"),
+            (Rates::fixed(self.crash_per_write), "crashes per write"),
             (Rates::fixed(self.crash_per_commit), "crashes per commit"),
             (Rates::fixed(self.crash_per_view_change_step), "crashes per view-change step"),
             (Rates::fixed(self.partition), "partitions per second"),
@@ -34,11 +37,22 @@ impl Base {
         match self.clogger {
             CloggerDraw::Off => {}
             CloggerDraw::Mild => parts.push("mild clogger".to_owned()),
+            CloggerDraw::Aggressive => parts.push("aggressive clogger".to_owned()),
             CloggerDraw::Either => parts.push("mild or aggressive clogger".to_owned()),
         }
         if self.gray_fail != Rate::NEVER {
             let (fail, recover) = (Rates::fixed(self.gray_fail), Rates::fixed(self.gray_recover));
             parts.push(format!("gray: {} fail, {} recover per tick", share(fail), share(recover)));
+        }
+        if self.slow_disk.0 != Rate::NEVER {
+            parts.push(format!("{} of a disk's accesses {} late", share(Rates::fixed(self.slow_disk.0)), span(self.slow_disk.1)));
+        }
+        if self.laggards.0 > 0 {
+            let backups = plural(u32::from(self.laggards.0), "backup");
+            parts.push(format!("{backups} away for {}-{} s", seconds(self.laggards.1.0), seconds(self.laggards.1.1)));
+        }
+        if self.link_messages < 1_024 {
+            parts.push(format!("{} messages in flight", self.link_messages));
         }
         if self.compression > 1 {
             parts.push(format!("delays divided by {}", self.compression));
@@ -49,6 +63,11 @@ impl Base {
 
 fn span(times: Times) -> String {
     format!("{}-{} ms", times.0 / MILLISECOND, times.1 / MILLISECOND)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+fn seconds(nominal_ns: u64) -> f64 {
+    nominal_ns as f64 / SECOND as f64
 }
 
 /// Parts per million as percent, without superfluous digits.
@@ -77,12 +96,37 @@ time_compression: 3 replicas, 1 tenant, 4 clients each, 100 s, 50000 events, lat
 combined: 3 or 5 replicas, 3 tenants, 3 clients each, 50 s, 30000 events, latency 1-50 ms, 0-10% drops, 0-5% duplicates, \
 0-2% write failures, 0-2% flush failures, 0-0.2% corruption, 0.1-1% mutated messages, 5% partitions per second, \
 mild or aggressive clogger, gray: 15% fail, 25% recover per tick, delays divided by 5
+corruption_bit_flip: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 1% corruption, 1% mutated messages
+corruption_checksum_validation: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 5% mutated messages
+corruption_silent_disk_failure: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 1% write failures, \
+1-2% silently wrong reads
+corruption_torn_write: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 2% write failures, 5% crashes per write
 crash_during_commit: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-5 ms, 0-1% write failures, \
 0-1% flush failures, 5% crashes per commit
 crash_during_view_change: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-5 ms, 10% drops, \
 10% crashes per view-change step
+recovery_corrupt_log: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 3-5% of a log damaged while down
 gray_failure_intermittent_network: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-20 ms, 10% drops, \
-5% duplicates, 15% partitions per second";
+5% duplicates, 15% partitions per second
+gray_failure_slow_disk: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-5 ms, \
+10% of a disk's accesses 100-1000 ms late
+race_concurrent_view_changes: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-15 ms, 10-15% drops
+race_commit_during_dvc: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-10 ms, 10% drops
+clock_drift: 3 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 2% drops
+clock_backward_jump: 3 replicas, 1 tenant, 4 clients each, 25 s, 40000 events, latency 1-5 ms, 15% drops, mild clogger
+client_session_crash: 3 replicas, 1 tenant, 4 clients each, 15 s, 40000 events, latency 1-5 ms, 5% drops, 2% duplicates
+client_session_view_change_lockout: 3 replicas, 1 tenant, 4 clients each, 20 s, 35000 events, latency 1-10 ms, 15% drops
+client_session_eviction: 3 replicas, 3 tenants, 12 clients each, 15 s, 100000 events, latency 1-5 ms
+repair_budget_prevents_storm: 5 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 15% drops, \
+aggressive clogger, 2 backups away for 1-2.5 s, 100 messages in flight
+repair_sync_timeout: 3 replicas, 1 tenant, 24 clients each, 25 s, 50000 events, latency 1-5 ms, 30% drops, 1 backup away for 6-9 s
+primary_abdicate_partition: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 1-5 ms
+commit_stall_detection: 3 replicas, 1 tenant, 20 clients each, 15 s, 60000 events, latency 1-5 ms, 10% drops
+ping_heartbeat: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 5% drops
+commit_message_fallback: 3 replicas, 1 tenant, 4 clients each, 10 s, 10000 events, latency 1-5 ms, 10% drops
+start_view_change_window: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 1-5 ms, 10% drops
+timeout_comprehensive: 3 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 10% drops, \
+3-5% of a log damaged while down, 1 backup away for 4-6 s";
         assert_eq!(text.join("\n"), expected);
     }
 }

@@ -1,0 +1,196 @@
+//! What each scenario's runs must show: the table.
+//!
+//! It names scenarios of the registry and conditions over recorded rows; a scenario without a row here promises nothing.
+
+use super::conditions as test;
+use super::{Condition, Promise, clients, clocks, damage, progress, timers, views};
+
+/// The promises of all scenarios.
+pub const PROMISES: &[Promise] = &[
+    Promise {
+        scenario: "baseline",
+        conditions: &[
+            Condition { words: "no fault was injected", holds: test::no_fault },
+            Condition { words: "at least 300 operations were acknowledged", holds: test::three_hundred_acknowledged },
+        ],
+    },
+    Promise {
+        scenario: "swizzle_clogging",
+        conditions: &[
+            Condition { words: "at least 10 intervals in which a link was clogged", holds: test::ten_clogs },
+            Condition { words: "a message delivered late because its link was clogged", holds: test::late_by_clog },
+        ],
+    },
+    Promise {
+        scenario: "gray_failures",
+        conditions: &[Condition { words: "at least 2 of the 4 gray modes", holds: test::two_gray_modes }],
+    },
+    Promise {
+        scenario: "multi_tenant_isolation",
+        conditions: &[
+            Condition { words: "every tenant had an operation concurrent with another tenant's", holds: test::tenants_concurrent },
+            Condition { words: "a fault aimed at every tenant", holds: test::every_tenant_hit },
+        ],
+    },
+    Promise {
+        scenario: "time_compression",
+        conditions: &[
+            Condition { words: "a checkpoint was taken", holds: test::checkpoint_taken },
+            Condition { words: "the log was trimmed", holds: test::log_trimmed },
+        ],
+    },
+    Promise {
+        scenario: "combined",
+        conditions: &[Condition {
+            words: "at least 4 of the 5 families network, storage, crash, clock, byzantine",
+            holds: test::four_families,
+        }],
+    },
+    Promise {
+        scenario: "crash_during_commit",
+        conditions: &[Condition {
+            words: "a crash between commit and apply, or between apply and reply",
+            holds: test::crash_during_commit,
+        }],
+    },
+    Promise {
+        scenario: "crash_during_view_change",
+        conditions: &[Condition { words: "a crash inside a view change", holds: test::crash_during_view_change }],
+    },
+    Promise {
+        scenario: "gray_failure_intermittent_network",
+        conditions: &[Condition { words: "a one-way partition that stopped a message", holds: test::one_way_partition }],
+    },
+    Promise {
+        scenario: "corruption_bit_flip",
+        conditions: &[
+            Condition { words: "a message with flipped bits arrived, and every such message was refused", holds: damage::flips_refused },
+            Condition { words: "a stored entry was damaged, and its replica found it", holds: damage::damaged_entry_found },
+        ],
+    },
+    Promise {
+        scenario: "corruption_checksum_validation",
+        conditions: &[
+            Condition {
+                words: "a message of each kind of damage arrived, and every such message was refused",
+                holds: damage::every_kind_refused,
+            },
+            Condition { words: "no untouched message was refused for its checksum", holds: damage::no_clean_message_refused },
+        ],
+    },
+    Promise {
+        scenario: "corruption_silent_disk_failure",
+        conditions: &[
+            Condition { words: "a read answered an older entry without an error", holds: damage::stale_read },
+            Condition { words: "a replica found a misplaced entry", holds: damage::misplaced_entry_found },
+        ],
+    },
+    Promise {
+        scenario: "corruption_torn_write",
+        conditions: &[Condition { words: "a restarted replica found an entry that its crash had torn", holds: damage::torn_entry_found }],
+    },
+    Promise {
+        scenario: "recovery_corrupt_log",
+        conditions: &[Condition {
+            words: "a restarted replica found an entry that had gone bad while it was down",
+            holds: damage::corrupt_entry_found_at_restart,
+        }],
+    },
+    Promise {
+        scenario: "gray_failure_slow_disk",
+        conditions: &[Condition {
+            words: "an access of the primary's own disk took 100 ms or longer",
+            holds: damage::slow_access_of_primary,
+        }],
+    },
+    Promise {
+        scenario: "race_concurrent_view_changes",
+        conditions: &[Condition {
+            words: "two replicas worked on different views at the same time, and a view started afterwards",
+            holds: views::concurrent_view_changes,
+        }],
+    },
+    Promise {
+        scenario: "race_commit_during_dvc",
+        conditions: &[Condition {
+            words: "a prepare or commit of an older view arrived while do_view_changes were collected",
+            holds: views::old_view_during_view_change,
+        }],
+    },
+    Promise {
+        scenario: "clock_drift",
+        conditions: &[
+            Condition { words: "two clocks were 100 ms or more apart", holds: clocks::hundred_milliseconds_apart },
+            Condition { words: "a timestamp was off true time by 50 ms or more", holds: clocks::timestamp_off },
+        ],
+    },
+    Promise {
+        scenario: "clock_backward_jump",
+        conditions: &[Condition {
+            words: "the clock of a primary stepped back, and it was normal in a newer view later",
+            holds: clocks::past_primary_stepped_back,
+        }],
+    },
+    Promise {
+        scenario: "client_session_crash",
+        conditions: &[Condition { words: "a client that had crashed used a request number again", holds: clients::request_number_again }],
+    },
+    Promise {
+        scenario: "client_session_view_change_lockout",
+        conditions: &[Condition {
+            words: "a view changed between the prepare of a registration and its commit, and its client was served later",
+            holds: clients::locked_out_and_served,
+        }],
+    },
+    Promise {
+        scenario: "client_session_eviction",
+        conditions: &[
+            Condition { words: "a session was evicted", holds: clients::session_evicted },
+            Condition { words: "an evicted client was told, registered again and was served", holds: clients::evicted_and_served },
+        ],
+    },
+    Promise {
+        scenario: "repair_budget_prevents_storm",
+        conditions: &[Condition { words: "two replicas waited for repairs at the same time", holds: progress::two_repair_at_once }],
+    },
+    Promise {
+        scenario: "repair_sync_timeout",
+        conditions: &[
+            Condition { words: "a replica was more than 100 entries behind", holds: progress::hundred_behind },
+            Condition { words: "a replica installed a peer's checkpoint", holds: progress::state_installed },
+        ],
+    },
+    Promise {
+        scenario: "primary_abdicate_partition",
+        conditions: &[
+            Condition { words: "a partition cut the primary from its quorum, and it stepped down", holds: views::cut_primary_stepped_down },
+            Condition { words: "another primary committed afterwards", holds: views::another_primary_committed },
+        ],
+    },
+    Promise {
+        scenario: "commit_stall_detection",
+        conditions: &[Condition {
+            words: "an entry waited for a commit for longer than a second, and commits went on",
+            holds: progress::commit_stalled,
+        }],
+    },
+    Promise {
+        scenario: "ping_heartbeat",
+        conditions: &[
+            Condition { words: "a heartbeat reached a backup", holds: timers::heartbeat_arrived },
+            Condition { words: "a backup that missed its primary pinged, and was answered", holds: timers::ping_answered },
+        ],
+    },
+    Promise {
+        scenario: "commit_message_fallback",
+        conditions: &[Condition { words: "a backup learnt a commit from a commit message", holds: timers::commit_learnt_from_heartbeat }],
+    },
+    Promise {
+        scenario: "start_view_change_window",
+        conditions: &[Condition { words: "the window of a view change ran out, and a later view started", holds: timers::window_ran_out }],
+    },
+    Promise {
+        scenario: "timeout_comprehensive",
+        conditions: &[Condition { words: "at least 7 of the 10 timers fired", holds: timers::seven_timers_fired }],
+    },
+];
