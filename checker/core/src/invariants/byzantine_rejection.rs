@@ -94,7 +94,9 @@ const LOOKED_AT_FIRST: [Reason; 11] = [
 /// mutation that may leave a message acceptable.
 fn admitted(mutation: Mutation) -> Option<(&'static [Reason], bool)> {
     match mutation {
-        Mutation::BitFlip => Some((&[Reason::Checksum, Reason::Malformed, Reason::TooLarge, Reason::WrongCluster], false)),
+        Mutation::BitFlip | Mutation::Inserted => {
+            Some((&[Reason::Checksum, Reason::Malformed, Reason::TooLarge, Reason::WrongCluster], false))
+        }
         Mutation::Truncated => Some((&[Reason::Checksum, Reason::Malformed], false)),
         Mutation::Checksum => Some((&[Reason::Checksum], false)),
         Mutation::TailLength => Some((&[Reason::TailLengthMismatch, Reason::Malformed], true)),

@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         },
         script: &[Inject::Skews, Inject::PrimaryLoss, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "two clocks were 100 ms or more apart, and a timestamp was off true time by 50 ms or more",
-        holds: &["commit_history", "replica_consistency"],
+        holds: &["clock", "replica_consistency"],
     },
     Scenario {
         name: "clock_backward_jump",
@@ -48,6 +48,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         },
         script: &[Inject::BackwardJumps, Inject::Clogs, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a replica that had led a view had its clock stepped back, and was normal in a newer view later",
-        holds: &["commit_history", "vsr_agreement"],
+        holds: &["clock", "vsr_agreement"],
     },
 ];

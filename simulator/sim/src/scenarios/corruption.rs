@@ -44,7 +44,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         },
         script: &[Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a message of each of the 4 kinds of damage arrived; all of them were refused, and no other for its checksum",
-        holds: &["corruption_detection", "liveness"],
+        holds: &["corruption_detection", "byzantine_rejection"],
     },
     Scenario {
         name: "corruption_silent_disk_failure",
@@ -60,7 +60,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         },
         script: &[Inject::Restarts, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a read answered an older entry without an error, and a replica found a misplaced entry",
-        holds: &["hash_chain", "vsr_recovery_safety"],
+        holds: &["hash_chain", "repair_completion"],
     },
     Scenario {
         name: "corruption_torn_write",

@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         },
         script: &[Inject::Laggards, Inject::Clogs, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "two replicas waited for repairs at the same time",
-        holds: &["liveness", "hash_chain"],
+        holds: &["repair_budget", "liveness"],
     },
     Scenario {
         name: "repair_sync_timeout",

@@ -146,7 +146,7 @@ impl Planner<'_> {
     /// The primary hears nobody and steps down after one or two timeouts; until then it sends its prepares again and again, and those arrive up to
     /// forty latencies later.
     pub(super) fn late_prepares(&mut self) {
-        let mut start = self.duration(300 * MILLISECOND, 1_000 * MILLISECOND);
+        let mut start = self.duration(200 * MILLISECOND, 500 * MILLISECOND);
         while start < self.horizon() {
             let end = start + self.duration(ABDICATES_WITHIN_NS + 200 * MILLISECOND, ABDICATES_WITHIN_NS + 600 * MILLISECOND);
             let (delay_factor, drop) = (self.stream.range_u32(25..=40), Rate::NEVER);
@@ -157,12 +157,12 @@ impl Planner<'_> {
                 // Votes take their time too, so that there is something to come in the middle of.
                 let (from, to) = (Endpoint::Replica(Target::Backup(place)), Endpoint::Replica(Target::Backup((place + 1) % places)));
                 if from != to {
-                    self.push_if_on(start, Some(end), Fault::Clog { from, to, delay_factor: delay_factor / 2, drop });
+                    self.push_if_on(start, Some(end), Fault::Clog { from, to, delay_factor, drop });
                 }
             }
             let shape = Partition::Asymmetric { deaf: Target::Primary };
             self.push_if_on(start, Some(end), Fault::Partition { shape, clients_too: false });
-            start = end + self.duration(600 * MILLISECOND, 1_200 * MILLISECOND);
+            start = end + self.duration(300 * MILLISECOND, 600 * MILLISECOND);
         }
     }
 
