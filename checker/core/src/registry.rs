@@ -36,7 +36,6 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::repair_budget::INVARIANT,
     &invariants::clock::INVARIANT,
     &invariants::resource_limits::INVARIANT,
-    &invariants::kernel_command_validation::INVARIANT,
     &invariants::liveness::INVARIANT,
     &invariants::repair_completion::INVARIANT,
     // What clients see.
@@ -44,6 +43,7 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::client_session::INVARIANT,
     &invariants::durability_of_acknowledged::INVARIANT,
     &invariants::tenant_isolation::INVARIANT,
+    &invariants::kernel_command_validation::INVARIANT,
     &invariants::data_correctness::INVARIANT,
     &invariants::mvcc_visibility::INVARIANT,
     &invariants::offset_monotonicity::INVARIANT,

@@ -55,7 +55,7 @@ pub const INVARIANT: Invariant = Invariant {
         },
     ],
     statement: "commands that must be refused are, with the right error, and a refused command changes no replica's state",
-    because_of: &["vsr_agreement", "replica_consistency"],
+    because_of: &["vsr_agreement", "replica_consistency", "client_session", "tenant_isolation"],
     check,
 };
 

@@ -55,7 +55,7 @@ pub const INVARIANT: Invariant = Invariant {
         Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
     ],
     statement: "a session's later reads do not see less than its earlier ones",
-    because_of: &["tenant_isolation", "data_correctness"],
+    because_of: &["idempotency", "client_session", "tenant_isolation", "data_correctness"],
     check,
 };
 

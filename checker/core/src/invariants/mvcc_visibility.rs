@@ -56,7 +56,7 @@ pub const INVARIANT: Invariant = Invariant {
         },
     ],
     statement: "a read at a log position sees what was committed at or before it, and nothing later",
-    because_of: &["tenant_isolation", "data_correctness"],
+    because_of: &["idempotency", "client_session", "tenant_isolation", "data_correctness"],
     check,
 };
 

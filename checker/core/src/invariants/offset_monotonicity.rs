@@ -37,7 +37,7 @@ pub const INVARIANT: Invariant = Invariant {
         Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
     ],
     statement: "stream offsets rise without a gap, and each stands for one element for ever",
-    because_of: &["tenant_isolation", "data_correctness"],
+    because_of: &["idempotency", "client_session", "tenant_isolation", "data_correctness"],
     check,
 };
 

@@ -89,14 +89,15 @@ impl<'a> Versions<'a> {
     /// The operation at an op number: what it saw is compared, what it wrote becomes current.
     pub fn visit(&mut self, op: u64, row: usize) -> Result<(), Unseen> {
         let table = self.index.operations();
-        if table.outcome.get(row) == Outcome::Error {
-            return Ok(());
-        }
         let (tenant, key) = (table.tenant[row], table.key[row]);
         let function = table.function.get(row);
-        // A request that was applied twice was answered once: its answer says what was seen where it claims to be from.
+        // A request that was applied twice was answered once: its answer, and whether it was refused, says
+        // something of the place where it claims to be from only.
         let claim = table.op.0[row];
         let elsewhere = claim != op && self.index.op_index(claim).and_then(|op| self.index.journal().operation_at(op)) == Some(row);
+        if table.outcome.get(row) == Outcome::Error && !elsewhere {
+            return Ok(());
+        }
         let told = table.outcome.get(row) == Outcome::Ok && !elsewhere;
         if function == Function::Transaction {
             return self.transaction(op, row, told);
