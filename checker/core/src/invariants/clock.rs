@@ -132,7 +132,8 @@ fn not_ahead(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         let allowed_ns = replicas.iter().map(|ahead| ahead.at(now_ns as f64)).fold(0.0, f64::max).ceil();
         if timestamp as f64 > now_ns as f64 + allowed_ns + op as f64 {
             let summary = format!(
-                "op {op} was stamped {timestamp} ns at {now_ns} ns, though no clock of the run may have been ahead by more than {allowed_ns} ns"
+                "op {op} was stamped {timestamp} ns at {now_ns} ns, though no clock of the run may have \
+                 been ahead by more than {allowed_ns} ns"
             );
             let words = format!("replica {} stamps op {op} with {timestamp} ns", table.replica[row]);
             return Err(Witness::new("timestamp_in_the_future", summary).step(index.transition_step(row, words)).into());

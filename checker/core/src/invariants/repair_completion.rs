@@ -6,7 +6,8 @@
 //! `entry_durable` of n), needs it no more (`checkpoint_durable` or `state_installed` of an op >= n), gives it up
 //! (`entry_truncated` of n, or a `view_entered` with a head below n), or restarts: what it then reads, it reports anew. Damage of an
 //! op that its checkpoint covers needs no repair: a torn write of op n + `log_slots`, of which nobody was told, is reported as damage
-//! of op n by a replica whose log ends before it. No other damage is unsettled at the end of a run whose faults have been healed for 50 ms, if r was up from then on and the report is 100 ms old.
+//! of op n by a replica whose log ends before it. No other damage is unsettled at the end of a run whose faults have been healed for
+//! 50 ms, if r was up from then on and the report is 100 ms old.
 //!
 //! **Evidence.** run: `end_time_ns`, `heal_time_ns`. transition: replica, event, op, commit.
 //!
