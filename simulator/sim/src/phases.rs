@@ -148,6 +148,7 @@ impl World {
         };
         let reference = primary.summary();
         self.clients.iter().all(|client| client.waiting_since_ns().is_none())
+            && self.nodes.iter().all(|node| node.replica.is_none() || node.disk.is_idle())
             && self.nodes.iter().filter_map(|node| node.replica.as_ref()).all(|replica| {
                 let summary = replica.summary();
                 summary.status == Status::Normal

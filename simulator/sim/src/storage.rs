@@ -375,10 +375,11 @@ impl Disk {
         self.holds_entry(op) && self.log[place].corrupt(bits, &mut self.corruption)
     }
 
-    /// Whether the entry of `op` is whole, and newer ones stand behind it: only then can a replica know that a wrong slot is wrong.
+    /// Whether the entry of `op` is whole, and newer whole ones stand behind it: only then can a replica know that a wrong slot is
+    /// wrong. A torn one tells it nothing.
     #[must_use]
     pub fn is_inside(&self, op: u64) -> bool {
-        let newest = self.span().map_or(0, |(_, newest)| newest);
+        let newest = self.log.iter().filter_map(Slot::whole).map(|entry| entry.op.0).max().unwrap_or(0);
         op < newest && self.log[ring_place(op, self.log.len())].whole().is_some_and(|entry| entry.op.0 == op)
     }
 
@@ -426,6 +427,12 @@ impl Disk {
     pub fn span(&self) -> Option<(u64, u64)> {
         let numbers = || self.log.iter().filter_map(Slot::number);
         Some((numbers().min()?, numbers().max()?))
+    }
+
+    /// Whether no access is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.accesses.iter().all(Option::is_none)
     }
 
     /// Everything that the disk holds.

@@ -51,7 +51,7 @@ pub const RECOVERY_RETRY_NS: u64 = 500 * MS;
 /// A gap in the log is older than mere reordering after this long.
 pub const REPAIR_DELAY_NS: u64 = 50 * MS;
 /// A repair request that is not answered for this long goes to another peer.
-pub const REPAIR_TIMEOUT_NS: u64 = 500 * MS;
+pub const REPAIR_TIMEOUT_NS: u64 = 200 * MS;
 /// A request for a checkpoint that is not answered for this long goes to another peer.
 pub const STATE_TRANSFER_TIMEOUT_NS: u64 = 500 * MS;
 /// A primary that has not heard from a quorum for this long steps down: later than its backups replace it, if they miss it too.
@@ -64,7 +64,7 @@ pub const REPAIR_ENTRIES_MAX: u64 = 16;
 /// Repair requests that a replica serves from its disk at once.
 pub const REPAIR_SERVED_MAX: usize = 8;
 /// Repairs of one gap that stay unanswered before a checkpoint is asked for instead.
-pub const REPAIR_ATTEMPTS_MAX: u32 = 6;
+pub const REPAIR_ATTEMPTS_MAX: u32 = 15;
 
 const _: () = {
     assert!(SUPERBLOCK_COPIES == 2 * SUPERBLOCK_PAIR, "two pairs are written in turn");
