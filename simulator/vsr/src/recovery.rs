@@ -352,17 +352,14 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
     let wanted = wanted_hashes(&ring, superblock, base, head);
     let mut replaced = Vec::new();
     for (op, hash) in (base.op.0 + 1..).map(Op).zip(&wanted) {
-        match ring.entry(op).filter(|entry| Some(entry.hash) == *hash) {
-            Some(entry) => {
-                log.append(Arc::clone(entry));
-                log.slot_mut(op).expect("just appended").durable = true;
-            }
+        if let Some(entry) = ring.entry(op).filter(|entry| Some(entry.hash) == *hash) {
+            log.append(Arc::clone(entry));
+            log.slot_mut(op).expect("just appended").durable = true;
+        } else {
             // Below a hole nothing is proven until the hole is filled.
-            None => {
-                let lying = ring.entry(op);
-                log.append_hole(*hash, lying.filter(|_| hash.is_none()).map(Arc::clone));
-                replaced.extend(lying.filter(|_| hash.is_some()).map(|entry| EntryName { op, hash: entry.hash }));
-            }
+            let lying = ring.entry(op);
+            log.append_hole(*hash, lying.filter(|_| hash.is_none()).map(Arc::clone));
+            replaced.extend(lying.filter(|_| hash.is_some()).map(|entry| EntryName { op, hash: entry.hash }));
         }
     }
     retain_below(&mut log, &ring, base);
