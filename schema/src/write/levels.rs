@@ -21,8 +21,8 @@ const fn levels_of_mask() -> [u16; 256] {
     table
 }
 
-/// Copies the values that are not null to the front of `out`, which only grows, and returns their number; `masks` gets a bit per row, eight rows a byte. Missing rows of the last
-/// byte take the value of a row that exists where that makes the byte uniform.
+/// Copies the values that are not null to the front of `out`, which only grows, and returns their number; `masks` gets a bit per
+/// row, eight rows a byte. Missing rows of the last byte take the value of a row that exists where that makes the byte uniform.
 ///
 /// Nulls come in no order that a processor could guess, so there is no branch: every value is stored, and the next one over
 /// it when it was null.

@@ -24,7 +24,7 @@ pub(super) fn hundred_behind(index: &RunIndex<'_>) -> bool {
         // A restarted replica has its log still: what it once had committed is no gap.
         *own = table.commit[row].max(*own);
         highest = highest.max(*own);
-        if *own + GAP < highest {
+        if own.saturating_add(GAP) < highest {
             return true;
         }
     }
