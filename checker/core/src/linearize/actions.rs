@@ -54,9 +54,10 @@ pub fn check(index: &RunIndex<'_>, row: usize) -> Result<(), Problem> {
         }
         Function::StreamRead => {
             needs(table.value.get(row).is_some() && table.expected.get(row).is_some())?;
-            let offsets = table.value.get(row).unwrap_or(0)..;
-            let pairs = table.results.get(row).into_iter().flatten();
-            possible(pairs.zip(offsets).all(|(pair, offset)| pair.key == offset && pair.value.is_some()), "offsets must follow one another")
+            let first = table.value.get(row).unwrap_or(0);
+            let mut pairs = table.results.get(row).into_iter().flatten().zip(0..);
+            let follow = pairs.all(|(pair, nth)| first.checked_add(nth) == Some(pair.key) && pair.value.is_some());
+            possible(follow, "offsets must follow one another")
         }
         Function::Scan => {
             needs(table.key_last.get(row).is_some())?;

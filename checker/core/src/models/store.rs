@@ -157,7 +157,7 @@ impl Store {
         }
         let seen = super::stream::window(elements, value, count.ok_or(Inexecutable)?);
         self.told.has_pairs = true;
-        self.told.keys.extend((value..).take(seen.len()));
+        self.told.keys.extend((value..=u64::MAX).take(seen.len()));
         self.told.values.extend_from_slice(seen);
         Ok(None)
     }

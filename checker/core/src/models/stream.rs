@@ -76,7 +76,7 @@ impl Stream {
             match action {
                 StreamAction::Append { value, answer: AppendAnswer::At(offset) } => reveal(*offset, *value, number)?,
                 StreamAction::Read { offset, seen: Some(seen), .. } => {
-                    for (place, value) in (*offset..).zip(seen) {
+                    for (place, value) in (*offset..=u64::MAX).zip(seen) {
                         reveal(place, *value, number)?;
                     }
                 }
