@@ -2,8 +2,8 @@
 //!
 //! It is the claimed history of the cluster. That later commits agree with the first is `vsr_agreement`'s business.
 
-use super::RunIndex;
 use super::entries::{EntryId, narrow};
+use super::{EventSet, RunIndex};
 use vopr_schema::TransitionEvent;
 
 const NONE: u32 = u32::MAX;
@@ -19,16 +19,11 @@ impl CommittedLog {
     pub(super) fn build(index: &RunIndex<'_>) -> Self {
         let table = index.transitions();
         let mut log = Self { committed: vec![NONE; index.ops()], applied: vec![NONE; index.ops()] };
-        let (committed, applied) = (TransitionEvent::Committed as u8, TransitionEvent::Applied as u8);
-        for (row, event) in index.rows_and_events() {
-            if event != committed && event != applied {
-                continue;
-            }
-            let rows = if event == committed { &mut log.committed } else { &mut log.applied };
-            if let Some(first) = usize::try_from(table.op.0[row]).ok().and_then(|op| rows.get_mut(op))
-                && *first == NONE
-            {
-                *first = narrow(row);
+        let committed = TransitionEvent::Committed as u8;
+        for row in index.rows_of(EventSet::of(&[TransitionEvent::Committed, TransitionEvent::Applied])) {
+            let rows = if table.event.codes[row] == committed { &mut log.committed } else { &mut log.applied };
+            if let Some(first) = usize::try_from(table.op.0[row]).ok().and_then(|op| rows.get_mut(op)) {
+                *first = (*first).min(narrow(row));
             }
         }
         log

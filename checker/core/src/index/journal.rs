@@ -3,8 +3,8 @@
 //! Entries name requests, operation rows hold what was asked and answered: most invariants that clients care about start
 //! from this join. What clients claim (`operation.op`) only speeds it up; a claim that the log contradicts is kept apart.
 
-use super::RunIndex;
 use super::entries::narrow;
+use super::{EventSet, RunIndex};
 use core::ops::Range;
 use vopr_schema::column::Niche;
 use vopr_schema::{Function, Outcome, TransitionEvent};
@@ -207,8 +207,7 @@ fn claims(index: &RunIndex<'_>, rows: Range<usize>) -> Vec<u32> {
 pub(super) fn diverged(index: &RunIndex<'_>) -> Option<(usize, usize)> {
     let table = index.transitions();
     let committed = index.committed();
-    let applied = TransitionEvent::Applied as u8;
-    index.rows_and_events().filter(|(_, event)| *event == applied).find_map(|(row, _)| {
+    index.rows_of(EventSet::of(&[TransitionEvent::Applied])).find_map(|row| {
         let first = committed.applied_row(table.op.0[row])?;
         (applied_request(index, first) != applied_request(index, row)).then_some((first, row))
     })
