@@ -118,6 +118,9 @@ dictionary! {
         Replayed => "replayed" /** An old message sent again. */,
         Flood => "flood" /** A copy made by a flood. */,
         Inserted => "inserted" /** Bytes were inserted into the encoded message. */,
+        Oversized => "oversized" /** More entries, or more bytes, than a message may have. */,
+        IdenticalClaim => "identical_claim" /** Another tail under the claims of the receiver's own log. */,
+        Withheld => "withheld" /** It left its sender and was never delivered: the link keeps silent. */,
     }
 }
 
@@ -319,5 +322,6 @@ dictionary! {
         LoadBurst => "load_burst" /** Clients send without pause. */,
         Loss => "loss" /** Links lose this share of messages for the whole run. */,
         Duplication => "duplication" /** Links duplicate this share of messages for the whole run. */,
+        Attack => "attack" /** The links of `target` lie (to `peer`, or to all) until `end_time_ns`; magnitude = chance per message. */,
     }
 }

@@ -4,7 +4,10 @@
 //! expose it and the invariants that must then fire. A bug that its invariant does not catch within 1,000 seeds is a defect of
 //! the scenario or of the checker.
 
+mod byzantine;
+
 use kernel::KernelBug;
+use std::sync::LazyLock;
 use vsr::bug::Bug;
 
 /// One seeded bug.
@@ -64,7 +67,8 @@ pub struct UnknownBug {
 /// All seeded bugs.
 #[must_use]
 pub fn all() -> &'static [SeededBug] {
-    &BUGS
+    static ALL: LazyLock<Vec<SeededBug>> = LazyLock::new(|| [&BUGS[..], &byzantine::BUGS[..]].concat());
+    &ALL
 }
 
 /// The bug of this name; hyphens and underscores are alike.
@@ -188,7 +192,7 @@ const BUGS: [SeededBug; 16] = [
     SeededBug {
         name: "counts_duplicate_votes",
         does: "votes are counted, not voters",
-        scenarios: &["combined"],
+        scenarios: &["byzantine_leader_race", "combined"],
         invariants: &["quorum_commit", "vsr_agreement", "vsr_view_change_safety"],
         guard: Guard::Replica(Bug::CountsDuplicateVotes),
     },

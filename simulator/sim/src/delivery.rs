@@ -3,14 +3,16 @@
 //! A healthy message travels by value. One that a fault has touched travels as the bytes that the fault has left, which the
 //! receiver has to decode: exactly what a real machine would see.
 
+use crate::attack::{Extra, Form, Lie};
 use crate::client::Client;
 use crate::network::{FIRST_CLIENT, Transit};
 use crate::node::Process;
 use crate::recorder::{RowIndex, messages};
 use crate::world::{Event, World};
 use vopr_schema::{Fate, Mutation};
+use vsr::Replica;
 use vsr::ids::Peer;
-use vsr::io::Input;
+use vsr::io::{Input, StateSummary};
 use vsr::message::Message;
 
 /// What travels.
@@ -92,21 +94,85 @@ impl World {
     pub(crate) fn send(&mut self, from: u16, to: u16, message: Message) {
         self.messages_sent += 1;
         let id = self.messages_sent;
+        let extras = if self.attacks.is_planned() { self.watched(from, to, &message) } else { Vec::new() };
         if self.network.duplicates(from, to) {
             self.send_copy(id, 0, from, to, message.clone());
             self.send_copy(id, 1, from, to, message);
         } else {
             self.send_copy(id, 0, from, to, message);
         }
+        self.send_extras(id, from, to, extras);
+    }
+
+    /// Links that may lie look at what they carry; answers what they add to it.
+    fn watched(&mut self, from: u16, to: u16, message: &Message) -> Vec<Extra> {
+        self.attacks.observe(from, to, message);
+        self.attacks.extras(from, to, message)
+    }
+
+    fn send_extras(&mut self, id: u64, from: u16, to: u16, extras: Vec<Extra>) {
+        for (copy, extra) in (2..).zip(extras) {
+            let (id, copy) = if extra.same {
+                (id, copy)
+            } else {
+                self.messages_sent += 1;
+                (self.messages_sent, 0)
+            };
+            let (mutation, magnitude, form) = (extra.mutation, 1, Form::Message(extra.message));
+            self.send_lie(id, copy, from, to, Lie { mutation, magnitude, form });
+        }
+    }
+
+    /// A link hands on something else than it was given.
+    fn send_lie(&mut self, id: u64, copy: u16, from: u16, to: u16, lie: Lie) {
+        let (Form::Message(message) | Form::Bytes(message)) = &lie.form else { return };
+        let row = self.record_copy(id, copy, from, to, message);
+        self.recorder.mutated(row, lie.mutation, None, message.encoded_len());
+        self.record_mutation(from, to, lie.magnitude);
+        let payload = match lie.form {
+            Form::Message(message) => Payload::Message(message),
+            Form::Bytes(message) => Payload::Bytes(message.encode()),
+            Form::FalseChecksum | Form::Nothing => return,
+        };
+        self.launch(id, from, to, row, payload);
+    }
+
+    /// What the receiver of a message is at present.
+    fn receiver(&self, to: u16) -> Option<StateSummary> {
+        self.nodes.get(usize::from(to)).and_then(|node| node.replica.as_ref()).map(Replica::summary)
+    }
+
+    fn record_copy(&mut self, id: u64, copy: u16, from: u16, to: u16, message: &Message) -> RowIndex {
+        if self.recorder.is_on() { self.recorder.message(messages::row(id, copy, from, to, message)) } else { RowIndex::NONE }
     }
 
     fn send_copy(&mut self, id: u64, copy: u16, from: u16, to: u16, message: Message) {
-        let mutation = self.mutator.draw(from, to);
-        let row = if self.recorder.is_on() { self.recorder.message(messages::row(id, copy, from, to, &message)) } else { RowIndex::NONE };
+        let lie = if self.attacks.is_planned() { self.attacks.lie((from, to), &message, self.receiver(to)) } else { None };
+        let mut mutation = self.mutator.draw(from, to);
+        match lie {
+            Some(Lie { form: Form::FalseChecksum, mutation: false_checksum, .. }) => mutation = Some(false_checksum),
+            Some(Lie { form: Form::Nothing, mutation, magnitude }) => {
+                let row = self.record_copy(id, copy, from, to, &message);
+                self.recorder.mutated(row, mutation, None, message.encoded_len());
+                self.record_mutation(from, to, magnitude);
+                self.recorder.fate(row, Fate::Lost);
+                return;
+            }
+            Some(lie) => {
+                self.send_lie(id, copy, from, to, lie);
+                return;
+            }
+            None => {}
+        }
+        let row = self.record_copy(id, copy, from, to, &message);
         let payload = match mutation {
             None => Payload::Message(message),
             Some(mutation) => self.mutate(row, from, to, &message, mutation),
         };
+        self.launch(id, from, to, row, payload);
+    }
+
+    fn launch(&mut self, id: u64, from: u16, to: u16, row: RowIndex, payload: Payload) {
         let sender = self.nodes.get(usize::from(from)).map_or(&self.well, |node| &node.gray);
         let receiver = self.nodes.get(usize::from(to)).map_or(&self.well, |node| &node.gray);
         match self.network.send(from, to, sender, receiver) {

@@ -72,6 +72,8 @@ pub enum Purpose {
     Tear = 21,
     /// Reads that answer wrong content without an error.
     SilentRead = 22,
+    /// Which messages of a link an attack changes, and into what.
+    Attack = 23,
 }
 
 /// A stream of random numbers.

@@ -9,6 +9,7 @@ mod tests;
 
 pub use draw::draw_plan;
 
+use crate::attack::{Attack, CommandName};
 use crate::options::Rate;
 use serde::{Deserialize, Serialize};
 use vopr_schema::rows::{FaultFamily, FaultKind};
@@ -26,6 +27,12 @@ impl FaultPlan {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("plain integers, strings and booleans always serialise")
+    }
+
+    /// Whether links lie at some time.
+    #[must_use]
+    pub fn has_attacks(&self) -> bool {
+        self.0.iter().any(|planned| matches!(planned.fault, Fault::Attack { .. }))
     }
 
     /// From JSON text.
@@ -278,6 +285,21 @@ pub enum Fault {
     },
     /// Clients do not pause between operations while the fault lasts.
     LoadBurst,
+    /// The links of a replica lie while the fault lasts.
+    Attack {
+        /// Whose.
+        from: Target,
+        /// To whom; none: to everybody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Target>,
+        /// About which messages; none: about all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        command: Option<CommandName>,
+        /// How.
+        attack: Attack,
+        /// How often.
+        chance: Rate,
+    },
 }
 
 impl Fault {
@@ -295,6 +317,7 @@ impl Fault {
             | Self::MisdirectedWrite { .. }
             | Self::SlowDisk { .. } => FaultFamily::Storage,
             Self::LoadBurst => FaultFamily::Load,
+            Self::Attack { .. } => FaultFamily::Byzantine,
         }
     }
 
@@ -324,6 +347,7 @@ impl Fault {
             Self::MisdirectedWrite { .. } => FaultKind::MisdirectedWrite,
             Self::SlowDisk { .. } => FaultKind::SlowDisk,
             Self::LoadBurst => FaultKind::LoadBurst,
+            Self::Attack { .. } => FaultKind::Attack,
         }
     }
 
@@ -336,6 +360,7 @@ impl Fault {
             Self::Gray { mode: GrayMode::Intermittent { failure: rate }, .. } | Self::TenantLoss { loss: rate, .. } => rate.share(),
             // The history's word for both is gray_partial: 1 says that writes fail, 0 that reads fail.
             Self::Gray { mode: GrayMode::ReadsOnly, .. } => 1.0,
+            Self::Attack { chance, .. } => chance.share(),
             Self::ClockOffset { offset_ns, .. } => offset_ns as f64,
             Self::ClockStep { step_ns, .. } => step_ns as f64,
             Self::ClockDrift { ppm, .. } => f64::from(ppm),

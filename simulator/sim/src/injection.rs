@@ -98,6 +98,7 @@ impl World {
                 self.nodes[usize::from(active.target)].disk.slow_down(slowdown);
             }
             Fault::LoadBurst => self.load_bursts += 1,
+            Fault::Attack { .. } => self.begin_attack(index, fault, &mut active)?,
         }
         self.record_planned(index, &fault, active, end_time_ns);
         Some(active)
@@ -131,6 +132,7 @@ impl World {
             }
             Fault::TenantLoss { tenant, .. } => self.set_tenant_loss(tenant, Rate::NEVER),
             Fault::LoadBurst => self.load_bursts -= 1,
+            Fault::Attack { .. } => self.attacks.end(index),
             Fault::SlowDisk { .. } => self.nodes[node].disk.speed_up(index),
             Fault::Crash { .. }
             | Fault::Pause { .. }
@@ -178,6 +180,18 @@ impl World {
                 }
             }
         }
+    }
+
+    fn begin_attack(&mut self, index: u32, fault: Fault, active: &mut Active) -> Option<()> {
+        let Fault::Attack { from, to, command, attack, chance } = fault else { return None };
+        active.target = self.replica(from)?;
+        let to = match to {
+            Some(to) => Some(self.replica(to).filter(|to| *to != active.target)?),
+            None => None,
+        };
+        active.peer = to.unwrap_or(u16::MAX);
+        self.attacks.begin(index, (active.target, to), command, attack, chance);
+        Some(())
     }
 
     fn begin_gray(&mut self, index: u32, target: Target, mode: GrayMode, active: &mut Active) -> Option<()> {
@@ -275,6 +289,7 @@ impl World {
             | Fault::ClientPartition { .. } => (Some(target), Some(peer)),
             Fault::TenantLoss { tenant, .. } => (Some(*tenant), None),
             Fault::LoadBurst => (None, None),
+            Fault::Attack { to, .. } => (Some(target), to.map(|_| peer)),
             _ => (Some(target), None),
         };
         self.count_fault(fault.family());

@@ -1,6 +1,7 @@
 //! The simulated world: faults, workload, scenarios, recorder.
 
 pub mod atlas;
+pub mod attack;
 pub mod bugs;
 pub mod client;
 pub mod clocks;

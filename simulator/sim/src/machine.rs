@@ -60,6 +60,10 @@ impl StateMachine for Machine {
         ahead.query(tenant.0, command).encode()
     }
 
+    fn is_refusal(&self, result: &[u8]) -> bool {
+        matches!(kernel::Reply::decode(result), Some(kernel::Reply::Refused(_)))
+    }
+
     fn prepare(&self, _tenant: TenantId, command: &[u8]) -> Option<Vec<u8>> {
         self.0.prepare(command)
     }

@@ -106,6 +106,7 @@ impl RunOptions {
         }
         if !families.byzantine {
             self.byzantine.mutation = Rate::NEVER;
+            self.workload.invalid = Rate::NEVER;
         }
         if !families.client {
             self.workload.client_crashes_max = 0;
@@ -411,6 +412,9 @@ pub struct WorkloadOptions {
     /// replica which they ask has been replaced.
     #[serde(default)]
     pub readers: u32,
+    /// Operations that the state machine must refuse: appends to a stream that nobody creates.
+    #[serde(default, skip_serializing_if = "Rate::is_never")]
+    pub invalid: Rate,
 }
 
 /// Weights of the functions.

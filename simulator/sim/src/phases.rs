@@ -85,6 +85,7 @@ impl World {
         self.heal_time_ns = Some(self.now_ns);
         self.network.heal();
         self.mutator.heal();
+        self.attacks.heal();
         self.load_bursts = 0;
         for node in 0..self.nodes.len() {
             self.nodes[node].gray.heal();

@@ -4,13 +4,16 @@
 
 mod describe;
 
+use crate::attack::Attack;
 use crate::entropy::{Actor, Purpose, Stream};
+use crate::fault_plan::Target;
 pub use crate::options::MutationKinds;
 use crate::options::{
     ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, MILLISECOND, Mix, NetworkOptions,
     Rate, RunOptions, SECOND, StorageOptions, WorkloadOptions,
 };
 use vsr::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, PIPELINE_MAX, SESSIONS_MAX};
+use vsr::message::Command;
 
 /// One scenario of the registry.
 #[derive(Clone, Debug)]
@@ -67,6 +70,48 @@ pub enum CloggerDraw {
     Either,
     /// Aggressive.
     Aggressive,
+}
+
+/// Rounds of attacks on messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Assault {
+    /// What happens to the primary in each round.
+    pub primary: PrimaryFate,
+    /// Length of a round, nominal.
+    pub round: Times,
+    /// Pause after it, nominal.
+    pub pause: Times,
+    /// Who lies about what in each round.
+    pub ambushes: &'static [Ambush],
+}
+
+impl Assault {
+    /// No attacks.
+    pub const NONE: Self = Self { primary: PrimaryFate::Stays, round: Times(0, 0), pause: Times(0, 0), ambushes: &[] };
+}
+
+/// What happens to the primary in a round of attacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrimaryFate {
+    /// Nothing.
+    Stays,
+    /// Its backups do not hear it; it hears them, and goes on to commit what they have voted for.
+    Mute,
+}
+
+/// The links of one replica, named by its part at the beginning of the round, lie in one way.
+#[derive(Clone, Copy, Debug)]
+pub struct Ambush {
+    /// Whose links.
+    pub from: Target,
+    /// To whom; none: to everybody.
+    pub to: Option<Target>,
+    /// About which messages; none: about all.
+    pub command: Option<Command>,
+    /// How.
+    pub attack: Attack,
+    /// How often.
+    pub chance: Rate,
 }
 
 /// How families of faults are drawn.
@@ -147,6 +192,8 @@ pub struct Base {
     pub log_damage: Rates,
     /// Which share of a slow disk's accesses takes how much longer, for [`Inject::SlowDisks`].
     pub slow_disk: (Rate, Times),
+    /// What links do to messages, for [`Inject::Assaults`].
+    pub assault: Assault,
     /// Clocks.
     pub clock: ClockOptions,
     /// Messages on their way in one direction of one link, at most.
@@ -159,6 +206,8 @@ pub struct Base {
     pub think: Times,
     /// How often a client rests instead, and for how long (nominal nanoseconds).
     pub rest: (Rate, u64),
+    /// Operations that must be refused.
+    pub invalid: Rate,
     /// Weights of the functions.
     pub mix: Mix,
     /// Clients of each tenant that only read.
@@ -214,6 +263,8 @@ pub enum Inject {
     Skews,
     /// A primary is cut off, and its clock steps back before it rejoins.
     BackwardJumps,
+    /// Rounds in which the primary falls silent, or does not, and links lie about messages.
+    Assaults,
 }
 
 /// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.
@@ -345,6 +396,7 @@ impl Base {
                 streams: 2,
                 mix: self.mix,
                 readers: self.readers,
+                invalid: self.invalid,
             },
         }
     }

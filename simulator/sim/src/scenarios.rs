@@ -1,6 +1,7 @@
 //! The registry: one row per scenario. Adding a scenario adds a row, not a branch.
 
 mod basics;
+mod byzantine;
 mod clock;
 mod corruption;
 mod crash;
@@ -20,6 +21,7 @@ pub fn all() -> &'static [Scenario] {
     static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         [
             basics::SCENARIOS,
+            byzantine::SCENARIOS,
             corruption::SCENARIOS,
             crash::SCENARIOS,
             gray::SCENARIOS,

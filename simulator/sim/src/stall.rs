@@ -79,7 +79,7 @@ impl World {
     }
 
     fn is_clear(&self, from: u16, to: u16) -> bool {
-        !self.network.is_cut(from, to) && !self.network.is_clogged(from, to)
+        !self.network.is_cut(from, to) && !self.network.is_clogged(from, to) && !self.attacks.withholds(from, to)
     }
 
     /// Whether a client that reaches the whole quorum has waited for the whole bound.

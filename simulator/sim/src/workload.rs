@@ -153,6 +153,9 @@ impl Workload {
         }
         let function = self.options.mix.draw(&mut self.choices)?;
         self.operations_made += 1;
+        if self.options.invalid != Rate::NEVER && self.choices.hit(self.options.invalid) {
+            return Some(Operation { value: Some(self.value()), ..Operation::new(Function::StreamAppend, self.last) });
+        }
         Some(match function {
             Function::Write => self.write(),
             Function::ReadModifyWrite => self.read_modify_write(),

@@ -4,6 +4,7 @@
 //! each run from options and plan alone, so that nothing of an earlier run can reach a later one; only buffers are kept.
 
 use crate::atlas::Atlas;
+use crate::attack::Attacks;
 use crate::bugs;
 use crate::client::Client;
 use crate::delivery::{Current, Flights};
@@ -106,6 +107,7 @@ pub struct World {
     /// The message that a replica is working on.
     pub(crate) current: Option<Current>,
     pub(crate) mutator: Mutator,
+    pub(crate) attacks: Attacks,
     /// The gray state of those who are never gray.
     pub(crate) well: Gray,
     pub(crate) replica_bug: Option<vsr::Bug>,
@@ -153,6 +155,7 @@ impl World {
             effects,
             current: None,
             mutator: Mutator::new(&options),
+            attacks: Attacks::new(options.seed, request.plan.has_attacks()),
             well: Gray::default(),
             replica_bug: bug.and_then(bugs::SeededBug::replica),
             kernel_bug: bug.and_then(bugs::SeededBug::kernel),

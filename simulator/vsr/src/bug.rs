@@ -51,6 +51,28 @@ bugs! {
     LosesCommitOnStartView => "loses_commit_on_start_view",
     /// Votes are counted, not voters.
     CountsDuplicateVotes => "counts_duplicate_votes",
+    /// A `start_view` replaces entries at or below the own commit number.
+    MergeOverwritesCommitted => "merge_overwrites_committed",
+    /// A `start_view`'s commit number is taken over although its log ends before.
+    CommitAppliesPastGap => "commit_applies_past_gap",
+    /// A new primary takes the largest commit number of its `do_view_change` quorum.
+    TrustsInflatedCommit => "trusts_inflated_commit",
+    /// A prepare's entry is not compared with its header.
+    SkipsPrepareMetadataCheck => "skips_prepare_metadata_check",
+    /// The chain of a `do_view_change`'s log is not checked.
+    UnvalidatedViewChangeLog => "unvalidated_view_change_log",
+    /// A `do_view_change` need not carry what it claims.
+    IgnoresTailLength => "ignores_tail_length",
+    /// Of equal claims the log that came last wins.
+    ArbitraryTieBreak => "arbitrary_tie_break",
+    /// Neither tails nor messages have a limit.
+    UnboundedLogTail => "unbounded_log_tail",
+    /// The range of a repair request is not checked.
+    ServesInvalidRepairRange => "serves_invalid_repair_range",
+    /// Nothing is applied after a command that the state machine refuses.
+    StallsOnRefusedCommand => "stalls_on_refused_command",
+    /// Messages of older views are handled like the current view's.
+    AcceptsOldView => "accepts_old_view",
 }
 
 impl Bug {

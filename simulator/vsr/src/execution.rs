@@ -159,7 +159,9 @@ impl<S: StateMachine> Replica<S> {
         self.commit = op;
         self.commit_max = self.commit_max.max(op);
         self.note(fx, Note::Committed { entry: EntryName { op, hash: entry.hash }, quorum });
-        if op > self.applied {
+        // The guard: a command that is refused is applied like any other. Switched off, nothing is applied after it.
+        let stalls = self.has_bug(Bug::StallsOnRefusedCommand) && op.0 != self.applied.0 + 1;
+        if op > self.applied && !stalls {
             self.apply(&entry, fx);
         }
     }
@@ -170,6 +172,10 @@ impl<S: StateMachine> Replica<S> {
             let context = ApplyContext { op: entry.op, timestamp: entry.timestamp, client: entry.client, local_clock_ns: self.clock_ns };
             self.machine.apply(context, &entry.body).into()
         });
+        if self.has_bug(Bug::StallsOnRefusedCommand) && result.as_ref().is_some_and(|result| self.machine.is_refusal(result)) {
+            self.applied.0 -= 1;
+            return;
+        }
         self.note(fx, Note::Applied { entry: Arc::clone(entry), state_hash: self.machine.state_hash() });
         match entry.operation {
             EntryKind::Register => self.apply_registration(entry, fx),

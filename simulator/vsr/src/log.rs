@@ -374,6 +374,12 @@ impl Log {
         proven.above > commit || self.hash_of(commit) == Some(proven.expected)
     }
 
+    /// Whether a log with `base_hash` at `base`, followed by `entries`, has another entry than this one at an op up to `commit`.
+    pub fn contradicts(&self, commit: Op, base: Op, base_hash: Hash, entries: &[Arc<Entry>]) -> bool {
+        let differs = |op: Op, hash: Hash| op <= commit && self.hash_of(op).is_some_and(|own| own != hash);
+        differs(base, base_hash) || entries.iter().any(|entry| differs(entry.op, entry.hash))
+    }
+
     /// Starts over after `base`, which a checkpoint covers; entries after it stay for [`Log::adopt`] to judge. Returns the entries
     /// after `commit` that leave, the newest first: up to `base`, all of which nobody has proven.
     pub fn start_after(&mut self, commit: Op, base: Op, base_hash: Hash) -> Vec<EntryName> {

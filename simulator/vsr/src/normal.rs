@@ -106,7 +106,7 @@ impl<S: StateMachine> Replica<S> {
 
     pub(crate) fn on_prepare(&mut self, from: ReplicaId, view: View, entry: Arc<Entry>, commit: Op, fx: &mut Vec<Effect>) -> Handled {
         self.follow(from, view, fx)?;
-        if entry.op == Op(0) || entry.view > view || commit > entry.op {
+        if entry.op == Op(0) || self.contradicts_header(entry.view > view || commit > entry.op) {
             return Err(RejectReason::InvalidMetadata);
         }
         self.heard_primary();
@@ -126,9 +126,7 @@ impl<S: StateMachine> Replica<S> {
         if self.config.primary_of(view) != from {
             return Err(RejectReason::NotPrimary);
         }
-        if view < self.view {
-            return Err(RejectReason::OldView);
-        }
+        self.refuse_old(view)?;
         if view > self.view {
             self.ask_view(view, fx);
             return Err(RejectReason::NewerView);
@@ -142,13 +140,18 @@ impl<S: StateMachine> Replica<S> {
         Err(RejectReason::WrongStatus)
     }
 
+    /// The guard: an entry that contradicts the header of its prepare is refused.
+    fn contradicts_header(&self, contradicts: bool) -> bool {
+        contradicts && !self.has_bug(Bug::SkipsPrepareMetadataCheck)
+    }
+
     fn store_prepare(&mut self, entry: Arc<Entry>, fx: &mut Vec<Effect>) -> Handled {
         let op = entry.op;
         let head = self.log.head();
         if op <= head {
             return self.store_again(&entry, fx);
         }
-        if entry.view != self.view {
+        if self.contradicts_header(entry.view != self.view) {
             return Err(RejectReason::InvalidMetadata);
         }
         if !self.has_room(op) {
@@ -219,9 +222,7 @@ impl<S: StateMachine> Replica<S> {
         if !self.config.is_voter(from) {
             return Err(RejectReason::NotMember);
         }
-        if view < self.view {
-            return Err(RejectReason::OldView);
-        }
+        self.refuse_old(view)?;
         if view > self.view {
             return Err(RejectReason::NewerView);
         }

@@ -234,7 +234,8 @@ impl<S: StateMachine> Replica<S> {
         match Message::decode_for(self.config.cluster, bytes, self.config.bug) {
             Ok(message) => self.on_message(message, fx),
             Err(reason) => {
-                if reason != RejectReason::WrongCluster {
+                // Another cluster's message, and one that is too large to be looked at, need not be damaged.
+                if !matches!(reason, RejectReason::WrongCluster | RejectReason::TooLarge) {
                     self.note(fx, Note::CorruptionDetected { op: None, what: Damage::Message });
                 }
                 Err(reason)

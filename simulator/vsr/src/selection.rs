@@ -23,6 +23,17 @@ use core::cmp::Reverse;
 /// A log for each voter that has sent one.
 pub(crate) type Logs = [Option<Box<DoViewChange>>];
 
+/// How the choice is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// How many members must agree.
+    pub quorums: Quorums,
+    /// Whether entries of different logs must connect where they meet.
+    pub is_chain_checked: bool,
+    /// Who wins a tie: only where the guard is switched off by which the hash decides it.
+    pub favourite: Option<ReplicaId>,
+}
+
 impl DoViewChange {
     /// The slot at an op of the tail.
     fn slot(&self, op: Op) -> Option<&TailSlot> {
@@ -32,6 +43,17 @@ impl DoViewChange {
     /// Last op that the sender may have voted for.
     fn reach(&self) -> Op {
         Op(self.op.0 + u64::from(self.uncertain))
+    }
+
+    /// The tail as what stands before the head, whatever the commit number says: only where the guard against a commit number
+    /// beyond the head is switched off.
+    pub(crate) fn read_from_head(&mut self) {
+        self.commit = Op(self.op.0.saturating_sub(self.tail.len() as u64));
+        self.commit_hash = match self.tail.first() {
+            Some(TailSlot::Present(entry)) => entry.previous_hash,
+            Some(TailSlot::Missing(_)) => self.commit_hash,
+            None => self.hash,
+        };
     }
 
     /// Whether the sender certainly never voted for the entry `wanted` at `op`, in a view in which it may have been committed.
@@ -54,16 +76,19 @@ impl DoViewChange {
 }
 
 /// The log to enter the view with, unless more logs must be waited for.
-pub(crate) fn select(view: View, logs: &Logs, quorums: Quorums) -> Option<EnterView> {
+pub(crate) fn select(view: View, logs: &Logs, rules: Rules) -> Option<EnterView> {
     let sent = || (0..).map(ReplicaId).zip(logs).filter_map(|(replica, log)| Some((replica, log.as_deref()?)));
     let mut members = Members::default();
     for (replica, _) in sent() {
         members.insert(replica);
     }
-    if members.len() < quorums.view_change {
+    if members.len() < rules.quorums.view_change {
         return None;
     }
-    let rank = |(replica, log): &(ReplicaId, &DoViewChange)| (log.last_normal_view, log.op, log.hash, Reverse(*replica));
+    // The guard: ties are decided by the hash, then by the number, which are the same for whoever looks.
+    let is_favourite = |replica| rules.favourite == Some(replica);
+    let rank =
+        |(replica, log): &(ReplicaId, &DoViewChange)| (log.last_normal_view, log.op, is_favourite(*replica), log.hash, Reverse(*replica));
     let (_, best) = sent().max_by_key(rank)?;
     let newest = best.last_normal_view;
     let all: Vec<&DoViewChange> = sent().map(|(_, log)| log).collect();
@@ -75,7 +100,7 @@ pub(crate) fn select(view: View, logs: &Logs, quorums: Quorums) -> Option<EnterV
     for op in (base.0 + 1..=reach.0).map(Op) {
         let wanted = wanted_at(&all, best, op);
         if let Some(entry) = held(&all, op, wanted) {
-            if entry.previous_hash != below {
+            if entry.previous_hash != below && rules.is_chain_checked {
                 return None;
             }
             below = entry.hash;
@@ -83,7 +108,7 @@ pub(crate) fn select(view: View, logs: &Logs, quorums: Quorums) -> Option<EnterV
             continue;
         }
         let denials = all.iter().filter(|log| log.denies(op, wanted, newest)).count();
-        if denials < quorums.nack as usize && !everybody {
+        if denials < rules.quorums.nack as usize && !everybody {
             return None;
         }
         break;
@@ -119,7 +144,7 @@ fn held<'a>(all: &[&'a DoViewChange], op: Op, wanted: Option<Hash>) -> Option<&'
 
 #[cfg(test)]
 mod tests {
-    use super::{Logs, select};
+    use super::{Logs, Rules, select};
     use crate::entry::{Entry, EntryFields};
     use crate::ids::{Hash, Op, View};
     use crate::message::{DoViewChange, TailSlot};
@@ -157,10 +182,13 @@ mod tests {
         }))
     }
 
+    fn rules(members: u8) -> Rules {
+        Rules { quorums: Quorums::of(members), is_chain_checked: true, favourite: None }
+    }
+
     /// Head of the log that is chosen; `None` if more logs must be waited for.
     fn head(logs: &Logs) -> Option<(u64, Option<u32>)> {
-        let quorums = Quorums::of(u8::try_from(logs.len()).expect("few"));
-        select(View(9), logs, quorums).map(|enter| (enter.head().0, enter.quorum))
+        select(View(9), logs, rules(u8::try_from(logs.len()).expect("few"))).map(|enter| (enter.head().0, enter.quorum))
     }
 
     #[test]
@@ -225,7 +253,7 @@ mod tests {
             liar.tail.clear();
             liar.last_normal_view = View(0);
         }
-        let chosen = select(View(9), &[log(1, &entries, &[], 0), liar, None], Quorums::of(3)).expect("a quorum");
+        let chosen = select(View(9), &[log(1, &entries, &[], 0), liar, None], rules(3)).expect("a quorum");
         assert_eq!((chosen.commit, chosen.head()), (Op(0), Op(3)));
     }
 }

@@ -43,8 +43,9 @@ impl EnterView {
 }
 
 /// Checks that entries follow `base` without a gap, hash-connected, up to `head`.
-pub(crate) fn check_tail(base: (Op, Hash), head: (Op, Hash), view: View, entries: &[Arc<Entry>]) -> Handled {
-    if entries.len() > TAIL_ENTRIES_MAX {
+pub(crate) fn check_tail(base: (Op, Hash), head: (Op, Hash), view: View, entries: &[Arc<Entry>], bug: Option<Bug>) -> Handled {
+    // The guard: tails have a limit.
+    if entries.len() > TAIL_ENTRIES_MAX && bug != Some(Bug::UnboundedLogTail) {
         return Err(RejectReason::TooLarge);
     }
     if head.0 < base.0 {
@@ -101,17 +102,26 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// `fresh`: the primary answered a question of this incarnation.
-    pub(crate) fn on_start_view(&mut self, from: ReplicaId, view: View, start: StartView, fresh: bool, fx: &mut Vec<Effect>) -> Handled {
+    pub(crate) fn on_start_view(
+        &mut self,
+        from: ReplicaId,
+        view: View,
+        mut start: StartView,
+        fresh: bool,
+        fx: &mut Vec<Effect>,
+    ) -> Handled {
         if self.config.primary_of(view) != from {
             return Err(RejectReason::NotPrimary);
         }
-        if view < self.view {
-            return Err(RejectReason::OldView);
-        }
+        self.refuse_old(view)?;
         if start.trim > start.commit {
             return Err(RejectReason::InvalidMetadata);
         }
-        check_tail((start.commit, start.commit_hash), (start.op, start.hash), view, &start.entries)?;
+        self.take_commit_past_gap(&mut start);
+        check_tail((start.commit, start.commit_hash), (start.op, start.hash), view, &start.entries, self.config.bug)?;
+        if self.contradicts_committed(view, &start) {
+            return Err(RejectReason::ConflictsWithCommitted);
+        }
         if view == self.view && self.status == Status::Normal {
             self.on_start_view_again(start, fx);
             return Ok(());
@@ -146,6 +156,41 @@ impl<S: StateMachine> Replica<S> {
         }
         self.promise(Pending::Enter(Box::new(enter)), fx);
         Ok(())
+    }
+
+    /// The guard: what is committed never changes. Switched off, the log up to the forged entry is all that is left of it, and what
+    /// comes after is committed again.
+    fn contradicts_committed(&mut self, view: View, start: &StartView) -> bool {
+        if !self.log.contradicts(self.commit, start.commit, start.commit_hash, &start.entries) {
+            return false;
+        }
+        let merges = self.has_bug(Bug::MergeOverwritesCommitted)
+            && (view, self.status) != (self.view, Status::Normal)
+            && (self.checkpoints.named.op..self.commit).contains(&start.commit)
+            && self.log.hash_of(start.commit) == Some(start.commit_hash);
+        if merges {
+            (self.commit, self.commit_max) = (start.commit, start.commit);
+        }
+        !merges
+    }
+
+    /// The guard: a log that ends before its commit number is refused. Switched off, the number counts all the same.
+    fn take_commit_past_gap(&mut self, start: &mut StartView) {
+        if start.commit <= start.op || !self.has_bug(Bug::CommitAppliesPastGap) {
+            return;
+        }
+        self.view_change.claimed_commit = start.commit;
+        start.commit = Op(start.op.0.saturating_sub(start.entries.len() as u64));
+        start.commit_hash = start.entries.first().map_or(start.hash, |entry| entry.previous_hash);
+        start.trim = start.trim.min(start.commit);
+    }
+
+    /// What [`Self::take_commit_past_gap`] has taken over: nothing, unless its guard is switched off.
+    fn commit_past_gap(&mut self, claimed: Op, fx: &mut Vec<Effect>) {
+        if self.has_bug(Bug::CommitAppliesPastGap) && claimed > self.commit {
+            self.commit = claimed;
+            self.note(fx, Note::StatusChanged);
+        }
     }
 
     /// A `start_view` of the own view may be older than what was acknowledged in that view since: nothing of the log is given
@@ -198,6 +243,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// The superblock says so: the view and its log are entered.
     pub(crate) fn enter_view(&mut self, mut enter: EnterView, fx: &mut Vec<Effect>) {
+        let claimed = self.view_change.claimed_commit;
         let is_primary = self.config.primary_of(enter.view) == self.config.replica;
         (self.view, self.last_normal_view) = (enter.view, enter.view);
         self.set_status(Status::Normal, fx);
@@ -230,6 +276,7 @@ impl<S: StateMachine> Replica<S> {
         self.advance_votes(fx);
         self.advance_commit(fx);
         self.repair_if_needed(fx);
+        self.commit_past_gap(claimed, fx);
     }
 
     fn adopt_log(&mut self, enter: &mut EnterView, fx: &mut Vec<Effect>) {

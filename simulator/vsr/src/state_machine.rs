@@ -30,6 +30,10 @@ pub trait StateMachine {
     fn is_read(&self, command: &[u8]) -> bool;
     /// Answers a read from the current state as if `pending` (oldest first) had been applied too.
     fn query(&self, tenant: TenantId, command: &[u8], pending: &mut dyn Iterator<Item = (ClientKey, &[u8])>) -> Vec<u8>;
+    /// Whether a result says that the command was refused.
+    fn is_refusal(&self, _result: &[u8]) -> bool {
+        false
+    }
     /// What the primary puts into the log for a request; `None` leaves it as it is.
     fn prepare(&self, tenant: TenantId, command: &[u8]) -> Option<Vec<u8>>;
 }

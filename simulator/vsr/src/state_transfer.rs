@@ -77,7 +77,7 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::WrongStatus);
         }
         let base = (transfer.checkpoint.op, transfer.checkpoint.hash);
-        check_tail(base, (transfer.op, transfer.hash), view, &transfer.entries)?;
+        check_tail(base, (transfer.op, transfer.hash), view, &transfer.entries, self.config.bug)?;
         if transfer.commit > transfer.op || transfer.commit < base.0 || transfer.trim > transfer.commit {
             return Err(RejectReason::CommitBeyondLog);
         }

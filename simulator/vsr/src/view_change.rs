@@ -5,6 +5,7 @@
 //! the superblock, together with the log that every later message of that view will carry. Damaged slots take part as what they
 //! are: unknown, neither held nor denied (Alagappan et al., Protocol-Aware Recovery, FAST'18).
 
+use crate::bug::Bug;
 use crate::constants::{TAIL_ENTRIES_MAX, VIEW_CHANGE_TICKS, VIEW_CHANGE_WINDOW_FACTOR_MAX, VIEW_CHANGE_WINDOW_NS};
 use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{Effect, Note, Status, Timer};
@@ -12,7 +13,7 @@ use crate::message::{Body, DoViewChange, RejectReason, TailSlot};
 use crate::promise::Pending;
 use crate::quorum::Members;
 use crate::replica::{Config, Handled, Replica};
-use crate::selection;
+use crate::selection::{self, Rules};
 use crate::state_machine::StateMachine;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -27,6 +28,10 @@ pub(crate) struct ViewChange {
     logs_view: View,
     /// The voters' logs.
     logs: Vec<Option<Box<DoViewChange>>>,
+    /// Whose log came last.
+    last_log: ReplicaId,
+    /// The highest commit number that was claimed beyond a log: only where the guard against it is switched off.
+    pub claimed_commit: Op,
     /// The own log, once it has been sent.
     own: Option<Box<DoViewChange>>,
     /// Views tried since the last one that was entered: each gets more time.
@@ -48,6 +53,8 @@ impl ViewChange {
             left_for: (0..voters).map(|_| View(0)).collect(),
             logs_view: View(0),
             logs: (0..voters).map(|_| None).collect(),
+            last_log: config.replica,
+            claimed_commit: Op(0),
             own: None,
             attempts: 0,
             heard: true,
@@ -79,6 +86,7 @@ impl ViewChange {
         for log in &mut self.logs {
             *log = None;
         }
+        self.claimed_commit = Op(0);
         self.own = None;
         self.attempts = 0;
         self.asked_view = None;
@@ -90,6 +98,7 @@ impl ViewChange {
         }
         if view > self.logs_view {
             self.logs_view = view;
+            self.claimed_commit = Op(0);
             for log in &mut self.logs {
                 *log = None;
             }
@@ -99,6 +108,7 @@ impl ViewChange {
             return Err(RejectReason::Duplicate);
         }
         *kept = Some(vote);
+        self.last_log = from;
         Ok(())
     }
 }
@@ -248,9 +258,7 @@ impl<S: StateMachine> Replica<S> {
         if !self.config.is_voter(from) || !self.is_voter() {
             return Err(RejectReason::NotMember);
         }
-        if view < self.view {
-            return Err(RejectReason::OldView);
-        }
+        self.refuse_old(view)?;
         let known = self.view_change.votes_for(view).contains(from);
         self.view_change.saw(from, view);
         if view > self.view {
@@ -330,6 +338,7 @@ impl<S: StateMachine> Replica<S> {
 
     pub(crate) fn on_do_view_change(&mut self, from: ReplicaId, view: View, vote: Box<DoViewChange>, fx: &mut Vec<Effect>) -> Handled {
         if view == self.view && self.is_primary() {
+            self.check_do_view_change(view, vote)?;
             // The view has started: the sender has not heard.
             self.send_start_view(from, fx);
             return Ok(());
@@ -353,15 +362,50 @@ impl<S: StateMachine> Replica<S> {
         if self.config.primary_of(view) != self.config.replica {
             return Err(RejectReason::NotPrimary);
         }
-        if view < self.view {
-            return Err(RejectReason::OldView);
-        }
+        self.refuse_old(view)?;
         if view == self.view && self.status != Status::ViewChange {
             return Err(RejectReason::WrongStatus);
         }
-        check_do_view_change(view, &vote)?;
+        let claimed_commit = vote.commit;
+        let vote = self.check_do_view_change(view, vote)?;
         self.view_change.saw(from, view);
-        self.view_change.keep_log(from, view, vote)
+        self.view_change.keep_log(from, view, vote)?;
+        self.view_change.claimed_commit = claimed_commit.max(self.view_change.claimed_commit);
+        Ok(())
+    }
+
+    /// The guard: what belongs to an older view than the own one is refused.
+    pub(crate) fn refuse_old(&self, view: View) -> Handled {
+        if view < self.view && !self.has_bug(Bug::AcceptsOldView) { Err(RejectReason::OldView) } else { Ok(()) }
+    }
+
+    /// Checks a log before any part of it is used; hands it back as it may be used.
+    fn check_do_view_change(&self, view: View, mut vote: Box<DoViewChange>) -> Result<Box<DoViewChange>, RejectReason> {
+        if vote.tail.len() > TAIL_ENTRIES_MAX {
+            return Err(RejectReason::TooLarge);
+        }
+        // The guard: nobody can know that something is committed beyond its own log.
+        if vote.commit > vote.op {
+            if !self.has_bug(Bug::TrustsInflatedCommit) {
+                return Err(RejectReason::CommitBeyondLog);
+            }
+            vote.read_from_head();
+        }
+        // The guard: a log has as many entries as it claims.
+        if vote.tail.len() as u64 != vote.op.0 - vote.commit.0 {
+            if !self.has_bug(Bug::IgnoresTailLength) {
+                return Err(RejectReason::TailLengthMismatch);
+            }
+            vote.op = Op(vote.commit.0 + vote.tail.len() as u64);
+        }
+        if vote.last_normal_view >= view || vote.checkpoint > vote.commit {
+            return Err(RejectReason::InvalidMetadata);
+        }
+        // The guard: a log is a chain.
+        if !self.has_bug(Bug::UnvalidatedViewChangeLog) {
+            check_chain(&vote)?;
+        }
+        Ok(vote)
     }
 
     /// New primary: enters the view with the log that a quorum of logs proves, if they do already.
@@ -370,7 +414,15 @@ impl<S: StateMachine> Replica<S> {
         if !is_collecting || self.config.primary_of(self.view) != self.config.replica || self.view_change.logs_view != self.view {
             return;
         }
-        let Some(mut enter) = selection::select(self.view, &self.view_change.logs, self.quorums) else { return };
+        let rules = Rules {
+            quorums: self.quorums,
+            is_chain_checked: !self.has_bug(Bug::UnvalidatedViewChangeLog),
+            favourite: self.has_bug(Bug::ArbitraryTieBreak).then_some(self.view_change.last_log),
+        };
+        let Some(mut enter) = selection::select(self.view, &self.view_change.logs, rules) else { return };
+        if self.has_bug(Bug::TrustsInflatedCommit) {
+            enter.commit = self.view_change.claimed_commit.max(enter.commit).min(enter.head());
+        }
         let agrees = self.log.agrees(self.commit, enter.base, enter.base_hash, &enter.entries);
         let has_room = self.reaches(enter.head());
         // A replica that lags so far that nobody can repair it lets the next one lead.
@@ -423,20 +475,8 @@ impl<S: StateMachine> Replica<S> {
     }
 }
 
-/// Checks a log before any part of it is used.
-fn check_do_view_change(view: View, vote: &DoViewChange) -> Handled {
-    if vote.tail.len() > TAIL_ENTRIES_MAX {
-        return Err(RejectReason::TooLarge);
-    }
-    if vote.commit > vote.op {
-        return Err(RejectReason::CommitBeyondLog);
-    }
-    if vote.tail.len() as u64 != vote.op.0 - vote.commit.0 {
-        return Err(RejectReason::TailLengthMismatch);
-    }
-    if vote.last_normal_view >= view || vote.checkpoint > vote.commit {
-        return Err(RejectReason::InvalidMetadata);
-    }
+/// Checks that the entries of a tail belong where they stand, and to views that the log can have seen, and connect.
+fn check_chain(vote: &DoViewChange) -> Handled {
     let mut below: Option<Hash> = Some(vote.commit_hash);
     for (number, slot) in (vote.commit.0 + 1..).zip(&vote.tail) {
         if let TailSlot::Present(entry) = slot {

@@ -3,6 +3,7 @@
 //! A scenario that is only a name for a drop rate proves nothing. Each condition is tested on the recorded rows of one run,
 //! never on what was planned.
 
+mod attacks;
 mod clients;
 mod clocks;
 mod conditions;

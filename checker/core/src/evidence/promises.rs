@@ -3,7 +3,7 @@
 //! It names scenarios of the registry and conditions over recorded rows; a scenario without a row here promises nothing.
 
 use super::conditions as test;
-use super::{Condition, Promise, clients, clocks, damage, progress, timers, views};
+use super::{Condition, Promise, attacks, clients, clocks, damage, progress, timers, views};
 
 /// The promises of all scenarios.
 pub const PROMISES: &[Promise] = &[
@@ -60,6 +60,118 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         scenario: "gray_failure_intermittent_network",
         conditions: &[Condition { words: "a one-way partition that stopped a message", holds: test::one_way_partition }],
+    },
+    Promise {
+        scenario: "byzantine_view_change_merge",
+        conditions: &[
+            Condition {
+                words: "a start_view with another entry at a committed op arrived and was refused",
+                holds: attacks::committed_entry_refused,
+            },
+            Condition { words: "a view changed", holds: attacks::view_changed },
+        ],
+    },
+    Promise {
+        scenario: "byzantine_commit_desync",
+        conditions: &[Condition {
+            words: "a start_view with a commit number beyond its log arrived and was refused",
+            holds: attacks::start_view_beyond_log_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_inflated_commit",
+        conditions: &[Condition {
+            words: "a do_view_change with a commit number beyond its log arrived and was refused",
+            holds: attacks::vote_beyond_log_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_malicious_view_change",
+        conditions: &[Condition {
+            words: "a log from nowhere arrived where votes were collected, and was refused",
+            holds: attacks::log_from_nowhere_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_dvc_tail_length_mismatch",
+        conditions: &[Condition {
+            words: "a do_view_change that carries fewer entries than it claims arrived and was refused",
+            holds: attacks::short_tail_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_dvc_identical_claims",
+        conditions: &[Condition {
+            words: "two logs with the same last normal view and op, but different heads, were in one quorum",
+            holds: attacks::identical_claims_in_quorum,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_invalid_metadata",
+        conditions: &[Condition {
+            words: "prepares with a false view, op and commit number arrived and were refused",
+            holds: attacks::false_metadata_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_leader_race",
+        conditions: &[
+            Condition { words: "a partition stopped votes or messages of a view change", holds: attacks::partition_in_view_change },
+            Condition { words: "a message with a conflicting entry arrived and was refused", holds: attacks::conflicting_entry_refused },
+        ],
+    },
+    Promise {
+        scenario: "byzantine_oversized_start_view",
+        conditions: &[Condition {
+            words: "a start_view beyond the limits arrived and was refused as too large",
+            holds: attacks::oversized_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_invalid_repair_range",
+        conditions: &[Condition {
+            words: "a request for a senseless range arrived, was refused as such, and was answered with a nack",
+            holds: attacks::invalid_range_nacked,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_invalid_kernel_command",
+        conditions: &[Condition {
+            words: "an append to a missing stream was refused, and applied as such by every replica",
+            holds: attacks::refused_append_applied_everywhere,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_replay_old_view",
+        conditions: &[Condition {
+            words: "a message of an older view was delivered once more and refused for it",
+            holds: attacks::replay_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_corrupt_checksums",
+        conditions: &[Condition {
+            words: "messages with a false checksum arrived, and every one was refused for it",
+            holds: attacks::false_checksums_refused,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_view_change_blocking",
+        conditions: &[Condition {
+            words: "a do_view_change was withheld during a view change, and a view started afterwards",
+            holds: attacks::vote_withheld,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_prepare_flood",
+        conditions: &[Condition {
+            words: "a link carried 10 times as many prepares in a second as it does without the flood",
+            holds: attacks::tenfold_prepares,
+        }],
+    },
+    Promise {
+        scenario: "byzantine_selective_silence",
+        conditions: &[Condition { words: "messages of the primary were withheld from a peer", holds: attacks::primary_silent }],
     },
     Promise {
         scenario: "corruption_bit_flip",

@@ -1,5 +1,7 @@
 //! Each condition on a story that shows it and on one that just misses it.
 
+mod attacks;
+
 use super::of_run;
 use crate::RunIndex;
 use crate::testing::{Story, entry_hash};

@@ -6,15 +6,16 @@
 //! out of those that its mutation admits: flipped bits (checksum, malformed, `too_large`, `wrong_cluster`), a cut (checksum, malformed), an
 //! overwritten checksum (checksum), a false tail length (`tail_length_mismatch`, malformed), another tail (`broken_chain`,
 //! `hash_mismatch`, `invalid_metadata`, `conflicts_with_committed`), an entry that contradicts its header (`invalid_metadata`,
-//! `hash_mismatch`, `broken_chain`), a senseless range (`invalid_range`). The last four may also be refused for what the receiver
-//! looks at first: view, status, sender, duplicates. No message that no fault touched is refused as malformed, too large, of another
-//! cluster, or for another destination.
+//! `hash_mismatch`, `broken_chain`), a senseless range (`invalid_range`), a commit number beyond the log or the entry
+//! (`commit_beyond_log`, `invalid_metadata`), more than a message may have (`too_large`). The last six may also be refused for what
+//! the receiver looks at first: view, status, sender, duplicates. No message that no fault touched is refused as malformed, too
+//! large, of another cluster, or for another destination.
 //!
-//! **Evidence.** message: command, from, to, mutation, fate, `reject_reason`.
+//! **Evidence.** message: command, from, to, op, commit, mutation, fate, `reject_reason`.
 //!
-//! **Deliberately not checked.** Mutations that may leave a message acceptable (another commit number, op number or view; replays;
-//! floods): what accepting them does to the cluster is the business of all other invariants. That a refused message had no effect,
-//! and clean messages refused for their checksum: `corruption_detection`.
+//! **Deliberately not checked.** Mutations that may leave a message acceptable (a commit number within the log; another op number or
+//! view; identical claims; replays; floods): what accepting them does to the cluster is the business of all other invariants. That a
+//! refused message had no effect, and clean messages refused for their checksum: `corruption_detection`.
 
 use crate::budget::Meter;
 use crate::index::RunIndex;
@@ -29,7 +30,7 @@ pub const INVARIANT: Invariant = Invariant {
     name: "byzantine_rejection",
     version: 1,
     category: Category::Replication,
-    reads: &[Reads { kind: Kind::Message, columns: &["command", "from", "to", "mutation", "fate", "reject_reason"] }],
+    reads: &[Reads { kind: Kind::Message, columns: &["command", "from", "to", "op", "commit", "mutation", "fate", "reject_reason"] }],
     statement: "every mutated message that must be refused was refused with a reason that fits its mutation",
     because_of: &["corruption_detection"],
     check,
@@ -57,7 +58,7 @@ fn messages(index: &RunIndex<'_>, meter: &Meter) -> Decision {
             }
             continue;
         };
-        let Some((fitting, decoded)) = admitted(mutation).filter(|_| table.fate.get(row) == Fate::Delivered) else { continue };
+        let Some((fitting, decoded)) = admitted(index, mutation, row).filter(|_| table.fate.get(row) == Fate::Delivered) else { continue };
         facts += 1;
         let Some(reason) = reason else {
             let summary = format!("a message changed by {mutation} was delivered and not refused");
@@ -92,7 +93,7 @@ const LOOKED_AT_FIRST: [Reason; 11] = [
 
 /// The reasons that fit a mutation, and whether the message can still be decoded, so that other guards may come first; none for a
 /// mutation that may leave a message acceptable.
-fn admitted(mutation: Mutation) -> Option<(&'static [Reason], bool)> {
+fn admitted(index: &RunIndex<'_>, mutation: Mutation, row: usize) -> Option<(&'static [Reason], bool)> {
     match mutation {
         Mutation::BitFlip | Mutation::Inserted => {
             Some((&[Reason::Checksum, Reason::Malformed, Reason::TooLarge, Reason::WrongCluster], false))
@@ -105,11 +106,17 @@ fn admitted(mutation: Mutation) -> Option<(&'static [Reason], bool)> {
         }
         Mutation::EntryMetadata => Some((&[Reason::InvalidMetadata, Reason::HashMismatch, Reason::BrokenChain], true)),
         Mutation::Range => Some((&[Reason::InvalidRange], true)),
+        Mutation::Oversized => Some((&[Reason::TooLarge], true)),
+        Mutation::CommitNumber => {
+            let (op, commit) = index.messages().op.get(row).zip(index.messages().commit.get(row))?;
+            (commit > op).then_some((&[Reason::CommitBeyondLog, Reason::InvalidMetadata], true))
+        }
         Mutation::Other
-        | Mutation::CommitNumber
         | Mutation::OpNumber
         | Mutation::ViewNumber
         | Mutation::LastNormalView
+        | Mutation::IdenticalClaim
+        | Mutation::Withheld
         | Mutation::Replayed
         | Mutation::Flood => None,
     }
@@ -160,6 +167,20 @@ mod tests {
         assert_eq!(shape(&story(Some(Mutation::BitFlip), Some(Reason::OldView))), "attack_refused_for_another_reason");
         assert_eq!(shape(&story(Some(Mutation::Range), Some(Reason::Checksum))), "attack_refused_for_another_reason");
         assert_eq!(shape(&story(None, Some(Reason::Malformed))), "clean_message_refused_as_attack");
+    }
+
+    #[test]
+    fn a_commit_number_is_an_attack_beyond_the_log_only() {
+        let story = |op: u64, commit: u64, reason: Option<Reason>| {
+            let mut story = story(Some(Mutation::CommitNumber), reason);
+            let row = story.messages.last_mut().unwrap();
+            (row.op, row.commit) = (Some(op), Some(commit));
+            story
+        };
+        assert_eq!(shape(&story(5, 6, None)), "attack_accepted");
+        assert_eq!(story(5, 6, Some(Reason::CommitBeyondLog)).verdict(NAME).facts(), 1);
+        assert_eq!(story(5, 5, None).verdict(NAME).name(), "not_applicable");
+        assert_eq!(super::tests::story(Some(Mutation::Oversized), Some(Reason::TooLarge)).verdict(NAME).facts(), 1);
     }
 
     #[test]

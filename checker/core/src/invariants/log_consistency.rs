@@ -5,12 +5,13 @@
 //! **Formally.** (1) All `entry_appended` and `applied` of one (op, hash) agree on timestamp, tenant, client, session and
 //! request number, all `entry_appended` on `entry_view`. (2) `entry_view` is at most the view of the replica that appends it,
 //! and at least that of the entry before it. (3) An entry appended because of a prepare is the one that the prepare's header
-//! names, and its view is at most the header's. (4) An appended op is at least 1 and not larger than the run's rows can account
+//! names, and its view is at most the header's. (4) A `do_view_change` or `start_view` that arrived and was not refused carries as
+//! many entries as it claims: op - commit. (5) An appended op is at least 1 and not larger than the run's rows can account
 //! for.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, `previous_hash`, `entry_view`, timestamp, tenant, client,
 //! session, `request_number`, cause. message: id, command, to, view, op, `entry_hash`, `log_first`, `log_count`, fate,
-//! `fate_seq`.
+//! `fate_seq`, commit, `reject_reason`.
 //!
 //! **Deliberately not checked.** Hashes against contents: a history holds no contents. Timestamps along the log (`clock`).
 
@@ -23,7 +24,7 @@ use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use brought::Brought;
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Kind, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -51,7 +52,20 @@ pub const INVARIANT: Invariant = Invariant {
         },
         Reads {
             kind: Kind::Message,
-            columns: &["id", "command", "to", "view", "op", "entry_hash", "log_first", "log_count", "fate", "fate_seq"],
+            columns: &[
+                "id",
+                "command",
+                "to",
+                "view",
+                "op",
+                "entry_hash",
+                "log_first",
+                "log_count",
+                "fate",
+                "fate_seq",
+                "commit",
+                "reject_reason",
+            ],
         },
     ],
     statement: "entry metadata agrees with its place: op number, view not above the log's view, contents as announced",
@@ -62,7 +76,7 @@ pub const INVARIANT: Invariant = Invariant {
 const EVENTS: EventSet = EventSet::of(&[Event::EntryAppended, Event::Applied]);
 
 fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
-    Verdict::decide("no entry was appended", || entries(index, meter))
+    Verdict::decide("no entry was appended", || Ok(entries(index, meter)? + tails(index, meter)?))
 }
 
 fn entries(index: &RunIndex<'_>, meter: &Meter) -> Decision {
@@ -85,6 +99,28 @@ fn entries(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         if appended {
             views(index, entry, row)?;
             announced(index, &brought, entry, row)?;
+        }
+    }
+    Ok(facts)
+}
+
+/// Logs on their way to a new view carry what they claim.
+fn tails(index: &RunIndex<'_>, meter: &Meter) -> Decision {
+    let table = index.messages();
+    let mut ticker = meter.ticker();
+    let (vote, start) = (Command::DoViewChange as u8, Command::StartView as u8);
+    let mut facts = 0;
+    for row in index.message_rows().filter(|row| [vote, start].contains(&table.command.codes[*row])) {
+        ticker.step()?;
+        let taken = table.fate.get(row) == Fate::Delivered && table.reject_reason.codes[row] == u8::NONE;
+        let (Some(op), Some(commit), true) = (table.op.get(row), table.commit.get(row), taken) else { continue };
+        let Some(carried) = table.log_count.get(row) else { continue };
+        facts += 1;
+        if op.checked_sub(commit) != Some(carried.into()) {
+            let (command, from, to) = (table.command.get(row), table.from[row], table.to[row]);
+            let summary = format!("replica {to} took a {command} with commit number {commit} and op {op} that carries {carried} entries");
+            let words = format!("{command} from {from} to {to}: {carried} entries between {commit} and {op}");
+            return Err(Witness::new("tail_not_as_claimed", summary).step(index.message_step(row, words)).into());
         }
     }
     Ok(facts)
@@ -182,7 +218,7 @@ fn announced(index: &RunIndex<'_>, brought: &Brought, entry: EntryId, row: usize
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{Command, TransitionEvent as Event, TransitionRow};
+    use vopr_schema::{Command, RejectReason, TransitionEvent as Event, TransitionRow};
 
     const NAME: &str = "log_consistency";
 
@@ -249,6 +285,20 @@ mod tests {
         story.messages[held_back].command = Command::RepairResponse;
         (story.messages[held_back].to, story.messages[held_back].log_first, story.messages[held_back].log_count) = (1, Some(3), Some(2));
         assert!(story.verdict(NAME).is_pass());
+    }
+
+    #[test]
+    fn a_log_on_its_way_carries_what_it_claims() {
+        let carried = |count: u32, reason: Option<RejectReason>| {
+            let mut story = Story::clean(3);
+            story.message(Command::DoViewChange, 1, 2, |row| {
+                (row.op, row.commit, row.log_count, row.reject_reason) = (Some(3), Some(1), Some(count), reason);
+            });
+            story
+        };
+        assert_eq!(carried(2, None).verdict(NAME).facts(), 19);
+        assert_eq!(shape(&carried(1, None)), "tail_not_as_claimed");
+        assert!(carried(1, Some(RejectReason::TailLengthMismatch)).verdict(NAME).is_pass());
     }
 
     #[test]

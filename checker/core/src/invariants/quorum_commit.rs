@@ -5,7 +5,8 @@
 //!
 //! **Formally.** For each `committed` with `quorum` Q on replica p in view v, entry e: (1) p is the primary of v; (2) Q holds only members
 //! and at least floor(n/2) + 1 of them; (3) for each m in Q: m has an `acknowledged` of e in view v before it, which has an `entry_durable`
-//! of e on m before it; (4) for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p arrived before it.
+//! of e on m before it; (4) for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p arrived before it,
+//! whose content no fault changed.
 //! A `committed` without quorum (learnt) stands behind one with quorum of the same op and entry.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, op, `entry_hash`,
@@ -21,8 +22,7 @@ use crate::index::{EntryId, EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
-use vopr_schema::column::Niche;
-use vopr_schema::{Kind, TransitionEvent as Event};
+use vopr_schema::{Kind, Mutation, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -131,7 +131,8 @@ fn vote(index: &RunIndex<'_>, row: usize, entry: EntryId, member: u8) -> Result<
     let messages = index.messages();
     let votes = index.deliveries().votes(entry);
     let arrived = votes.iter().any(|vote| {
-        let genuine = messages.mutation.codes[vote.row as usize] == u8::NONE;
+        // What a fault has only delivered once more is what its sender sent.
+        let genuine = matches!(messages.mutation.get(vote.row as usize), None | Some(Mutation::Flood | Mutation::Replayed));
         vote.from == from && vote.to == to && vote.view == view && vote.fate_seq < seq && genuine
     });
     if arrived {
@@ -197,6 +198,15 @@ mod tests {
             let (mut story, vote, _) = last_vote();
             tamper(&mut story.messages[vote]);
             assert_eq!(shape(&story), "vote_never_arrived");
+        }
+    }
+
+    #[test]
+    fn a_vote_that_a_fault_delivered_once_more_is_its_senders() {
+        for mutation in [Mutation::Flood, Mutation::Replayed] {
+            let (mut story, vote, _) = last_vote();
+            story.messages[vote].mutation = Some(mutation);
+            assert!(story.verdict(NAME).is_pass());
         }
     }
 

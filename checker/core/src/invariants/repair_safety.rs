@@ -4,11 +4,13 @@
 //!
 //! **Formally.** (1) A `repaired` of (n, hash) at or below the replica's commit number names the entry that was committed at n; above
 //! it, an entry that somebody appended before. (2) A `repair_request` asks for a range first..=last with 1 <= first <= last, as many
-//! entries as it says, and names at `last` an entry that somebody appended before. (3) A `repair_response` is sent by a replica that
+//! entries as it says, and names at `last` an entry that somebody appended before; one whose range a fault has made senseless is
+//! refused where it arrives, as `invalid_range`. (3) A `repair_response` is sent by a replica that
 //! had put its last entry into its log (or installed a state there), to one whose request for that entry had reached it, and is as
 //! long as its range. (4) A response that was not refused reached a replica that had asked for that entry before.
 //!
-//! **Evidence.** message: command, copy, from, to, op, `entry_hash`, `log_first`, `log_count`, fate, `fate_seq`, `reject_reason`.
+//! **Evidence.** message: command, copy, from, to, op, `entry_hash`, `log_first`, `log_count`, fate, `fate_seq`, `reject_reason`,
+//! mutation.
 //! transition: replica, event, op, commit, `entry_hash`.
 //!
 //! **Deliberately not checked.** The other entries of a response: only its last one is recorded, and `hash_chain` ties them to it.
@@ -21,7 +23,7 @@ use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Fate, Kind, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Kind, Mutation, RejectReason, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -31,7 +33,20 @@ pub const INVARIANT: Invariant = Invariant {
     reads: &[
         Reads {
             kind: Kind::Message,
-            columns: &["command", "copy", "from", "to", "op", "entry_hash", "log_first", "log_count", "fate", "fate_seq", "reject_reason"],
+            columns: &[
+                "command",
+                "copy",
+                "from",
+                "to",
+                "op",
+                "entry_hash",
+                "log_first",
+                "log_count",
+                "fate",
+                "fate_seq",
+                "reject_reason",
+                "mutation",
+            ],
         },
         Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit", "entry_hash"] },
     ],
@@ -108,7 +123,7 @@ impl<'a> Dialogue<'a> {
         let mut facts = 0;
         for row in requests {
             ticker.step()?;
-            facts += self.request(row)?;
+            facts += if table.mutation.codes[row] == u8::NONE { self.request(row)? } else { self.forged_request(row)? };
         }
         for row in responses {
             ticker.step()?;
@@ -140,6 +155,18 @@ impl<'a> Dialogue<'a> {
             return Ok(1);
         }
         Err(self.violation("asked_for_an_entry_from_nowhere", row, "asks for an entry that nobody had prepared").into())
+    }
+
+    /// A range that a fault has made senseless is refused for that.
+    fn forged_request(&self, row: usize) -> Decision {
+        let table = self.index.messages();
+        if table.mutation.get(row) != Some(Mutation::Range) || table.fate.get(row) != Fate::Delivered {
+            return Ok(0);
+        }
+        if table.reject_reason.get(row) == Some(RejectReason::InvalidRange) {
+            return Ok(1);
+        }
+        Err(self.violation("served_an_invalid_range", row, "names a senseless range and was not refused for it").into())
     }
 
     /// A range is one, and as long as it says.
@@ -197,7 +224,7 @@ impl<'a> Dialogue<'a> {
 #[cfg(test)]
 mod tests {
     use crate::testing::{Story, entry_hash};
-    use vopr_schema::{Command, MessageRow, RejectReason, TransitionEvent as Event};
+    use vopr_schema::{Command, MessageRow, Mutation, RejectReason, TransitionEvent as Event};
 
     const NAME: &str = "repair_safety";
 
@@ -253,6 +280,20 @@ mod tests {
         assert_eq!(ask(|row| row.log_count = Some(9)), "invalid_range");
         assert_eq!(ask(|row| row.log_first = None), "range_missing");
         assert_eq!(ask(|row| row.entry_hash = Some(9)), "asked_for_an_entry_from_nowhere");
+    }
+
+    #[test]
+    fn a_range_that_a_fault_made_senseless_must_be_refused_for_it() {
+        let forged = |reason: Option<RejectReason>| {
+            let mut story = story();
+            repair(&mut story, Command::RepairRequest, 2, 0, |row| {
+                (row.log_first, row.mutation, row.reject_reason) = (Some(9), Some(Mutation::Range), reason);
+            });
+            story
+        };
+        assert_eq!(forged(Some(RejectReason::InvalidRange)).verdict(NAME).facts(), 4);
+        assert_eq!(shape(&forged(None)), "served_an_invalid_range");
+        assert_eq!(shape(&forged(Some(RejectReason::Stale))), "served_an_invalid_range");
     }
 
     #[test]

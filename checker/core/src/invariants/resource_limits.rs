@@ -2,13 +2,14 @@
 //!
 //! A bound that is only hoped for is found by the first long outage; every queue that can grow must have been made to refuse.
 //!
-//! **Formally.** (1) A message has at most 16 MiB and carries at most 10 000 entries, and not more than the ring has slots. (2) An
+//! **Formally.** (1) A message has at most 16 MiB and carries at most 10 000 entries, and not more than the ring has slots; one that a
+//! fault has made larger is refused. (2) An
 //! `entry_appended` of op n has n <= b + `log_slots`, b being the op of the replica's newest durable or installed checkpoint of that
 //! incarnation. (3) A `timestamp_assigned` of op n has n - commit <= `pipeline_max`. (4) After each registration, in the order of op
 //! numbers, at most `sessions_max` clients have a session.
 //!
 //! **Evidence.** run: options (`cluster`: `log_slots`, `pipeline_max`, `sessions_max`; what they do not say is not checked). message:
-//! command, `log_count`, `size_bytes`. transition: replica, event, op, commit, tenant, client.
+//! command, `log_count`, `size_bytes`, mutation, fate, `reject_reason`. transition: replica, event, op, commit, tenant, client.
 //!
 //! **Deliberately not checked.** The links' queues, which are the world's and say `overflow` when they are full. Requests of repairs:
 //! `repair_budget`. Memory and disk space: not recorded.
@@ -21,7 +22,7 @@ use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use serde::Deserialize;
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Kind, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -30,7 +31,7 @@ pub const INVARIANT: Invariant = Invariant {
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Run, columns: &["options"] },
-        Reads { kind: Kind::Message, columns: &["command", "log_count", "size_bytes"] },
+        Reads { kind: Kind::Message, columns: &["command", "log_count", "size_bytes", "mutation", "fate", "reject_reason"] },
         Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit", "tenant", "client"] },
     ],
     statement: "log rings, message sizes, pipelines and session tables stay within their limits",
@@ -74,7 +75,11 @@ fn messages(index: &RunIndex<'_>, meter: &Meter, limits: &Limits) -> Decision {
     // Nulls are the largest value; a count of wanted entries is no tail.
     let too_long = |row: &usize| entries(*row) > slots && entries(*row) != u32::NONE && carries_entries(table.command.get(*row));
     let too_large = |row: &usize| table.size_bytes[*row] > MESSAGE_BYTES_MAX;
-    if let Some(row) = rows.clone().find(|row| too_large(row) || too_long(row)) {
+    // What a fault has blown up is its receiver's business: to refuse.
+    let is_taken = |row: &usize| {
+        table.mutation.codes[*row] == u8::NONE || (table.fate.get(*row) == Fate::Delivered && table.reject_reason.codes[*row] == u8::NONE)
+    };
+    if let Some(row) = rows.clone().find(|row| (too_large(row) || too_long(row)) && is_taken(row)) {
         let (size, command) = (table.size_bytes[row], table.command.get(row));
         let (shape, what) = if too_large(&row) {
             ("message_too_large", format!("{size} bytes, more than {MESSAGE_BYTES_MAX}"))
@@ -183,7 +188,7 @@ fn sessions(index: &RunIndex<'_>, limits: &Limits) -> Decision {
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{Command, TransitionEvent as Event};
+    use vopr_schema::{Command, Fate, Mutation, RejectReason, TransitionEvent as Event};
 
     const NAME: &str = "resource_limits";
 
@@ -242,6 +247,19 @@ mod tests {
         assert!(long.verdict(NAME).is_pass());
         long.message(Command::StartView, 0, 1, |row| row.log_count = Some(5));
         assert_eq!(shape(&long), "tail_too_long");
+    }
+
+    #[test]
+    fn what_a_fault_has_blown_up_must_be_refused() {
+        let mut attacked = story(1);
+        attacked.message(Command::StartView, 0, 1, |row| {
+            (row.log_count, row.mutation, row.reject_reason) = (Some(50_000), Some(Mutation::Oversized), Some(RejectReason::TooLarge));
+        });
+        assert!(attacked.verdict(NAME).is_pass());
+        attacked.messages.last_mut().unwrap().reject_reason = None;
+        assert_eq!(shape(&attacked), "tail_too_long");
+        attacked.messages.last_mut().unwrap().fate = Fate::Lost;
+        assert!(attacked.verdict(NAME).is_pass());
     }
 
     #[test]

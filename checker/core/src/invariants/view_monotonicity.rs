@@ -5,9 +5,11 @@
 //! **Formally.** Per replica: (1) within an incarnation the `view` column never falls (a `vote_cast` row holds the view voted for and
 //! is no statement about the replica's own); (2) let p be the largest view of its `vote_cast` and `acknowledged` transitions so
 //! far: no `restarted` recovers a view below p; (3) no prepare, `prepare_ok`, commit, `do_view_change` or `start_view` of a view
-//! below p leaves it; (4) no `entry_appended` is caused by a prepare or `start_view` of a view below its own.
+//! below p leaves it; (4) a prepare, commit or `start_view` that a fault delivers once more, of a view below the receiver's, is refused;
+//! (5) no `entry_appended` is caused by a prepare or `start_view` of a view below its own.
 //!
-//! **Evidence.** transition: replica, event, view, cause. message: id, copy, command, from, view, mutation.
+//! **Evidence.** transition: replica, event, view, cause. message: id, copy, command, from, to, view, mutation, fate, `fate_seq`,
+//! `reject_reason`.
 //!
 //! **Deliberately not checked.** Messages that carry a view for information only (ping, reply, redirect, repair): they may be
 //! answered late. Messages that a fault changed: their view is the fault's, not the sender's.
@@ -18,7 +20,7 @@ use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Kind, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Kind, Mutation, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -27,7 +29,10 @@ pub const INVARIANT: Invariant = Invariant {
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "cause"] },
-        Reads { kind: Kind::Message, columns: &["id", "copy", "command", "from", "view", "mutation"] },
+        Reads {
+            kind: Kind::Message,
+            columns: &["id", "copy", "command", "from", "to", "view", "mutation", "fate", "fate_seq", "reject_reason"],
+        },
     ],
     statement: "a replica's view never falls, and nothing leaves it in a view older than one it voted for, across restarts too",
     because_of: &[],
@@ -59,11 +64,15 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let mut ticker = meter.ticker();
     let mut replicas = vec![Replica::default(); index.replicas()];
     let mut sent = index.message_rows().peekable();
+    let mut replayed = replayed(index).into_iter().peekable();
     let mut facts = 0;
     for row in index.transition_rows() {
         ticker.step()?;
         while let Some(message) = sent.next_if(|message| messages.seq[*message] < table.seq[row]) {
             facts += leaves(index, &replicas, message)?;
+        }
+        while let Some(message) = replayed.next_if(|message| messages.fate_seq.0[*message] < table.seq[row]) {
+            facts += comes_again(index, &replicas, message)?;
         }
         let event = table.event.codes[row];
         let Some(replica) = replicas.get_mut(usize::from(table.replica[row])) else { continue };
@@ -120,6 +129,34 @@ fn old_cause(index: &RunIndex<'_>, row: usize) -> Result<(), Box<Verdict>> {
     Err(witness.into())
 }
 
+/// Messages of a view's primary that a fault delivered once more, by arrival.
+fn replayed(index: &RunIndex<'_>) -> Vec<usize> {
+    let table = index.messages();
+    let mut rows: Vec<usize> = index
+        .message_rows()
+        .filter(|row| table.mutation.get(*row) == Some(Mutation::Replayed) && table.fate.get(*row) == Fate::Delivered)
+        .filter(|row| matches!(table.command.get(*row), Command::Prepare | Command::Commit | Command::StartView))
+        .collect();
+    rows.sort_unstable_by_key(|row| table.fate_seq.0[*row]);
+    rows
+}
+
+/// It arrives: a receiver that has moved on refuses it.
+fn comes_again(index: &RunIndex<'_>, replicas: &[Replica], message: usize) -> Decision {
+    let messages = index.messages();
+    let Some(receiver) = replicas.get(usize::from(messages.to[message])) else { return Ok(0) };
+    let Some(view) = messages.view.get(message).filter(|view| *view < receiver.own.view) else { return Ok(0) };
+    if messages.reject_reason.codes[message] != u8::NONE {
+        return Ok(1);
+    }
+    let (to, command) = (messages.to[message], messages.command.get(message));
+    let summary = format!("replica {to} took a {command} of view {view} that came once more while it was in view {}", receiver.own.view);
+    let witness = Witness::new("accepted_replay", summary)
+        .step_if(receiver.own.row.map(|row| index.transition_step(row, format!("replica {to} is in view {}", receiver.own.view))))
+        .step(index.message_step(message, format!("{command} of view {view} from {}", messages.from[message])));
+    Err(witness.into())
+}
+
 /// A message leaves: no vote of its sender may be newer than its view.
 fn leaves(index: &RunIndex<'_>, replicas: &[Replica], message: usize) -> Decision {
     let messages = index.messages();
@@ -149,7 +186,7 @@ fn binds(command: Command) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{Command, Mutation, TransitionEvent as Event};
+    use vopr_schema::{Command, Mutation, RejectReason, TransitionEvent as Event};
 
     const NAME: &str = "view_monotonicity";
 
@@ -223,6 +260,24 @@ mod tests {
         assert!(story.verdict(NAME).is_pass());
         story.transitions[place].cause = Some(cause);
         assert_eq!(shape(&story), "accepted_old_view");
+    }
+
+    #[test]
+    fn what_comes_again_from_an_older_view_is_refused() {
+        let again = |view: u64, reason: Option<RejectReason>| {
+            let mut story = Story::clean(2);
+            story.state(1).view = 4;
+            story.event(1, Event::ViewEntered, |_| {});
+            story.message(Command::Commit, 0, 1, |row| {
+                (row.view, row.mutation, row.reject_reason) = (Some(view), Some(Mutation::Replayed), reason);
+            });
+            story.event(2, Event::TimerFired, |_| {});
+            story
+        };
+        let shape = |story: &Story| story.verdict(NAME).witness().expect("a violation").shape.clone();
+        assert_eq!(shape(&again(3, None)), "accepted_replay");
+        assert!(again(3, Some(RejectReason::OldView)).verdict(NAME).is_pass());
+        assert!(again(4, None).verdict(NAME).is_pass());
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //!
 //! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only members and at
 //! least floor(n/2) + 1 of them; each m in Q has a `vote_cast` with a head for v before it, and, if m is not p, an unrefused
-//! `do_view_change` of v from m to p arrived before it. (2) Let e be the entry with the largest op that any primary counted
-//! votes for in a view below v, at any time. The log that ends in the head with which the primary of v entered it holds e; so
-//! does the log of each `start_view` of v that no fault changed. A log holds e when following the entries' links down from its
-//! head ends at e.
+//! `do_view_change` of v from m to p arrived before it, which no fault changed (but for `identical_claim`). (2) Let e be the entry
+//! with the largest op that any primary counted votes for in a view below v, at any time. The log that ends in the head with which
+//! the primary of v entered it holds e; so does the log of each `start_view` of v that no fault changed. A log holds e when following
+//! the entries' links down from its head ends at e.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, `previous_hash`, quorum, epoch. message: command, from, to, view, op,
 //! `entry_hash`, fate, `fate_seq`, `reject_reason`, mutation, epoch.
@@ -22,7 +22,7 @@ use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Fate, Kind, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Kind, Mutation, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -75,7 +75,9 @@ fn votes_by_view(index: &RunIndex<'_>, meter: &Meter) -> Result<Vec<Vote>, Box<V
         if messages.command.codes[row] != wanted || messages.fate.codes[row] != delivered {
             continue;
         }
-        if messages.reject_reason.codes[row] != u8::NONE || messages.mutation.codes[row] != u8::NONE {
+        // A lie about the log is the receiver's to refuse; one that it cannot tell from the truth is its sender's vote all the same.
+        let is_vote = matches!(messages.mutation.get(row), None | Some(Mutation::IdenticalClaim));
+        if messages.reject_reason.codes[row] != u8::NONE || !is_vote {
             continue;
         }
         let (view, seq) = (messages.view.0[row], messages.fate_seq.0[row]);
@@ -234,7 +236,7 @@ fn start_views(index: &RunIndex<'_>, commits: &[Commit], meter: &Meter) -> Decis
 #[cfg(test)]
 mod tests {
     use crate::testing::{Story, entry_hash};
-    use vopr_schema::{Command, Fate, RejectReason, TransitionEvent as Event};
+    use vopr_schema::{Command, Fate, Mutation, RejectReason, TransitionEvent as Event};
 
     const NAME: &str = "vsr_view_change_safety";
 
@@ -312,6 +314,11 @@ mod tests {
         story.messages[message].reject_reason = Some(RejectReason::BrokenChain);
         assert_eq!(shape(&story), "vote_never_arrived");
         story.messages[message].reject_reason = None;
+        story.messages[message].mutation = Some(Mutation::TailContent);
+        assert_eq!(shape(&story), "vote_never_arrived");
+        story.messages[message].mutation = Some(Mutation::IdenticalClaim);
+        assert!(story.verdict(NAME).is_pass());
+        story.messages[message].mutation = None;
         story.messages[message].fate = Fate::Lost;
         assert_eq!(shape(&story), "vote_never_arrived");
     }

@@ -2,6 +2,7 @@
 //!
 //! Every kind of injection has its own random stream, so that a plan without one kind is otherwise the same plan.
 
+mod assaults;
 mod directed;
 
 use super::{ClientName, Endpoint, Fault, FaultPlan, GrayMode, Partition, Place, PlannedFault, Target};
@@ -66,6 +67,7 @@ impl Planner<'_> {
             Inject::Laggards => self.laggards(),
             Inject::Skews => self.skews(),
             Inject::BackwardJumps => self.backward_jumps(),
+            Inject::Assaults => self.assaults(),
             _ => {}
         }
     }

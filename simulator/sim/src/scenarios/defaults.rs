@@ -1,7 +1,7 @@
 //! What a scenario is made of where its row says nothing: the default base, the mixed workload, short words for ranges.
 
 use crate::options::{ClockOptions, Families, MILLISECOND, Mix, Rate, SECOND};
-use crate::scenario::{Base, CloggerDraw, MutationKinds, Rates, Swarm, Times};
+use crate::scenario::{Assault, Base, CloggerDraw, MutationKinds, Rates, Swarm, Times};
 
 /// The mixed workload: a bit of everything, most of it on registers.
 pub(super) const MIXED: Mix = Mix {
@@ -64,12 +64,14 @@ pub(super) const DEFAULT: Base = Base {
     crash_per_write: Rate::NEVER,
     log_damage: Rates::NEVER,
     slow_disk: (Rate::NEVER, milliseconds(0, 0)),
+    assault: Assault::NONE,
     clock: ClockOptions { offset_ns_max: 200 * MILLISECOND, drift_ppm_max: 200, step_ns_max: 100 * MILLISECOND },
     link_messages: 1_024,
     laggards: (0, milliseconds(0, 0)),
     client_crashes: 3,
     think: milliseconds(0, 20),
     rest: (Rate::NEVER, 0),
+    invalid: Rate::NEVER,
     mix: MIXED,
     readers: 0,
 };

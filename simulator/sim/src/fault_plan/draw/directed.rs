@@ -14,7 +14,7 @@ const ABDICATES_WITHIN_NS: u64 = 2 * ABDICATION_TIMEOUT_NS;
 
 impl Planner<'_> {
     /// Plans a fault, if its family is on.
-    fn push_if_on(&mut self, time_ns: u64, end_time_ns: Option<u64>, fault: Fault) {
+    pub(super) fn push_if_on(&mut self, time_ns: u64, end_time_ns: Option<u64>, fault: Fault) {
         let families = self.options.families;
         let is_on = match fault.family() {
             FaultFamily::Network => families.network,
@@ -143,8 +143,8 @@ impl Planner<'_> {
         }
     }
 
-    /// The primary hears nobody and steps down after one or two timeouts; until then it sends its prepares again and again, and those arrive up to
-    /// forty latencies later.
+    /// The primary hears nobody and steps down after one or two timeouts; until then it sends its prepares again and again, and those
+    /// arrive up to forty latencies later.
     pub(super) fn late_prepares(&mut self) {
         let mut start = self.duration(200 * MILLISECOND, 500 * MILLISECOND);
         while start < self.horizon() {
