@@ -14,6 +14,7 @@ const WALLS: &[(&str, &str, &[&str])] = &[
     ("vopr-check", "checker/cli", &["vopr-checker", "vopr-schema"]),
     ("vopr", "simulator/cli", &["vopr-check", "vopr-checker", "vopr-schema", "vopr-sim"]),
     ("e2e", "tests", &["vopr", "vopr-check"]),
+    ("model", "tools/model", &["vsr"]),
     ("xtask", "tools/xtask", &["vopr-checker", "vopr-schema", "vopr-sim"]),
 ];
 

@@ -30,7 +30,7 @@ impl EntryKind {
 }
 
 /// The fields of an entry before it is hashed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EntryFields {
     /// Op number.
     pub op: Op,
@@ -55,7 +55,7 @@ pub struct EntryFields {
 }
 
 /// A log entry. Immutable, shared, hashed once when it is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     fields: EntryFields,
     /// BLAKE3 over all fields.
@@ -71,7 +71,7 @@ impl core::ops::Deref for Entry {
 }
 
 /// Whether stored forms are checked when they are decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Checks {
     /// Checksums and hashes must match.
     Enforced,

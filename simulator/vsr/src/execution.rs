@@ -22,7 +22,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A reply kept beyond the end of its session, by a replica whose guard is switched off.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct StrayReply {
     pub client: ClientKey,
     pub request: RequestNumber,
@@ -31,7 +31,7 @@ pub(crate) struct StrayReply {
 }
 
 /// A checkpoint on its way to the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct CheckpointWrite {
     id: WriteId,
     place: u8,
@@ -43,7 +43,7 @@ struct CheckpointWrite {
 }
 
 /// The checkpoints of this replica, and what is known of the others'.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Checkpoints {
     /// The one that the superblock names.
     pub named: CheckpointRef,

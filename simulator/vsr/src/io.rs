@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a host hands to a replica.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Input {
     /// The first input of every incarnation, after [`crate::Replica::new`] or [`crate::Replica::restart`].
     Start,
@@ -35,7 +35,7 @@ pub enum Input {
 }
 
 /// What a replica asks of its host.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Effect {
     /// Sends a message to the peer that it names.
     Send(Message),
@@ -84,7 +84,7 @@ pub struct ReadId(pub u64);
 
 /// What a write puts on disk. The host keeps, per replica: [`crate::constants::SUPERBLOCK_COPIES`] copies of the superblock,
 /// the ring of [`crate::Config::log_slots`] entries (slot = op mod slots), two checkpoints.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Write {
     /// One copy of the superblock.
     Superblock {
@@ -105,7 +105,7 @@ pub enum Write {
 }
 
 /// What a place on disk answers.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub enum Stored<T> {
     /// Never written since the disk was formatted.
     #[default]
@@ -119,7 +119,7 @@ pub enum Stored<T> {
 }
 
 /// Everything that a disk holds, read at a restart.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct DiskImage {
     /// All copies of the superblock.
     pub superblocks: Vec<Stored<Superblock>>,
@@ -175,7 +175,7 @@ impl Timer {
 }
 
 /// Protocol status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Takes part in its view.
     #[default]
@@ -189,7 +189,7 @@ pub enum Status {
 }
 
 /// A replica in one line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StateSummary {
     /// Status.
     pub status: Status,
@@ -206,7 +206,7 @@ pub struct StateSummary {
 }
 
 /// What an entry is known by in notes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EntryName {
     /// Op number.
     pub op: Op,
@@ -215,7 +215,7 @@ pub struct EntryName {
 }
 
 /// An event worth recording. The meaning of each is that of the history format's transition of the same name.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Note {
     /// First start, empty disk.
     Started,
@@ -334,7 +334,7 @@ pub enum Note {
 }
 
 /// What was found damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Damage {
     /// An entry without its end marker.
     TornEntry,
@@ -351,7 +351,7 @@ pub enum Damage {
 }
 
 /// Why a primary stepped down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AbdicationCause {
     /// Acknowledgements of a quorum stopped.
     NoQuorum,

@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A write of an entry on its way to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SlotWrite {
     pub id: WriteId,
     pub op: Op,
@@ -20,7 +20,7 @@ pub(crate) struct SlotWrite {
 }
 
 /// One slot of the ring.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Slot {
     /// The entry; none in a hole.
     entry: Option<Arc<Entry>>,
@@ -49,7 +49,7 @@ struct Proven {
 }
 
 /// What [`Log::fill`] changed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub(crate) struct Filled {
     /// Whether the entry itself had to be put there.
     pub is_new: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Filled {
 }
 
 /// What [`Log::adopt`] changed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub(crate) struct Adopted {
     /// Entries that left, the newest first.
     pub removed: Vec<EntryName>,
@@ -76,7 +76,7 @@ fn entry_at(entries: &[Arc<Entry>], base: Op, op: Op) -> Option<&Arc<Entry>> {
 }
 
 /// The log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Log {
     slots: Vec<Slot>,
     floor: Op,

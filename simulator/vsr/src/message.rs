@@ -159,7 +159,7 @@ names! {
 }
 
 /// One slot of the log in a [`DoViewChange`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum TailSlot {
     /// The entry is here.
     Present(Arc<Entry>),
@@ -179,7 +179,7 @@ impl TailSlot {
 }
 
 /// A replica's log on its way to the primary of a new view.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct DoViewChange {
     /// Last view in which the sender was normal: the log is that view's.
     pub last_normal_view: View,
@@ -202,7 +202,7 @@ pub struct DoViewChange {
 }
 
 /// A view's log, as its primary vouches for it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct StartView {
     /// Commit number.
     pub commit: Op,
@@ -219,7 +219,7 @@ pub struct StartView {
 }
 
 /// A checkpoint and the whole log after it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct StateTransfer {
     /// The checkpoint.
     pub checkpoint: Arc<Checkpoint>,
@@ -236,7 +236,7 @@ pub struct StateTransfer {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Body {
     /// A client's request.
     Request {
@@ -379,7 +379,7 @@ pub enum Body {
 }
 
 /// A message of the protocol.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Message {
     /// Epoch of the sender.
     pub epoch: Epoch,
@@ -394,7 +394,7 @@ pub struct Message {
 }
 
 /// What a history records of a message, whatever its kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Summary {
     /// View; none in messages of clients.
     pub view: Option<View>,

@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What only a primary keeps.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Primary {
     /// Voters heard since the abdication timer was last looked at.
     heard: Members,

@@ -23,7 +23,7 @@ const SUPERBLOCK_CODE: u32 = 0xFF_FF00;
 const CHECKPOINT_CODE: u32 = 0xFF_FF80;
 
 /// What a replica turns to once its superblock is durable.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Pending {
     /// After a restart: asks for the current view.
     Rejoin,
@@ -41,7 +41,7 @@ pub(crate) enum Pending {
 }
 
 /// A superblock on its way to the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct SuperblockWrite {
     superblock: Superblock,
     left: [Option<WriteId>; SUPERBLOCK_PAIR as usize],
@@ -49,7 +49,7 @@ struct SuperblockWrite {
 }
 
 /// The state of the superblock.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Promises {
     /// The last one that is durable.
     pub durable: Superblock,

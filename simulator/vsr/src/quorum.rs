@@ -7,7 +7,7 @@ use crate::constants::REPLICAS_MAX;
 use crate::ids::ReplicaId;
 
 /// How many members must agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quorums {
     /// Votes that commit an entry.
     pub replication: u32,
@@ -52,7 +52,7 @@ const _: () = {
 };
 
 /// A set of members, as a bit set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Members(pub u32);
 
 impl Members {

@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A range that has been asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Wanted {
     first: Op,
     last: Op,
@@ -23,7 +23,7 @@ struct Wanted {
 }
 
 /// What this replica wants from others.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Repair {
     /// The highest op beyond the head that the primary has named.
     target: Option<(Op, Hash)>,
@@ -92,7 +92,7 @@ impl Repair {
 }
 
 /// A request of a peer that waits for the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Served {
     to: ReplicaId,
     first: Op,
@@ -102,7 +102,7 @@ struct Served {
 }
 
 /// What others want from this replica.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Serving {
     served: Vec<Served>,
     reads: u64,

@@ -20,7 +20,7 @@ use crate::view_change::ViewChange;
 use alloc::vec::Vec;
 
 /// What a replica must be told once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Cluster: messages and superblocks of another one are refused.
     pub cluster: u32,
@@ -92,7 +92,8 @@ impl Config {
     }
 }
 
-/// A replica.
+/// A replica. It can be copied, so that an explorer can go on from one state in several ways.
+#[derive(Clone, Debug, Hash)]
 pub struct Replica<S> {
     pub(crate) config: Config,
     pub(crate) quorums: Quorums,

@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// One client's session.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Session {
     /// Whose.
     pub client: ClientKey,
@@ -59,7 +59,7 @@ impl Session {
 }
 
 /// All sessions, in the order of their clients.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct SessionTable {
     sessions: Vec<Session>,
     capacity: usize,

@@ -18,7 +18,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A view to enter, and its log.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct EnterView {
     pub view: View,
     /// Known to be committed; at or after `base`.

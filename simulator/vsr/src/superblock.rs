@@ -9,7 +9,7 @@ use crate::wire::{Reader, Writer};
 use alloc::vec::Vec;
 
 /// A checkpoint as the superblock names it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CheckpointRef {
     /// Last op in it; 0: none yet.
     pub op: Op,
@@ -20,7 +20,7 @@ pub struct CheckpointRef {
 }
 
 /// What a replica promises across restarts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Superblock {
     /// Rises with each write; the highest valid one counts.
     pub sequence: u64,

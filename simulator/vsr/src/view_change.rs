@@ -20,7 +20,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The state of view changes.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct ViewChange {
     /// Highest view for which each voter has left its own.
     left_for: Vec<View>,
