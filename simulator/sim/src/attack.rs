@@ -25,6 +25,18 @@ pub enum Attack {
         /// By this much, at least 1.
         ahead: u64,
     },
+    /// A log claims to end so much later, or a vote for an entry names one so much later.
+    OpNumber {
+        /// By this much, at least 1.
+        ahead: u64,
+    },
+    /// A prepare or heartbeat says that it belongs to a view so much newer.
+    ViewNumber {
+        /// By this much, at least 1.
+        ahead: u64,
+    },
+    /// A `do_view_change` claims that its sender was normal in the very view that is being started.
+    LastNormalView,
     /// A prepare's entry says that it belongs to a view so much newer than the header's.
     EntryMetadata {
         /// By this much, at least 1.
@@ -75,6 +87,9 @@ impl core::fmt::Display for Attack {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::CommitNumber { ahead } => write!(formatter, "with a commit number {ahead} beyond the log"),
+            Self::OpNumber { ahead } => write!(formatter, "with an op number {ahead} too high"),
+            Self::ViewNumber { ahead } => write!(formatter, "of a view {ahead} ahead"),
+            Self::LastNormalView => formatter.write_str("with the new view as its last normal one"),
             Self::EntryMetadata { ahead } => write!(formatter, "with an entry of a view {ahead} ahead"),
             Self::EntryPlace => formatter.write_str("with an entry at another op"),
             Self::TailLength { missing } => write!(formatter, "with {missing} entries less than claimed"),

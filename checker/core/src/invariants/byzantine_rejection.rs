@@ -2,19 +2,20 @@
 //!
 //! A refusal for the wrong reason is luck: the guard that should have stopped the message did not.
 //!
-//! **Formally.** Each delivered message whose bytes or content a fault changed in a way that must be noticed carries a `reject_reason`
-//! out of those that its mutation admits: flipped bits (checksum, malformed, `too_large`, `wrong_cluster`), a cut (checksum, malformed), an
-//! overwritten checksum (checksum), a false tail length (`tail_length_mismatch`, malformed), another tail (`broken_chain`,
-//! `hash_mismatch`, `invalid_metadata`, `conflicts_with_committed`), an entry that contradicts its header (`invalid_metadata`,
-//! `hash_mismatch`, `broken_chain`), a senseless range (`invalid_range`), a commit number beyond the log or the entry
-//! (`commit_beyond_log`, `invalid_metadata`), more than a message may have (`too_large`). The last six may also be refused for what
-//! the receiver looks at first: view, status, sender, duplicates. No message that no fault touched is refused as malformed, too
-//! large, of another cluster, or for another destination.
+//! **Formally.** Each delivered message whose bytes or content a fault changed in a way that must be noticed carries a
+//! `reject_reason` out of those that its mutation admits: flipped bits (checksum, malformed, `too_large`, `wrong_cluster`), a cut
+//! (checksum, malformed), an overwritten checksum (checksum), a false tail length (`tail_length_mismatch`, malformed), another tail
+//! (`broken_chain`, `hash_mismatch`, `invalid_metadata`, `conflicts_with_committed`), an entry that contradicts its header
+//! (`invalid_metadata`, `hash_mismatch`, `broken_chain`), a senseless range (`invalid_range`), a commit number beyond the log or
+//! the entry (`commit_beyond_log`, `invalid_metadata`), an op number that a log does not reach (`tail_length_mismatch`; of a vote
+//! `invalid_range`, `hash_mismatch`), a last normal view that is not older than the view voted for (`invalid_metadata`), more than
+//! a message may have (`too_large`). The last eight may also be refused for what the receiver looks at first: view, status, sender,
+//! duplicates. No message that no fault touched is refused as malformed, too large, of another cluster, or for another destination.
 //!
-//! **Evidence.** message: command, from, to, op, commit, mutation, fate, `reject_reason`.
+//! **Evidence.** message: command, from, to, op, commit, view, `last_normal_view`, mutation, fate, `reject_reason`.
 //!
-//! **Deliberately not checked.** Mutations that may leave a message acceptable (a commit number within the log; another op number or
-//! view; identical claims; replays; floods): what accepting them does to the cluster is the business of all other invariants. That a
+//! **Deliberately not checked.** Mutations that may leave a message acceptable (a commit number within the log; an older last
+//! normal view; another view; identical claims; replays; floods): what accepting them does to the cluster is the business of all other invariants. That a
 //! refused message had no effect, and clean messages refused for their checksum: `corruption_detection`.
 
 use crate::budget::Meter;
@@ -23,14 +24,17 @@ use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use vopr_schema::column::Niche;
-use vopr_schema::{Fate, Kind, Mutation, RejectReason as Reason};
+use vopr_schema::{Command, Fate, Kind, Mutation, RejectReason as Reason};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "byzantine_rejection",
     version: 1,
     category: Category::Replication,
-    reads: &[Reads { kind: Kind::Message, columns: &["command", "from", "to", "op", "commit", "mutation", "fate", "reject_reason"] }],
+    reads: &[Reads {
+        kind: Kind::Message,
+        columns: &["command", "from", "to", "op", "commit", "view", "last_normal_view", "mutation", "fate", "reject_reason"],
+    }],
     statement: "every mutated message that must be refused was refused with a reason that fits its mutation",
     because_of: &["corruption_detection"],
     check,
@@ -111,14 +115,21 @@ fn admitted(index: &RunIndex<'_>, mutation: Mutation, row: usize) -> Option<(&'s
             let (op, commit) = index.messages().op.get(row).zip(index.messages().commit.get(row))?;
             (commit > op).then_some((&[Reason::CommitBeyondLog, Reason::InvalidMetadata], true))
         }
-        Mutation::Other
-        | Mutation::OpNumber
-        | Mutation::ViewNumber
-        | Mutation::LastNormalView
-        | Mutation::IdenticalClaim
-        | Mutation::Withheld
-        | Mutation::Replayed
-        | Mutation::Flood => None,
+        Mutation::OpNumber => {
+            let table = index.messages();
+            match table.command.get(row) {
+                Command::DoViewChange | Command::StartView => Some((&[Reason::TailLengthMismatch], true)),
+                Command::PrepareOk => Some((&[Reason::InvalidRange, Reason::HashMismatch], true)),
+                _ => None,
+            }
+        }
+        Mutation::LastNormalView => {
+            let (last, view) = index.messages().last_normal_view.get(row).zip(index.messages().view.get(row))?;
+            (last >= view).then_some((&[Reason::InvalidMetadata], true))
+        }
+        Mutation::Other | Mutation::ViewNumber | Mutation::IdenticalClaim | Mutation::Withheld | Mutation::Replayed | Mutation::Flood => {
+            None
+        }
     }
 }
 
@@ -181,6 +192,21 @@ mod tests {
         assert_eq!(story(5, 6, Some(Reason::CommitBeyondLog)).verdict(NAME).facts(), 1);
         assert_eq!(story(5, 5, None).verdict(NAME).name(), "not_applicable");
         assert_eq!(super::tests::story(Some(Mutation::Oversized), Some(Reason::TooLarge)).verdict(NAME).facts(), 1);
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_attacks() {
+        let last_normal_view = |last: u64| {
+            let mut story = story(Some(Mutation::LastNormalView), None);
+            let row = story.messages.last_mut().unwrap();
+            (row.view, row.last_normal_view) = (Some(4), Some(last));
+            story
+        };
+        assert_eq!(shape(&last_normal_view(4)), "attack_accepted");
+        assert_eq!(last_normal_view(3).verdict(NAME).name(), "not_applicable");
+        assert_eq!(shape(&story(Some(Mutation::OpNumber), None)), "attack_accepted");
+        assert_eq!(shape(&story(Some(Mutation::OpNumber), Some(Reason::InvalidRange))), "attack_refused_for_another_reason");
+        assert_eq!(story(Some(Mutation::OpNumber), Some(Reason::TailLengthMismatch)).verdict(NAME).facts(), 1);
     }
 
     #[test]

@@ -25,12 +25,17 @@ pub(super) struct Scene<'a> {
 
 /// The lie that an attack makes of a message; none when this message gives no occasion for it.
 pub(super) fn lie(attack: Attack, message: &Message, scene: &Scene<'_>) -> Option<Lie> {
+    if let Attack::ViewNumber { ahead } = attack {
+        return view_number(message, ahead);
+    }
     let (body, mutation, magnitude) = match attack {
         Attack::Checksum => return Some(Lie { mutation: Mutation::Checksum, magnitude: 4, form: Form::FalseChecksum }),
         Attack::Withhold => return Some(Lie { mutation: Mutation::Withheld, magnitude: 1, form: Form::Nothing }),
         Attack::OversizedBytes => return oversized_bytes(message),
-        Attack::Replay | Attack::Flood { .. } => return None,
+        Attack::Replay | Attack::Flood { .. } | Attack::ViewNumber { .. } => return None,
         Attack::CommitNumber { ahead } => (commit_number(&message.body, ahead)?, Mutation::CommitNumber, 1),
+        Attack::OpNumber { ahead } => (op_number(&message.body, ahead)?, Mutation::OpNumber, 1),
+        Attack::LastNormalView => (last_normal_view(message)?, Mutation::LastNormalView, 1),
         Attack::EntryMetadata { ahead } => (entry_metadata(message, ahead)?, Mutation::EntryMetadata, 1),
         Attack::EntryPlace => (entry_place(message, scene)?, Mutation::EntryMetadata, 1),
         Attack::TailLength { missing } => (tail_length(&message.body, missing)?, Mutation::TailLength, missing),
@@ -57,6 +62,34 @@ fn commit_number(body: &Body, ahead: u64) -> Option<Body> {
         }
         _ => None,
     }
+}
+
+fn op_number(body: &Body, ahead: u64) -> Option<Body> {
+    let mut body = body.clone();
+    let op = match &mut body {
+        Body::DoViewChange(vote) => &mut vote.op,
+        Body::StartView(start) => &mut start.op,
+        Body::PrepareOk { op, .. } => op,
+        _ => return None,
+    };
+    op.0 += ahead;
+    Some(body)
+}
+
+fn view_number(message: &Message, ahead: u64) -> Option<Lie> {
+    if !matches!(message.body, Body::Prepare { .. } | Body::Commit { .. }) {
+        return None;
+    }
+    let form = Form::Message(Message { view: View(message.view.0 + ahead), ..message.clone() });
+    Some(Lie { mutation: Mutation::ViewNumber, magnitude: 1, form })
+}
+
+/// An older view would be a claim like any other: only a view that has not begun cannot have been anybody's.
+fn last_normal_view(message: &Message) -> Option<Body> {
+    let Body::DoViewChange(vote) = &message.body else { return None };
+    let mut vote = vote.clone();
+    vote.last_normal_view = message.view;
+    Some(Body::DoViewChange(vote))
 }
 
 fn with(entry: &Entry, change: impl FnOnce(&mut EntryFields)) -> Arc<Entry> {

@@ -139,6 +139,22 @@ fn commit_numbers_lie_beyond_what_carries_them() {
 }
 
 #[test]
+fn numbers_that_cannot_be() {
+    let Some(Body::StartView(start)) = forged(Attack::OpNumber { ahead: 4 }, &start(), None) else { panic!("a start_view") };
+    assert_eq!((start.op, start.commit, start.entries.len()), (Op(10), Op(3), 3));
+    let ok = message(Body::PrepareOk { op: Op(2), hash: Hash::default(), checkpoint: Op(0) });
+    let Some(Body::PrepareOk { op, .. }) = forged(Attack::OpNumber { ahead: 1_000 }, &ok, None) else { panic!("a vote") };
+    assert_eq!(op, Op(1_002));
+    let Some(Body::DoViewChange(vote)) = forged(Attack::LastNormalView, &vote(), None) else { panic!("a vote") };
+    assert_eq!(vote.last_normal_view, View(2));
+    let prepare = message(Body::Prepare { entry: chain(1)[0].clone(), commit: Op(0) });
+    let memory = memory();
+    let lie = lie(Attack::ViewNumber { ahead: 3 }, &prepare, &Scene { receiver: None, memory: &memory }).expect("a prepare");
+    let Form::Message(newer) = lie.form else { panic!("a message") };
+    assert_eq!((newer.view, newer.body), (View(5), prepare.body));
+}
+
+#[test]
 fn an_entry_is_put_where_its_receiver_holds_another_one() {
     let prepare = message(Body::Prepare { entry: chain(6)[5].clone(), commit: Op(2) });
     let Some(Body::Prepare { entry, .. }) = forged(Attack::EntryPlace, &prepare, receiver(Status::Normal, 2, 4)) else {

@@ -114,14 +114,15 @@ byzantine_commit_desync: 3 replicas, 1 tenant, 8 clients each, 20 s, 20000 event
 byzantine_inflated_commit: 5 replicas, 1 tenant, 8 clients each, 20 s, 20000 events, latency 1-10 ms, 10% drops, links lie for \
 1.4-1.8 s: 80% of do_view_change with a commit number 1000 beyond the log
 byzantine_malicious_view_change: 3 replicas, 1 tenant, 8 clients each, 20 s, 20000 events, latency 1-10 ms, 10% drops, links lie \
-for 1.4-1.8 s: 60% of do_view_change with a log from nowhere, 2 entries longer
+for 1.4-1.8 s: 60% of do_view_change with a log from nowhere, 2 entries longer; 40% of do_view_change with the new view as its \
+last normal one
 byzantine_dvc_tail_length_mismatch: 3 replicas, 1 tenant, 8 clients each, 20 s, 20000 events, latency 1-5 ms, links lie for \
-1.4-1.8 s: 75% of do_view_change with 5 entries less than claimed
+1.4-1.8 s: 25% of do_view_change with an op number 5 too high; 75% of do_view_change with 5 entries less than claimed
 byzantine_dvc_identical_claims: 3 replicas, 1 tenant, 8 clients each, 20 s, 20000 events, latency 1-5 ms, links lie for 1.4-1.8 \
 s: 100% of do_view_change with the receiver's claims and another tail
 byzantine_invalid_metadata: 3 replicas, 1 tenant, 8 clients each, 20 s, 15000 events, latency 1-5 ms, 5% drops, links lie for \
 1-2 s: 5% of prepare with an entry of a view 2 ahead; 5% of prepare with a commit number 10 beyond the log; 5% of prepare with \
-an entry at another op
+an entry at another op; 2% of prepare of a view 3 ahead; 2% of prepare_ok with an op number 1000 too high
 byzantine_leader_race: 5 replicas, 1 tenant, 8 clients each, 20 s, 25000 events, latency 1-15 ms, 15% drops, links lie for \
 1.4-1.8 s: 30% of prepare_ok with 1 more copies; 50% of start_view with another entry where the receiver has committed; 10% of \
 prepare with an entry at another op

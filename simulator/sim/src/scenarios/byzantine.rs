@@ -91,7 +91,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         aliases: &[],
         phase: 1,
         purpose: "do_view_changes that claim to be the newest, with entries that connect to nothing",
-        base: Base { assault: round(&[about(Command::DoViewChange, VOTER, Attack::LogFromNowhere { beyond: 2 }, 60)]), ..VIEW_CHANGES },
+        base: Base {
+            assault: round(&[
+                about(Command::DoViewChange, VOTER, Attack::LogFromNowhere { beyond: 2 }, 60),
+                about(Command::DoViewChange, VOTER, Attack::LastNormalView, 40),
+            ]),
+            ..VIEW_CHANGES
+        },
         script: &[Inject::Assaults],
         evidence: "a do_view_change with a log from nowhere arrived while its receiver collected votes, and was refused",
         holds: &["vsr_view_change_safety", "byzantine_rejection"],
@@ -104,7 +110,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         base: Base {
             latency: milliseconds(1, 5),
             drop: Rates::NEVER,
-            assault: round(&[about(Command::DoViewChange, VOTER, Attack::TailLength { missing: 5 }, 75)]),
+            assault: round(&[
+                about(Command::DoViewChange, VOTER, Attack::OpNumber { ahead: 5 }, 25),
+                about(Command::DoViewChange, VOTER, Attack::TailLength { missing: 5 }, 75),
+            ]),
             ..VIEW_CHANGES
         },
         script: &[Inject::Assaults],
@@ -142,6 +151,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     about(Command::Prepare, PRIMARY, Attack::EntryMetadata { ahead: 2 }, 5),
                     about(Command::Prepare, PRIMARY, Attack::CommitNumber { ahead: 10 }, 5),
                     about(Command::Prepare, PRIMARY, Attack::EntryPlace, 5),
+                    about(Command::Prepare, PRIMARY, Attack::ViewNumber { ahead: 3 }, 2),
+                    about(Command::PrepareOk, NEXT, Attack::OpNumber { ahead: 1_000 }, 2),
                 ],
             ),
             ..VIEW_CHANGES

@@ -24,9 +24,10 @@ use crate::machine::Machine;
 use crate::telling;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use vsr::entry::{Entry, EntryFields};
 use vsr::ids::{ClientId, ClientKey, Epoch, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
 use vsr::io::{Effect, Input, Note, Status, Timer, Write, WriteId};
-use vsr::message::{Body, Message};
+use vsr::message::{Body, Message, StartView};
 use vsr::{Config, Replica};
 
 #[derive(Debug)]
@@ -66,6 +67,22 @@ fn parse<T: std::str::FromStr>(word: &str) -> T {
 
 fn caller_key(word: &str) -> ClientKey {
     ClientKey { tenant: TenantId(0), client: ClientId(parse(word.strip_prefix('c').unwrap())) }
+}
+
+fn with(entry: &Entry, change: impl FnOnce(&mut EntryFields)) -> Arc<Entry> {
+    let mut fields = EntryFields::clone(entry);
+    change(&mut fields);
+    Arc::new(Entry::new(fields))
+}
+
+/// Another first entry, and the others in a proper chain behind it.
+fn other_first(start: &mut StartView) {
+    start.entries[0] = with(&start.entries[0], |fields| fields.timestamp += 1);
+    for place in 1..start.entries.len() {
+        let previous_hash = start.entries[place - 1].hash;
+        start.entries[place] = with(&start.entries[place], |fields| fields.previous_hash = previous_hash);
+    }
+    start.hash = start.entries.last().map_or(start.commit_hash, |entry| entry.hash);
 }
 
 impl Stage {
@@ -274,6 +291,9 @@ impl Stage {
                 let last = start.entries.len() - 1;
                 start.entries[last] = Arc::clone(&start.entries[last - 1]);
             }
+            ("other_first", Body::StartView(start)) => other_first(start),
+            ("first", Body::RepairRequest { first, .. }) => *first = Op(number()),
+            ("entry_view", Body::Prepare { entry, .. }) => *entry = with(entry, |fields| fields.view = View(number())),
             ("last", Body::RepairRequest { last, .. }) => *last = Op(number()),
             ("op", Body::PrepareOk { op, .. }) => *op = Op(number()),
             ("hash", Body::PrepareOk { hash, .. }) => hash.0[0] ^= 1,
