@@ -5,6 +5,7 @@
 //! the scenario or of the checker.
 
 mod byzantine;
+mod protocol;
 
 use kernel::KernelBug;
 use std::sync::LazyLock;
@@ -67,7 +68,7 @@ pub struct UnknownBug {
 /// All seeded bugs.
 #[must_use]
 pub fn all() -> &'static [SeededBug] {
-    static ALL: LazyLock<Vec<SeededBug>> = LazyLock::new(|| [&BUGS[..], &byzantine::BUGS[..]].concat());
+    static ALL: LazyLock<Vec<SeededBug>> = LazyLock::new(|| [&BUGS[..], &byzantine::BUGS[..], &protocol::BUGS[..]].concat());
     &ALL
 }
 

@@ -255,7 +255,7 @@ pub enum Inject {
     LatePrepares,
     /// Clients crash again and again, and begin anew with low request numbers.
     ClientRestarts,
-    /// Clients register with a primary that has just lost its backups.
+    /// Clients register with a primary that has just lost its backups; then a backup alone misses its primary.
     Registrations,
     /// Backups are cut off for so long that they fall far behind.
     Laggards,
@@ -265,6 +265,13 @@ pub enum Inject {
     BackwardJumps,
     /// Rounds in which the primary falls silent, or does not, and links lie about messages.
     Assaults,
+    /// The primary hears nobody for longer than a stall may last, while its backups hear it well; then cuts as in
+    /// [`Inject::PrimaryCuts`].
+    DeafPrimaries,
+    /// A backup that was far behind has hardly caught up when the primary is lost, and it must lead.
+    LaggardsLead,
+    /// Two backups come back without their primary: one is behind, and the newest entries of the other have gone bad.
+    LastCopies,
 }
 
 /// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.

@@ -73,6 +73,38 @@ bugs! {
     StallsOnRefusedCommand => "stalls_on_refused_command",
     /// Messages of older views are handled like the current view's.
     AcceptsOldView => "accepts_old_view",
+    /// The checksum of messages is not checked.
+    SkipsMessageChecksum => "skips_message_checksum",
+    /// A restart takes whatever whole entry lies in a slot, whether its hash connects or not.
+    SkipsHashChain => "skips_hash_chain",
+    /// An entry that a crash cut short is taken for whole.
+    AcceptsTornWrite => "accepts_torn_write",
+    /// A session enters the table when its registration is prepared, and stays when that entry is discarded.
+    KeepsUncommittedSessions => "keeps_uncommitted_sessions",
+    /// Which session is evicted depends on what this replica's own pipeline holds.
+    EvictsByLocalOrder => "evicts_by_local_order",
+    /// A peer's checkpoint is installed without what its sessions were told.
+    StateTransferDropsSessions => "state_transfer_drops_sessions",
+    /// All peers are asked for a repair at once.
+    UnlimitedRepair => "unlimited_repair",
+    /// What a restart found damaged is repaired in memory, and left on the disk as it is.
+    LeavesDamageLying => "leaves_damage_lying",
+    /// A primary that hears no quorum goes on.
+    PrimaryNeverAbdicates => "primary_never_abdicates",
+    /// Timestamps are those of the local clock, whatever the log says.
+    FollowsLocalClock => "follows_local_clock",
+    /// A damaged slot counts as certainly never prepared.
+    NacksCorruptEntry => "nacks_corrupt_entry",
+    /// A restarted replica trusts its head although slots after it are damaged.
+    HeadAlwaysCertain => "head_always_certain",
+    /// A replica sends its log to a new primary before a quorum has left the old view.
+    UnilateralViewChange => "unilateral_view_change",
+    /// Acknowledgements of an older view count in a new one.
+    OldAcksCountInNewView => "old_acks_count_in_new_view",
+    /// The log is cut to the commit number when a state is asked for, not when it has come.
+    TruncatesBeforeNewStateArrives => "truncates_before_new_state_arrives",
+    /// A client is told of the view that would come next, and whoever knows of a newer view is refused.
+    ClientLearnsUnstartedView => "client_learns_unstarted_view",
 }
 
 impl Bug {

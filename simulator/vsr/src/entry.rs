@@ -77,6 +77,8 @@ pub enum Checks {
     Enforced,
     /// Whatever decodes is taken.
     Skipped,
+    /// An entry that was cut short is taken for whole; what is missing reads as zeros.
+    TornAccepted,
 }
 
 const BEGIN: [u8; 8] = *b"vsrEntry";
@@ -172,6 +174,10 @@ impl Entry {
     /// [`Damage::TornEntry`] when the write never reached its end: the end marker is missing altogether.
     /// [`Damage::CorruptEntry`] when the bytes were whole once. In doubt it is the latter, which promises less.
     pub fn decode_stored(bytes: &[u8], checks: Checks) -> Result<Self, Damage> {
+        if checks == Checks::TornAccepted {
+            let judged = Self::decode_stored(bytes, Checks::Enforced);
+            return if judged == Err(Damage::TornEntry) { padded(bytes).ok_or(Damage::TornEntry) } else { judged };
+        }
         let mut reader = Reader::new(bytes);
         let decoded = decode_head(&mut reader, checks);
         let Some((mut entry, body_len, body_crc)) = decoded else {
@@ -205,6 +211,16 @@ fn decode_head(reader: &mut Reader<'_>, checks: Checks) -> Option<(Entry, usize,
     let mut inner = Reader::new(fixed);
     let (entry, body_len) = Entry::decode_fixed(&mut inner)?;
     Some((entry, body_len, inner.u32()?))
+}
+
+/// What a replica reads that does not look for the end of a write: zeros where nothing was written.
+fn padded(bytes: &[u8]) -> Option<Entry> {
+    let mut whole = bytes.to_vec();
+    whole.resize(bytes.len().max(HEAD_LEN) + crate::constants::COMMAND_BYTES_MAX, 0);
+    let mut reader = Reader::new(&whole);
+    let (mut entry, body_len, _) = decode_head(&mut reader, Checks::Skipped)?;
+    entry.fields.body = reader.bytes(body_len)?.into();
+    Some(entry)
 }
 
 /// A head that cannot be read was cut short if it begins as it should and no end marker closes the slot.

@@ -204,7 +204,10 @@ impl<S: StateMachine> Replica<S> {
             request_hash: entry.request_hash,
             result: Arc::default(),
         };
-        if let Some(evicted) = self.sessions.register(opened) {
+        // The guard: only what has committed decides who leaves. The own pipeline is longer or shorter than another's.
+        let by_local_order = self.has_bug(Bug::EvictsByLocalOrder);
+        let busy: Vec<ClientKey> = if by_local_order { self.pipeline().map(|entry| entry.client).collect() } else { Vec::new() };
+        if let Some(evicted) = self.sessions.register(opened, |client| busy.contains(&client)) {
             self.note(fx, Note::SessionEvicted { client: evicted.client, session: evicted.session, op: entry.op });
         }
         self.note(fx, Note::SessionRegistered { client: entry.client, op: entry.op });
@@ -369,7 +372,12 @@ impl<S: StateMachine> Replica<S> {
     pub(crate) fn install_checkpoint(&mut self, place: u8, checkpoint: Arc<Checkpoint>, fx: &mut Vec<Effect>) {
         let restored = self.machine.restore(&checkpoint.state);
         assert!(restored, "a checkpoint that a replica took can be restored");
-        self.sessions = SessionTable::restore(checkpoint.sessions.clone(), self.config.sessions_max as usize);
+        let mut sessions = checkpoint.sessions.clone();
+        // The guard: what the sessions were told is a part of the state.
+        if self.has_bug(Bug::StateTransferDropsSessions) {
+            sessions.iter_mut().for_each(Session::forget_requests);
+        }
+        self.sessions = SessionTable::restore(sessions, self.config.sessions_max as usize);
         (self.commit, self.applied) = (checkpoint.op, checkpoint.op);
         self.commit_max = self.commit_max.max(checkpoint.op);
         let name = EntryName { op: checkpoint.op, hash: checkpoint.hash };

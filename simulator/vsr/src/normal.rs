@@ -51,7 +51,8 @@ impl<S: StateMachine> Replica<S> {
             Some(entry) => entry.timestamp,
             None => self.checkpoints.content.as_ref().map_or(0, |checkpoint| checkpoint.timestamp),
         };
-        self.clock_ns.max(last + 1)
+        // The guard: the log's time never goes back.
+        if self.has_bug(Bug::FollowsLocalClock) { self.clock_ns } else { self.clock_ns.max(last + 1) }
     }
 
     /// Puts the next entry into the log in memory and on its way to the disk.
@@ -321,7 +322,8 @@ impl<S: StateMachine> Replica<S> {
         let own = self.config.replica;
         let mut heard = core::mem::take(&mut self.primary.heard);
         heard.insert(own);
-        if heard.len() >= self.quorums.replication {
+        // The guard: who hears no quorum must not keep the others waiting.
+        if heard.len() >= self.quorums.replication || self.has_bug(Bug::PrimaryNeverAbdicates) {
             self.set_timer(Timer::Abdication, fx);
         } else {
             self.note(fx, Note::TimerFired(Timer::Abdication));

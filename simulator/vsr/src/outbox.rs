@@ -29,7 +29,12 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn send_client(&self, to: ClientKey, body: Body, fx: &mut Vec<Effect>) {
-        self.send_to(self.view, Peer::Client(to), body, fx);
+        self.send_client_in(self.view, to, body, fx);
+    }
+
+    /// Sends to a client under another view.
+    pub(crate) fn send_client_in(&self, view: View, to: ClientKey, body: Body, fx: &mut Vec<Effect>) {
+        self.send_to(view, Peer::Client(to), body, fx);
     }
 
     fn send_to(&self, view: View, to: Peer, body: Body, fx: &mut Vec<Effect>) {

@@ -253,6 +253,10 @@ impl<S: StateMachine> Replica<S> {
     pub(crate) fn write_entry(&mut self, op: Op, fx: &mut Vec<Effect>) {
         let index = u32::try_from(self.log.index(op)).expect("slots are limited");
         let Some(entry) = self.log.get(op).map(Arc::clone) else { return };
+        // The guard: what was found damaged is written over.
+        if self.has_bug(Bug::LeavesDamageLying) && self.serving.left_lying.contains(&op) {
+            return;
+        }
         if self.log.slot(op).is_some_and(|slot| slot.write.is_some()) {
             return;
         }

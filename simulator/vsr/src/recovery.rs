@@ -159,6 +159,9 @@ impl<S: StateMachine> Replica<S> {
         }
         self.note(fx, Note::Restarted);
         for (op, what) in core::mem::take(&mut self.found_damage) {
+            if self.has_bug(Bug::LeavesDamageLying) {
+                self.serving.left_lying.extend(op);
+            }
             self.note(fx, Note::CorruptionDetected { op, what });
         }
         if self.lost {
@@ -291,6 +294,14 @@ impl Ring {
         }
     }
 
+    /// Whatever whole entry lies in an op's slot.
+    fn whole(&self, op: Op) -> Option<&Arc<Entry>> {
+        match self.found(op) {
+            Found::Entry(entry) | Found::Misplaced(entry) => Some(entry),
+            Found::Blank | Found::Damaged(_) | Found::Unreadable => None,
+        }
+    }
+
     /// The last op after `head` that was prepared in `view`, wherever its entry lies.
     fn last_of_view(&self, view: View, head: Op) -> Op {
         let reach = head.0 + self.slots.len() as u64;
@@ -338,7 +349,11 @@ impl Ring {
 fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, stored: Vec<Stored<Arc<Entry>>>) -> Recovered {
     let slots = u64::from(config.log_slots);
     // The guard: what is read is checked.
-    let checks = if config.bug == Some(Bug::SkipsEntryChecksum) { Checks::Skipped } else { Checks::Enforced };
+    let checks = match config.bug {
+        Some(Bug::SkipsEntryChecksum) => Checks::Skipped,
+        Some(Bug::AcceptsTornWrite) => Checks::TornAccepted,
+        _ => Checks::Enforced,
+    };
     let mut read: Vec<Found> = stored.into_iter().enumerate().map(|(slot, stored)| read_slot(slot, slots, stored, checks)).collect();
     read.resize_with(config.log_slots as usize, || Found::Blank);
     let ring = Ring { slots: read };
@@ -355,6 +370,9 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
         if let Some(entry) = ring.entry(op).filter(|entry| Some(entry.hash) == *hash) {
             log.append(Arc::clone(entry));
             log.slot_mut(op).expect("just appended").durable = true;
+        } else if let Some(entry) = ring.whole(op).filter(|_| config.bug == Some(Bug::SkipsHashChain)) {
+            // The guard: what is whole counts only if its hash connects.
+            log.append_unproven(Arc::clone(entry));
         } else {
             // Below a hole nothing is proven until the hole is filled.
             let lying = ring.entry(op);
@@ -363,7 +381,9 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
         }
     }
     retain_below(&mut log, &ring, base);
-    let uncertain = if is_normal { ring.uncertain_after(head) } else { superblock.uncertain };
+    // The guard: what was damaged after the head may have been voted for.
+    let trusts_head = config.bug == Some(Bug::HeadAlwaysCertain);
+    let uncertain = if is_normal && !trusts_head { ring.uncertain_after(head) } else { superblock.uncertain };
     let reach = Op(head.0 + u64::from(uncertain));
     let damage = ring.slots.iter().enumerate().filter_map(|(slot, found)| match found {
         Found::Damaged(damage) => Some((Some(op_of_slot(slot, slots, reach)), *damage)),

@@ -108,6 +108,8 @@ pub(crate) struct Serving {
     reads: u64,
     /// Damaged slots that wait for a superblock whose commit number covers them.
     damaged: Vec<Op>,
+    /// Damage that is never written over: only when that guard is switched off.
+    pub left_lying: Vec<Op>,
 }
 
 impl<S: StateMachine> Replica<S> {
@@ -224,7 +226,11 @@ impl<S: StateMachine> Replica<S> {
             let hash = (op == wanted.last).then_some(wanted.hash);
             self.note(fx, Note::RepairRequested { op, hash });
         }
-        self.send(peer, Body::RepairRequest { first: wanted.first, last: wanted.last, hash: wanted.hash }, fx);
+        // The guard: one peer is asked, and the next one only when it has not answered.
+        let everybody = self.has_bug(Bug::UnlimitedRepair);
+        for peer in self.other_voters().filter(|voter| everybody || *voter == peer) {
+            self.send(peer, Body::RepairRequest { first: wanted.first, last: wanted.last, hash: wanted.hash }, fx);
+        }
         self.set_timer_for(Timer::Repair, REPAIR_TIMEOUT_NS, fx);
     }
 

@@ -253,7 +253,10 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::WrongEpoch);
         }
         match from {
-            Peer::Client(client) => self.on_client_message(client, body, fx),
+            Peer::Client(client) => {
+                self.tell_unstarted_view(client, view, fx)?;
+                self.on_client_message(client, body, fx)
+            }
             Peer::Replica(from) if from.0 >= self.config.members() || from == self.config.replica => Err(RejectReason::NotMember),
             Peer::Replica(from) => self.on_replica_message(from, view, body, fx),
         }

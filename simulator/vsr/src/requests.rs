@@ -5,7 +5,7 @@
 
 use crate::bug::Bug;
 use crate::entry::{EntryFields, EntryKind, request_hash};
-use crate::ids::{ClientKey, Hash, Op, RequestNumber, SessionNumber};
+use crate::ids::{ClientKey, Hash, Op, RequestNumber, SessionNumber, View};
 use crate::io::{Effect, Status};
 use crate::message::{Body, RejectReason};
 use crate::replica::{Handled, Replica};
@@ -71,6 +71,11 @@ impl<S: StateMachine> Replica<S> {
         let request_hash = registration_hash(client, nonce);
         let fields = EntryFields { client, session, operation, request_hash, body: body.into(), ..EntryFields::default() };
         self.prepare(fields, fx);
+        // The guard: the table changes when an entry commits, so that what is discarded leaves nothing behind.
+        if self.has_bug(Bug::KeepsUncommittedSessions) {
+            let (request, op, result) = (RequestNumber(0), Op(session.0), Arc::default());
+            self.sessions.register(Session { client, session, nonce, request, op, request_hash, result }, |_| false);
+        }
         Ok(())
     }
 
@@ -90,6 +95,23 @@ impl<S: StateMachine> Replica<S> {
         Ok(())
     }
 
+    /// The guard: clients are told only of views that have started. Switched off, a replica that sees no primary names the view
+    /// that it would go on to, and whoever knows of a newer view than a replica's own is refused there.
+    pub(crate) fn tell_unstarted_view(&self, client: ClientKey, known: View, fx: &mut Vec<Effect>) -> Handled {
+        if !self.has_bug(Bug::ClientLearnsUnstartedView) {
+            return Ok(());
+        }
+        if known > self.view {
+            return Err(RejectReason::NewerView);
+        }
+        if self.suspects() {
+            let next = if self.status == Status::ViewChange { self.view } else { View(self.view.0 + 1) };
+            self.send_client_in(next, client, Body::Redirect, fx);
+            return Err(RejectReason::NotPrimary);
+        }
+        Ok(())
+    }
+
     fn has_pipeline_room(&self) -> Handled {
         let uncommitted = self.log.head().0 - self.commit.0;
         let has_room = uncommitted < u64::from(self.config.pipeline_max) && self.has_room(Op(self.log.head().0 + 1));
@@ -101,7 +123,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// Entries that are not committed, oldest first.
-    fn pipeline(&self) -> impl Iterator<Item = &EntryFields> {
+    pub(crate) fn pipeline(&self) -> impl Iterator<Item = &EntryFields> {
         (self.commit.0 + 1..=self.log.head().0).filter_map(|op| self.log.get(Op(op))).map(|entry| &***entry)
     }
 
@@ -173,9 +195,15 @@ impl<S: StateMachine> Replica<S> {
         true
     }
 
-    /// Requests that never reach the log leave gaps in the numbers.
+    /// Requests that never reach the log, or are forgotten, leave gaps in the numbers.
     fn answers_outside_log(&self) -> bool {
-        let bugs = [Bug::StalePrimaryServesReads, Bug::ReadsUncommitted, Bug::TenantLostInCache, Bug::ReplyCacheByNumberOnly];
+        let bugs = [
+            Bug::StalePrimaryServesReads,
+            Bug::ReadsUncommitted,
+            Bug::TenantLostInCache,
+            Bug::ReplyCacheByNumberOnly,
+            Bug::StateTransferDropsSessions,
+        ];
         bugs.iter().any(|bug| self.has_bug(*bug))
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Rules {
     pub is_chain_checked: bool,
     /// Who wins a tie: only where the guard is switched off by which the hash decides it.
     pub favourite: Option<ReplicaId>,
+    /// Whether a damaged slot counts as one that never held anything: only where that guard is switched off.
+    pub is_unknown_denied: bool,
 }
 
 impl DoViewChange {
@@ -58,9 +60,13 @@ impl DoViewChange {
 
     /// Whether the sender certainly never voted for the entry `wanted` at `op`, in a view in which it may have been committed.
     /// Where the hash is not known, the entry is at least one of view `newest`.
-    fn denies(&self, op: Op, wanted: Option<Hash>, newest: View) -> bool {
+    fn denies(&self, op: Op, wanted: Option<Hash>, newest: View, rules: Rules) -> bool {
         if op <= self.commit {
             return false;
+        }
+        // The guard: a damaged slot is unknown, not empty.
+        if rules.is_unknown_denied && !matches!(self.slot(op), Some(TailSlot::Present(_))) {
+            return true;
         }
         if op > self.op {
             return op > self.reach();
@@ -107,7 +113,7 @@ pub(crate) fn select(view: View, logs: &Logs, rules: Rules) -> Option<EnterView>
             entries.push(Arc::clone(entry));
             continue;
         }
-        let denials = all.iter().filter(|log| log.denies(op, wanted, newest)).count();
+        let denials = all.iter().filter(|log| log.denies(op, wanted, newest, rules)).count();
         if denials < rules.quorums.nack as usize && !everybody {
             return None;
         }
@@ -183,7 +189,7 @@ mod tests {
     }
 
     fn rules(members: u8) -> Rules {
-        Rules { quorums: Quorums::of(members), is_chain_checked: true, favourite: None }
+        Rules { quorums: Quorums::of(members), is_chain_checked: true, favourite: None, is_unknown_denied: false }
     }
 
     /// Head of the log that is chosen; `None` if more logs must be waited for.

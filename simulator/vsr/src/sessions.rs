@@ -31,6 +31,12 @@ impl Session {
     /// Bytes of a session with an empty result.
     pub(crate) const ENCODED_LEN_MIN: usize = 8 * 5 + 32 + 4;
 
+    /// As if it had just been opened.
+    pub(crate) fn forget_requests(&mut self) {
+        (self.request, self.op) = (RequestNumber(0), Op(self.session.0));
+        self.result = Arc::default();
+    }
+
     pub(crate) fn encoded_len(&self) -> usize {
         Self::ENCODED_LEN_MIN + self.result.len()
     }
@@ -95,20 +101,21 @@ impl SessionTable {
     }
 
     /// Opens a session in place of the client's old one. When the table is full, the session whose last commit is the oldest
-    /// leaves and is returned: commits are the same everywhere, so the choice is too.
-    pub fn register(&mut self, opened: Session) -> Option<Session> {
+    /// leaves and is returned: commits are the same everywhere, so the choice is too, as long as nobody is `spared`.
+    pub fn register(&mut self, opened: Session, spared: impl Fn(ClientKey) -> bool) -> Option<Session> {
         if let Ok(index) = self.find(opened.client) {
             self.sessions[index] = opened;
             return None;
         }
-        let evicted = (self.sessions.len() >= self.capacity).then(|| self.evict()).flatten();
+        let evicted = (self.sessions.len() >= self.capacity).then(|| self.evict(spared)).flatten();
         let index = self.find(opened.client).unwrap_or_else(|index| index);
         self.sessions.insert(index, opened);
         evicted
     }
 
-    fn evict(&mut self) -> Option<Session> {
-        let oldest = self.sessions.iter().enumerate().min_by_key(|(_, session)| (session.op, session.session))?.0;
+    fn evict(&mut self, spared: impl Fn(ClientKey) -> bool) -> Option<Session> {
+        let age = |(_, session): &(usize, &Session)| (spared(session.client), session.op, session.session);
+        let oldest = self.sessions.iter().enumerate().min_by_key(age)?.0;
         Some(self.sessions.remove(oldest))
     }
 
@@ -130,6 +137,11 @@ mod tests {
     use super::{Session, SessionTable};
     use crate::ids::{ClientId, ClientKey, Hash, Op, RequestNumber, SessionNumber, TenantId};
     use alloc::vec::Vec;
+
+    /// Nobody is spared.
+    fn nobody(_: ClientKey) -> bool {
+        false
+    }
 
     fn key(client: u32) -> ClientKey {
         ClientKey { tenant: TenantId(client % 2), client: ClientId(client) }
@@ -156,7 +168,7 @@ mod tests {
     fn sessions_are_kept_in_the_order_of_clients() {
         let mut table = SessionTable::new(8);
         for (op, client) in [5, 2, 7, 4].into_iter().enumerate() {
-            assert_eq!(table.register(opened(client, op as u64 + 1)), None);
+            assert_eq!(table.register(opened(client, op as u64 + 1), nobody), None);
         }
         let order: Vec<_> = table.sessions().iter().map(|session| session.client).collect();
         assert_eq!(order, [key(2), key(4), key(5), key(7)]);
@@ -166,10 +178,10 @@ mod tests {
     #[test]
     fn the_session_with_the_oldest_commit_leaves() {
         let mut table = SessionTable::new(2);
-        table.register(opened(1, 1));
-        table.register(opened(2, 2));
+        table.register(opened(1, 1), nobody);
+        table.register(opened(2, 2), nobody);
         answer(&mut table, 1, 1, 1, 3);
-        let evicted = table.register(opened(3, 4));
+        let evicted = table.register(opened(3, 4), nobody);
         assert_eq!(evicted.map(|session| session.client), Some(key(2)));
         assert!(table.get(key(1)).is_some() && table.get(key(2)).is_none() && table.get(key(3)).is_some());
     }
@@ -177,8 +189,8 @@ mod tests {
     #[test]
     fn a_new_session_takes_the_place_of_the_clients_old_one() {
         let mut table = SessionTable::new(1);
-        table.register(opened(1, 1));
-        assert_eq!(table.register(opened(1, 2)), None);
+        table.register(opened(1, 1), nobody);
+        assert_eq!(table.register(opened(1, 2), nobody), None);
         assert_eq!(table.get(key(1)).map(|session| session.session), Some(SessionNumber(2)));
         assert_eq!(table.sessions().len(), 1);
     }
@@ -186,7 +198,7 @@ mod tests {
     #[test]
     fn only_the_session_that_asked_is_answered() {
         let mut table = SessionTable::new(2);
-        table.register(opened(1, 5));
+        table.register(opened(1, 5), nobody);
         answer(&mut table, 1, 4, 9, 6);
         answer(&mut table, 2, 5, 9, 6);
         assert_eq!(table.get(key(1)).map(|session| session.request), Some(RequestNumber(0)));

@@ -256,6 +256,10 @@ impl<S: StateMachine> Replica<S> {
         self.primary_commit = enter.commit;
         self.acked = enter.commit;
         self.log.reset_votes(self.commit);
+        // The guard: a vote of an older view says nothing of this one.
+        if self.has_bug(Bug::OldAcksCountInNewView) && is_primary {
+            self.count_old_votes();
+        }
         self.view_change.forget();
         self.note(fx, Note::ViewEntered { head: self.log.head_hash(), quorum: enter.quorum });
         self.reset_commit_if_unguarded(enter.commit, fx);
@@ -277,6 +281,17 @@ impl<S: StateMachine> Replica<S> {
         self.advance_commit(fx);
         self.repair_if_needed(fx);
         self.commit_past_gap(claimed, fx);
+    }
+
+    /// Who has sent a log with an entry had voted for it.
+    fn count_old_votes(&mut self) {
+        for op in (self.commit.0 + 1..=self.log.head().0).map(Op) {
+            let Some(hash) = self.log.hash_of(op) else { continue };
+            let voters = self.view_change.holders_of(op, hash);
+            if let Some(slot) = self.log.slot_mut(op) {
+                (slot.votes, slot.vote_count) = (voters, voters.len());
+            }
+        }
     }
 
     fn adopt_log(&mut self, enter: &mut EnterView, fx: &mut Vec<Effect>) {

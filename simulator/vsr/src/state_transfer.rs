@@ -3,6 +3,7 @@
 //! The old log stays until the new state is durable, so the replica can still take part in a view change with what it has; it
 //! votes for no entry meanwhile.
 
+use crate::bug::Bug;
 use crate::ids::{Op, ReplicaId, View};
 use crate::io::{Effect, Note, Status, Timer};
 use crate::message::{Body, NackReason, RejectReason, StateTransfer};
@@ -17,6 +18,10 @@ impl<S: StateMachine> Replica<S> {
     /// Asks the primary of a view for its state.
     pub(crate) fn begin_state_transfer(&mut self, from: ReplicaId, view: View, fx: &mut Vec<Effect>) {
         self.repair.forget();
+        // The guard: the old log stays until the new state is there.
+        if self.has_bug(Bug::TruncatesBeforeNewStateArrives) {
+            self.drop_uncommitted(fx);
+        }
         self.repair.transfer_view = view;
         if self.status != Status::StateTransfer {
             self.repair.before_transfer = self.status;
@@ -24,6 +29,16 @@ impl<S: StateMachine> Replica<S> {
         self.set_status(Status::StateTransfer, fx);
         self.run_timers(&[Timer::ViewChange, Timer::StateTransfer], fx);
         self.send_in(view, from, Body::StateTransferRequest { commit: self.commit }, fx);
+    }
+
+    fn drop_uncommitted(&mut self, fx: &mut Vec<Effect>) {
+        let mut removed = Vec::new();
+        self.log.truncate(self.commit, |name| removed.push(name));
+        for name in removed {
+            self.note(fx, Note::EntryTruncated(name));
+        }
+        self.pin_head = self.pin_head.min(self.commit);
+        self.acked = self.acked.min(self.commit);
     }
 
     pub(crate) fn on_state_transfer_timer(&mut self, fx: &mut Vec<Effect>) {

@@ -92,6 +92,18 @@ impl ViewChange {
         self.asked_view = None;
     }
 
+    /// Voters whose log holds an entry.
+    pub fn holders_of(&self, op: Op, hash: Hash) -> Members {
+        let mut holders = Members::default();
+        for (replica, log) in (0..).map(ReplicaId).zip(&self.logs) {
+            let place = log.as_ref().and_then(|log| log.tail.get(usize::try_from(op.0.checked_sub(log.commit.0 + 1)?).ok()?));
+            if matches!(place, Some(TailSlot::Present(entry)) if entry.hash == hash) {
+                holders.insert(replica);
+            }
+        }
+        holders
+    }
+
     fn keep_log(&mut self, from: ReplicaId, view: View, vote: Box<DoViewChange>) -> Handled {
         if view < self.logs_view {
             return Err(RejectReason::OldView);
@@ -122,7 +134,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// Whether this replica sees no primary at work in its view.
-    fn suspects(&self) -> bool {
+    pub(crate) fn suspects(&self) -> bool {
         self.status == Status::ViewChange || self.view_change.silent_ticks >= VIEW_CHANGE_TICKS
     }
 
@@ -297,7 +309,9 @@ impl<S: StateMachine> Replica<S> {
         let votes = self.view_change.votes_for(self.view).len();
         // Who has sent its log has seen a quorum leave.
         let has_log = self.view_change.logs_view == self.view && self.view_change.logs.iter().any(Option::is_some);
-        if (votes >= self.quorums.view_change || has_log) && self.status == Status::ViewChange && self.view_change.own.is_none() {
+        // The guard: one replica alone ends no view.
+        let agreed = votes >= self.quorums.view_change || has_log || self.has_bug(Bug::UnilateralViewChange);
+        if agreed && self.status == Status::ViewChange && self.view_change.own.is_none() {
             self.cast_do_view_change(fx);
         }
     }
@@ -418,6 +432,7 @@ impl<S: StateMachine> Replica<S> {
             quorums: self.quorums,
             is_chain_checked: !self.has_bug(Bug::UnvalidatedViewChangeLog),
             favourite: self.has_bug(Bug::ArbitraryTieBreak).then_some(self.view_change.last_log),
+            is_unknown_denied: self.has_bug(Bug::NacksCorruptEntry),
         };
         let Some(mut enter) = selection::select(self.view, &self.view_change.logs, rules) else { return };
         if self.has_bug(Bug::TrustsInflatedCommit) {

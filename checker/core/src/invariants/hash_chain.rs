@@ -3,7 +3,8 @@
 //! The chain is what lets a replica judge a log by its last entry; a log whose links do not fit is two logs glued together.
 //!
 //! **Formally.** (1) One (op, hash) has one `previous_hash`. (2) When a replica appends or repairs an entry, votes for it or commits
-//! it, and it certainly holds an entry at op - 1 (op + 1), then the links between the two fit.
+//! it, and it certainly holds an entry at op - 1 (op + 1), then the links between the two fit. (3) An entry that a replica calls durable,
+//! repairs, votes for, commits or applies has been appended by some replica before: what no log ever held has no place in a chain.
 //!
 //! **Evidence.** transition: replica, event, op, commit, `entry_hash`, `previous_hash`.
 //!
@@ -29,6 +30,9 @@ pub const INVARIANT: Invariant = Invariant {
     check,
 };
 
+/// What is said of an entry that some log must have held before.
+const NAMED: EventSet = EventSet::of(&[Event::EntryDurable, Event::Repaired, Event::Acknowledged, Event::Committed, Event::Applied]);
+
 const LINKS: EventSet = EventSet::of(&[Event::EntryAppended, Event::Repaired, Event::Acknowledged, Event::Committed, Event::Applied]);
 
 const ALL: EventSet = LOG_EVENTS.and(LINKS);
@@ -44,6 +48,9 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let mut facts = 0;
     for (row, event) in index.events(ALL) {
         ticker.step()?;
+        if NAMED.has(event as u8) {
+            known(index, row)?;
+        }
         if LINKS.has(event as u8)
             && let Some(entry) = index.entries().of_row(row)
         {
@@ -59,6 +66,19 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         debug_assert!(usize::from(table.replica[row]) < index.replicas(), "replicas of a well-formed run are numbered");
     }
     Ok(facts)
+}
+
+/// Some replica appended the entry before.
+fn known(index: &RunIndex<'_>, row: usize) -> Result<(), Box<Verdict>> {
+    let (table, entries) = (index.transitions(), index.entries());
+    let Some(entry) = entries.of_row(row) else { return Ok(()) };
+    if entries.appended_row(entry).is_some_and(|appended| appended < row) {
+        return Ok(());
+    }
+    let (replica, op, hash) = (table.replica[row], entries.op(entry), entries.hash(entry));
+    let summary = format!("replica {replica} holds an entry at op {op} that no log ever held there");
+    let words = format!("{} of op {op}, hash {hash:016x}, which nobody had appended", table.event.get(row));
+    Err(Witness::new("entry_of_no_log", summary).step(index.transition_step(row, words)).into())
 }
 
 /// One (op, hash) has one `previous_hash`.
@@ -161,6 +181,7 @@ mod tests {
     #[test]
     fn a_repair_must_fit_on_both_sides() {
         let mut story = Story::clean(2);
+        story.append(0, 3, 0);
         story.append(1, 4, 0);
         story.append_after(2, 3, 1, 0);
         story.entry(1, Event::Repaired, 3, 0);
@@ -177,6 +198,22 @@ mod tests {
         story.restart(1, |state| state.op = Some(3));
         story.append_after(1, 4, 0, 0);
         assert!(story.verdict(NAME).is_pass());
+    }
+
+    #[test]
+    fn an_entry_that_no_log_ever_held_is_a_violation() {
+        for event in [Event::EntryDurable, Event::Acknowledged, Event::Committed] {
+            let mut story = Story::clean(2);
+            story.append_after(2, 3, 1, 0);
+            story.entry(1, event, 3, 1);
+            assert!(story.verdict(NAME).is_pass(), "another replica has appended it");
+            story.entry(1, event, 3, 9);
+            assert_eq!(shape(&story), "entry_of_no_log");
+        }
+        let mut early = Story::clean(2);
+        early.entry(1, Event::EntryDurable, 3, 1);
+        early.append_after(2, 3, 1, 0);
+        assert_eq!(shape(&early), "entry_of_no_log");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //!
 //! **Formally.** With n members, the primary of view v is member v mod n. (1) Each prepare of view v that no fault changed leaves the
 //! primary of v; (2) so does each `timestamp_assigned`, and each `view_entered` that names a quorum; (3) the replica that appends an
-//! entry first is the primary of the entry's view; (4) no two entries share (view, op).
+//! entry first is the primary of the entry's view; (4) no two entries share (view, op). (5) A view makes room for the next one by a quorum: before
+//! a replica casts its `do_view_change` for view v (a `vote_cast` that names a log), floor(n/2) + 1 members have cast a vote for v.
 //!
 //! **Evidence.** message: command, from, view, epoch, mutation. transition: replica, event, view, op, `entry_hash`, `entry_view`,
 //! quorum, epoch.
@@ -17,6 +18,7 @@ use crate::index::{EntryId, EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use std::collections::BTreeMap;
 use vopr_schema::column::Niche;
 use vopr_schema::{Command, Kind, TransitionEvent as Event};
 
@@ -39,8 +41,36 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
         if index.members() == 0 {
             return Ok(0);
         }
-        Ok(prepares(index, meter)? + acts(index, meter)?)
+        Ok(prepares(index, meter)? + acts(index, meter)? + departures(index, meter)?)
     })
+}
+
+/// No replica sends its log to a new primary before a quorum has left the old one.
+fn departures(index: &RunIndex<'_>, meter: &Meter) -> Decision {
+    let table = index.transitions();
+    let mut ticker = meter.ticker();
+    // Per view, the members that have voted for it.
+    let mut left: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut facts = 0;
+    for (row, _) in index.events(EventSet::of(&[Event::VoteCast])) {
+        ticker.step()?;
+        let (replica, view) = (table.replica[row], table.view[row]);
+        let members = left.entry(view).or_default();
+        if usize::from(replica) < index.members() {
+            *members |= 1_u32.checked_shl(replica.into()).unwrap_or(0);
+        }
+        if table.entry_hash.get(row).is_none() || table.epoch[row] > 0 {
+            continue;
+        }
+        facts += 1;
+        if (members.count_ones() as usize) < index.quorum() {
+            let (who, needed) = (crate::invariants::quorum_commit::members(*members), index.quorum());
+            let summary = format!("replica {replica} sent its log for view {view} when only {who} had left for it, not {needed} members");
+            let words = format!("replica {replica} casts its do_view_change for view {view}");
+            return Err(Witness::new("left_without_quorum", summary).step(index.transition_step(row, words)).into());
+        }
+    }
+    Ok(facts)
 }
 
 fn prepares(index: &RunIndex<'_>, meter: &Meter) -> Decision {
@@ -163,6 +193,24 @@ mod tests {
         assert!(story.verdict(NAME).is_pass());
         story.event(1, Event::ViewEntered, |row| (row.view, row.quorum) = (5, Some(3)));
         assert_eq!(shape(&story), "acted_as_primary");
+    }
+
+    #[test]
+    fn a_log_is_sent_only_after_a_quorum_has_left_the_old_view() {
+        let mut story = Story::clean(2);
+        let vote = |story: &mut Story, replica, view, head: Option<u64>| {
+            story.event(replica, Event::VoteCast, |row| {
+                (row.view, row.op, row.entry_hash) = (view, Some(2), head);
+            });
+        };
+        vote(&mut story, 1, 1, None);
+        vote(&mut story, 2, 1, None);
+        vote(&mut story, 1, 1, Some(entry_hash(2, 0)));
+        assert_eq!(story.verdict(NAME).facts(), 6 + 1);
+        vote(&mut story, 1, 2, None);
+        vote(&mut story, 1, 2, None);
+        vote(&mut story, 1, 2, Some(entry_hash(2, 0)));
+        assert_eq!(shape(&story), "left_without_quorum");
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! `entry_durable` of n), needs it no more (`checkpoint_durable` or `state_installed` of an op >= n), gives it up
 //! (`entry_truncated` of n, or a `view_entered` with a head below n), or restarts: what it then reads, it reports anew. Damage of an
 //! op that its checkpoint covers needs no repair: a torn write of op n + `log_slots`, of which nobody was told, is reported as damage
-//! of op n by a replica whose log ends before it. No other damage is unsettled at the end of a run whose faults have been healed for
-//! 500 ms, if r was up from then on and the report is as old.
+//! of op n by a replica whose log ends before it. No other damage of a replica that is up is unsettled at the end of a run that has
+//! settled after its heal phase: such a run ends when everything is committed and applied everywhere and no disk has anything left to
+//! do. In a run that did not settle the same holds when faults have been healed for 500 ms, r was up from then on, and the report is
+//! as old.
 //!
-//! **Evidence.** run: `end_time_ns`, `heal_time_ns`. transition: replica, event, op, commit.
+//! **Evidence.** run: ended, `end_time_ns`, `heal_time_ns`. transition: replica, event, op, commit.
 //!
 //! **Deliberately not checked.** Damaged copies of superblocks and checkpoints: the next ones are written over them in turn. That what
 //! was written is the right entry: `repair_safety`. That damage is reported at all: `corruption_detection`.
@@ -19,7 +21,7 @@ use crate::index::{EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::Verdict;
 use crate::witness::Witness;
-use vopr_schema::{Kind, TransitionEvent as Event};
+use vopr_schema::{Ended, Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -27,7 +29,7 @@ pub const INVARIANT: Invariant = Invariant {
     version: 1,
     category: Category::Storage,
     reads: &[
-        Reads { kind: Kind::Run, columns: &["end_time_ns", "heal_time_ns"] },
+        Reads { kind: Kind::Run, columns: &["ended", "end_time_ns", "heal_time_ns"] },
         Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit"] },
     ],
     statement: "each detected corrupt entry is repaired, or needed no more, before the end of the run",
@@ -35,8 +37,8 @@ pub const INVARIANT: Invariant = Invariant {
     check,
 };
 
-/// How long faults must have been over: a replica that the heal phase restarts with a score of torn entries asks for them sixteen at a
-/// time, and was seen to write the last of them 149 ms later.
+/// How long faults must have been over in a run that did not settle: a replica that the heal phase restarts with a score of torn
+/// entries asks for them sixteen at a time, and was seen to write the last of them 149 ms later.
 const HEALED_NS_MIN: u64 = 500_000_000;
 /// How old a report must be.
 const REPORTED_NS_MIN: u64 = 500_000_000;
@@ -133,6 +135,9 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Bo
 fn late(index: &RunIndex<'_>, replicas: &[Replica]) -> Option<usize> {
     let (table, meta) = (index.transitions(), index.meta());
     let healed_ns = meta.heal_time_ns?;
+    if matches!(meta.ended, Ended::Completed | Ended::EventLimit) {
+        return replicas.iter().filter(|replica| !replica.stopped).flat_map(|replica| &replica.reports).copied().min();
+    }
     let passed = |since_ns: u64| meta.end_time_ns.saturating_sub(since_ns);
     let running = replicas.iter().filter(|replica| !replica.stopped && passed(replica.since_ns.max(healed_ns)) >= HEALED_NS_MIN);
     running.flat_map(|replica| &replica.reports).copied().filter(|row| passed(table.time_ns[*row]) >= REPORTED_NS_MIN).min()
@@ -149,13 +154,14 @@ fn left_lying(index: &RunIndex<'_>, row: usize) -> Witness {
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{Status, TransitionEvent as Event};
+    use vopr_schema::{Ended, Status, TransitionEvent as Event};
 
     const NAME: &str = "repair_completion";
 
-    /// A run that is healed early, in which replica 1 finds op 3 damaged.
+    /// A run that is healed early and does not settle, in which replica 1 finds op 3 damaged.
     fn story() -> Story {
         let mut story = Story::clean(4);
+        story.run.ended = Ended::TimeLimit;
         story.run.heal_time_ns = Some(50_000_000);
         story.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
         story
@@ -196,6 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_has_settled_leaves_no_damage_however_short_it_was() {
+        let mut story = story();
+        story.run.ended = Ended::EventLimit;
+        assert!(story.verdict(NAME).is_violation());
+        let mut down = story.clone();
+        down.event(1, Event::Crashed, |row| row.status = Status::Down);
+        assert_eq!(down.verdict(NAME).name(), "unknown");
+        story.event(1, Event::Repaired, |row| row.op = Some(3));
+        assert_eq!(story.verdict(NAME).facts(), 1);
+    }
+
+    #[test]
     fn damage_below_the_checkpoint_needs_no_repair() {
         let mut story = Story::clean(4);
         story.run.heal_time_ns = Some(50_000_000);
@@ -218,6 +236,7 @@ mod tests {
         down.event(1, Event::Crashed, |row| row.status = Status::Down);
         assert_eq!(end(down).verdict(NAME).name(), "unknown");
         let mut late = end(Story::clean(4));
+        late.run.ended = Ended::TimeLimit;
         late.run.heal_time_ns = Some(50_000_000);
         late.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
         assert_eq!(late.verdict(NAME).name(), "unknown");

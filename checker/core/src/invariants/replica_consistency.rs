@@ -2,12 +2,14 @@
 //!
 //! Equal logs are worth nothing when applying them depends on anything but the log.
 //!
-//! **Formally.** For all transitions a, b that carry `state_hash` (applied, checkpoint taken, state installed): a.op = b.op
-//! implies equal state hashes, across replicas and incarnations.
+//! **Formally.** (1) For all transitions a, b that carry `state_hash` (applied, checkpoint taken, state installed): a.op = b.op
+//! implies equal state hashes, across replicas and incarnations. (2) The session table is a part of the state that the hash does not
+//! cover: two `session_evicted` at one op number name the same session of the same client.
 //!
-//! **Evidence.** transition: replica, event, op, `state_hash`.
+//! **Evidence.** transition: replica, event, op, `state_hash`, tenant, client, session.
 //!
-//! **Deliberately not checked.** Whether the state is the right one: `data_correctness` replays a model of its own.
+//! **Deliberately not checked.** Whether the state is the right one: `data_correctness` replays a model of its own. That a session was
+//! evicted on each replica: `client_session`.
 
 use crate::budget::Meter;
 use crate::index::{EventSet, RunIndex};
@@ -21,7 +23,7 @@ pub const INVARIANT: Invariant = Invariant {
     name: "replica_consistency",
     version: 1,
     category: Category::Replication,
-    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "state_hash"] }],
+    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "state_hash", "tenant", "client", "session"] }],
     statement: "same applied op number, same state hash, on every replica and after every restart",
     because_of: &["vsr_agreement"],
     check,
@@ -30,7 +32,29 @@ pub const INVARIANT: Invariant = Invariant {
 const STATES: EventSet = EventSet::of(&[Event::Applied, Event::CheckpointTaken, Event::StateInstalled]);
 
 fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
-    Verdict::decide("nothing was applied", || states(index, meter))
+    Verdict::decide("nothing was applied", || Ok(states(index, meter)? + evictions(index, meter)?))
+}
+
+/// One session leaves at an op number, whoever applies it.
+fn evictions(index: &RunIndex<'_>, meter: &Meter) -> Decision {
+    let table = index.transitions();
+    let mut ticker = meter.ticker();
+    let mut first = std::collections::BTreeMap::new();
+    for (row, _) in index.events(EventSet::of(&[Event::SessionEvicted])) {
+        ticker.step()?;
+        let Some(op) = table.op.get(row) else { continue };
+        let first = *first.entry(op).or_insert(row);
+        let evicted = |row: usize| (table.tenant.0[row], table.client.0[row], table.session.0[row]);
+        if evicted(first) != evicted(row) {
+            let words = |row: usize| {
+                let (replica, (tenant, client, session)) = (table.replica[row], evicted(row));
+                index.transition_step(row, format!("replica {replica} evicts session {session} of client {client} of tenant {tenant}"))
+            };
+            let summary = format!("replicas {} and {} evicted different sessions at op {op}", table.replica[first], table.replica[row]);
+            return Err(Witness::new("two_evictions_at_one_op", summary).step(words(first)).step(words(row)).into());
+        }
+    }
+    Ok(first.len() as u64)
 }
 
 fn states(index: &RunIndex<'_>, meter: &Meter) -> Decision {
@@ -94,6 +118,21 @@ mod tests {
         assert!(story.verdict(NAME).is_pass());
         story.event(2, Event::StateInstalled, |row| (row.op, row.state_hash) = (Some(3), Some(7_000_002)));
         assert!(story.verdict(NAME).is_violation());
+    }
+
+    #[test]
+    fn an_eviction_must_be_the_same_everywhere() {
+        let mut story = Story::clean(3);
+        let mut evict = |replica, client| {
+            story.event(replica, Event::SessionEvicted, |row| {
+                (row.op, row.tenant, row.client, row.session) = (Some(3), Some(0), Some(client), Some(1));
+            });
+            story.clone()
+        };
+        evict(0, 4);
+        assert_eq!(evict(1, 4).verdict(NAME).facts(), 9 + 1);
+        let verdict = evict(2, 5).verdict(NAME);
+        assert_eq!(verdict.witness().unwrap().summary, "replicas 0 and 2 evicted different sessions at op 3");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! `entry_truncated` of e, or by acting (a `do_view_change`, a vote for an entry, entering a view) with a head below o; a
 //! `do_view_change` does not give up what was reported damaged. It also keeps e while it has a checkpoint at or above o
 //! (`checkpoint_durable`, `state_installed`, `restarted.commit`). From the first `committed` of e on, at least floor(n/2) + 1
-//! replicas keep e. Tested when e is first committed and whenever a replica gives e up.
+//! replicas keep e. Tested when e is first committed and whenever a replica gives e up. And a replica that has voted for e
+//! (`acknowledged`) does not give a committed e up at all before a checkpoint of its own covers it: the quorum consists of such replicas.
 //!
 //! **Evidence.** transition: replica, event, op, commit, `entry_hash`.
 //!
@@ -72,6 +73,8 @@ struct Disks<'a, 'h> {
     replicas: Vec<Replica>,
     /// Per entry, the replicas that keep it.
     keepers: Vec<u32>,
+    /// Per entry, the replicas that have voted for it.
+    voters: Vec<u32>,
     /// Per op number, the row that committed it first, as row + 1.
     committed: Vec<usize>,
     facts: u64,
@@ -83,6 +86,7 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         index,
         replicas: vec![Replica::default(); index.replicas()],
         keepers: vec![0; index.entries().len()],
+        voters: vec![0; index.entries().len()],
         committed: vec![0; index.ops()],
         facts: 0,
     };
@@ -138,6 +142,9 @@ impl Disks<'_, '_> {
             }
             Event::Acknowledged => {
                 let head = replica.head.max(op);
+                if let Some(entry) = entry {
+                    self.voters[entry.index()] |= bit;
+                }
                 self.acts(number, head, row)?;
             }
             // Of the rest, op is the replica's head. A start_view_change says nothing about the log.
@@ -179,7 +186,23 @@ impl Disks<'_, '_> {
             return Ok(());
         }
         self.facts += 1;
-        self.kept_by_quorum(entry, row)
+        self.kept_by_quorum(entry, row)?;
+        self.not_by_its_voter(entry, bit, row)
+    }
+
+    /// Who has voted for a committed entry keeps it until a checkpoint of its own covers it.
+    fn not_by_its_voter(&self, entry: EntryId, bit: u32, row: usize) -> Result<(), Box<Verdict>> {
+        let (table, op) = (self.index.transitions(), self.index.entries().op(entry));
+        let replica = table.replica[row];
+        let covered = self.replicas.get(usize::from(replica)).map_or(u64::MAX, |replica| replica.covered);
+        if self.voters[entry.index()] & bit == 0 || covered >= op {
+            return Ok(());
+        }
+        let summary = format!("replica {replica} gave committed op {op} up, for which it had voted; its checkpoint ends at op {covered}");
+        let committed = self.index.op_index(op).and_then(|place| self.committed[place].checked_sub(1));
+        let commit = committed.map(|row| self.index.transition_step(row, format!("replica {} commits op {op}", table.replica[row])));
+        let gives_up = self.index.transition_step(row, format!("replica {replica} gives op {op} up: {}", table.event.get(row)));
+        Err(Witness::new("given_up_by_a_voter", summary).step_if(commit).step(gives_up).into())
     }
 
     fn kept_by_quorum(&self, entry: EntryId, row: usize) -> Result<(), Box<Verdict>> {
@@ -242,9 +265,26 @@ mod tests {
         assert_eq!(shape(&story), "committed_below_quorum_of_disks");
     }
 
+    /// As if nobody had voted: only what a quorum keeps counts then.
+    fn without_votes(ops: u64) -> Story {
+        let mut story = Story::clean(ops);
+        story.transitions.retain(|row| row.event != Event::Acknowledged);
+        story
+    }
+
+    #[test]
+    fn a_voter_does_not_give_a_committed_entry_up_while_no_checkpoint_of_its_own_covers_it() {
+        let mut story = Story::clean(2);
+        story.event(2, Event::CheckpointDurable, |row| row.op = Some(2));
+        story.entry(2, Event::EntryTruncated, 2, 0);
+        assert!(story.verdict(NAME).is_pass());
+        story.entry(1, Event::EntryTruncated, 2, 0);
+        assert_eq!(shape(&story), "given_up_by_a_voter");
+    }
+
     #[test]
     fn truncating_a_committed_entry_below_a_quorum_is_a_violation() {
-        let mut story = Story::clean(2);
+        let mut story = without_votes(2);
         story.entry(1, Event::EntryTruncated, 2, 0);
         assert!(story.verdict(NAME).is_pass(), "two of three still keep it");
         story.entry(2, Event::EntryTruncated, 2, 0);
@@ -253,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_keeps_what_it_covers() {
-        let mut story = Story::clean(2);
+        let mut story = without_votes(2);
         story.event(1, Event::CheckpointDurable, |row| row.op = Some(2));
         story.entry(1, Event::EntryTruncated, 2, 0);
         story.entry(2, Event::EntryTruncated, 2, 0);
@@ -262,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_state_that_is_installed_in_the_same_step_covers_what_leaves() {
-        let mut story = Story::clean(2);
+        let mut story = without_votes(2);
         for replica in [1, 2] {
             let truncated = story.entry(replica, Event::EntryTruncated, 2, 0);
             let installed = story.event(replica, Event::StateInstalled, |row| row.op = Some(2));
@@ -275,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_restart_below_a_committed_entry_gives_it_up_once_it_acts() {
-        let mut story = Story::clean(2);
+        let mut story = without_votes(2);
         for replica in [1, 2] {
             story.crash(replica);
             story.restart(replica, |state| (state.op, state.status) = (Some(1), Status::Recovering));

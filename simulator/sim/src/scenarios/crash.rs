@@ -60,7 +60,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             swarm: Swarm { always: Families { storage: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
             ..DEFAULT
         },
-        script: &[Inject::Restarts, Inject::ClientFaults, Inject::LoadBursts],
+        script: &[Inject::Restarts, Inject::LastCopies, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a restarted replica found an entry that had gone bad while it was down",
         holds: &["hash_chain", "vsr_recovery_safety"],
     },

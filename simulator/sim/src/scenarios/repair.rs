@@ -34,7 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "repair_sync_timeout",
         aliases: &[],
         phase: 8,
-        purpose: "a backup falls more than 100 entries behind and needs a peer's checkpoint",
+        purpose: "a backup falls more than 100 entries behind, needs a peer's checkpoint, and has to lead with it",
         base: Base {
             time_ns: 25 * SECOND,
             events: 50_000,
@@ -45,7 +45,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             swarm: NETWORK_ONLY,
             ..DEFAULT
         },
-        script: &[Inject::Laggards, Inject::ClientFaults, Inject::LoadBursts],
+        script: &[Inject::LaggardsLead, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a replica was more than 100 entries behind, and installed a peer's checkpoint",
         holds: &["replica_consistency", "liveness"],
     },
@@ -62,7 +62,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             swarm: NETWORK_ONLY,
             ..DEFAULT
         },
-        script: &[Inject::PrimaryCuts, Inject::ClientFaults, Inject::LoadBursts],
+        script: &[Inject::DeafPrimaries, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a partition cut the primary from its quorum, it stepped down, and another one committed",
         holds: &["durability_of_acknowledged", "leader_uniqueness"],
     },

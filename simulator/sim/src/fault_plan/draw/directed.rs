@@ -73,8 +73,22 @@ impl Planner<'_> {
         self.stream.below_u8(self.options.cluster.replicas.max(2) - 1)
     }
 
+    /// The backups have no reason to give the primary up: only the primary itself can make room for another one.
+    pub(super) fn deaf_primaries(&mut self) {
+        let start = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
+        let end = start + self.duration(9_500 * MILLISECOND, 10_500 * MILLISECOND);
+        let shape = Partition::Asymmetric { deaf: Target::Primary };
+        self.push_if_on(start, Some(end), Fault::Partition { shape, clients_too: false });
+        let next = end + self.duration(800 * MILLISECOND, 1_600 * MILLISECOND);
+        self.primary_cuts_from(next);
+    }
+
     pub(super) fn primary_cuts(&mut self) {
-        let mut start = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
+        let start = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
+        self.primary_cuts_from(start);
+    }
+
+    fn primary_cuts_from(&mut self, mut start: u64) {
         let mut deaf = self.stream.hit(Rate::percent(50));
         while start < self.horizon() {
             let end = start + self.duration(ABDICATES_WITHIN_NS + 200 * MILLISECOND, ABDICATES_WITHIN_NS + SECOND);
@@ -178,7 +192,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Half of the clients begin anew while the primary can put their registrations into its log, and nobody else learns of them.
+    /// Half of the clients, or all, begin anew while the primary can put their registrations into its log, and nobody else learns of them.
+    /// Between two such times a backup loses its primary's messages, and nobody else does.
     pub(super) fn registrations(&mut self) {
         let cluster = self.options.cluster;
         let mut start = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
@@ -186,33 +201,68 @@ impl Planner<'_> {
             let end = start + self.duration(1_800 * MILLISECOND, 3_000 * MILLISECOND);
             let shape = Partition::Full { isolated: Target::Primary };
             self.push_if_on(start, Some(end), Fault::Partition { shape, clients_too: false });
+            let everybody = self.stream.hit(Rate::percent(50));
             let names = (0..cluster.tenants).flat_map(|tenant| (0..cluster.clients_per_tenant).map(move |client| (tenant, client)));
             for (tenant, client) in names {
-                let (crashes, at) = (self.stream.hit(Rate::percent(50)), start + self.duration(MILLISECOND, 100 * MILLISECOND));
+                let (crashes, at) =
+                    (everybody || self.stream.hit(Rate::percent(50)), start + self.duration(MILLISECOND, 100 * MILLISECOND));
                 let back = at + self.duration(5 * MILLISECOND, 100 * MILLISECOND);
                 let client = ClientName { tenant, client };
                 if crashes {
                     self.push_if_on(at, Some(back), Fault::ClientCrash { client });
                 }
             }
-            start = end + self.duration(1_500 * MILLISECOND, 3_000 * MILLISECOND);
+            // One backup that does not hear its primary is no reason for a view change, nor for telling clients of one.
+            let alone = end + self.duration(150 * MILLISECOND, 400 * MILLISECOND);
+            let heard_again = alone + self.duration(1_500 * MILLISECOND, 2_100 * MILLISECOND);
+            let shape = Partition::OneWay { from: Target::Primary, to: Target::Backup(self.other_place()) };
+            self.push_if_on(alone, Some(heard_again), Fault::Partition { shape, clients_too: false });
+            start = heard_again + self.duration(200 * MILLISECOND, 900 * MILLISECOND);
         }
     }
 
-    /// Different backups, all at once, and as long a time to catch up.
-    pub(super) fn laggards(&mut self) {
+    /// Different backups, all at once, and as long a time to catch up. `leads`: it is the next in line, and has hardly caught up when
+    /// the primary is lost to everybody, clients included.
+    pub(super) fn laggards(&mut self, leads: bool) {
         let (count, away) = self.base.laggards;
         let mut start = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
         while count > 0 && start < self.horizon() {
             let length = self.duration(away.0, away.1);
             let places = self.options.cluster.replicas.max(2) - 1;
-            let first = self.stream.below_u8(places);
+            let first = if leads { 0 } else { self.stream.below_u8(places) };
             for next in 0..count.min(places) {
                 let isolated = Target::Backup((first + next) % places);
                 let end = start + length + self.duration(MILLISECOND, 200 * MILLISECOND);
                 self.push_if_on(start, Some(end), Fault::Partition { shape: Partition::Full { isolated }, clients_too: false });
             }
+            if leads {
+                let at = start + length + self.duration(900 * MILLISECOND, 2_400 * MILLISECOND);
+                let back = at + self.duration(1_800 * MILLISECOND, 2_600 * MILLISECOND);
+                let shape = Partition::Full { isolated: Target::Primary };
+                self.push_if_on(at, Some(back), Fault::Partition { shape, clients_too: true });
+            }
             start += 2 * length + self.duration(SECOND, 2 * SECOND);
+        }
+    }
+
+    /// What the primary and the second backup have committed is on nobody else's disk in the end: the first one is down meanwhile, and
+    /// the second one's newest entries go bad. The two of them may not decide without the primary what these entries were.
+    pub(super) fn last_copies(&mut self) {
+        let mut start = self.duration(600 * MILLISECOND, 1_200 * MILLISECOND);
+        while start < self.horizon() {
+            let places = self.options.cluster.replicas.max(2) - 1;
+            let first = self.other_place();
+            let (behind, damaged) = (Target::Backup(first), Target::Backup((first + 1) % places));
+            let damaged_at = start + self.duration(150 * MILLISECOND, 500 * MILLISECOND);
+            let lost_at = damaged_at + self.duration(5 * MILLISECOND, 60 * MILLISECOND);
+            let back = lost_at + self.duration(50 * MILLISECOND, 150 * MILLISECOND);
+            let primary_back = back + self.duration(2_000 * MILLISECOND, 2_600 * MILLISECOND);
+            let share = self.share_of(self.base.log_damage);
+            self.push_if_on(start, Some(back), Fault::Crash { target: behind });
+            self.push_if_on(damaged_at, Some(back), Fault::Crash { target: damaged });
+            self.push_if_on(damaged_at, None, Fault::CorruptLog { target: damaged, share, head: true });
+            self.push_if_on(lost_at, Some(primary_back), Fault::Crash { target: Target::Primary });
+            start = primary_back + self.duration(800 * MILLISECOND, 1_500 * MILLISECOND);
         }
     }
 
