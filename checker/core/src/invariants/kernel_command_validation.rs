@@ -7,10 +7,11 @@
 //! before its start, a transfer between one and the same account or with a number that is no account) was refused, with that error.
 //! (2) Any other operation was refused only with an error that its function can meet: an existing or missing stream, insufficient
 //! funds. (3) Where a replica applied the refused request of op number n directly after n - 1, its state hash is the same after
-//! both; that holds on each replica and in each incarnation.
+//! both; that holds on each replica and in each incarnation. (4) A replica that commits op number n has applied n - 1 before, whatever
+//! the state machine said to it.
 //!
 //! **Evidence.** run: options (`cluster`: who owns which keys, what is an account). operation: tenant, client, session,
-//! `request_number`, function, key, `key_last`, reads, writes, outcome, error, op. transition: replica, event, op, `state_hash`,
+//! `request_number`, function, key, `key_last`, reads, writes, outcome, error, op. transition: replica, event, op, commit, `state_hash`,
 //! tenant, client, session, `request_number`.
 //!
 //! **Deliberately not checked.** The error that a replica computed whose answer nobody saw: it is not recorded; equal state hashes are
@@ -51,7 +52,7 @@ pub const INVARIANT: Invariant = Invariant {
         },
         Reads {
             kind: Kind::Transition,
-            columns: &["replica", "event", "op", "state_hash", "tenant", "client", "session", "request_number"],
+            columns: &["replica", "event", "op", "commit", "state_hash", "tenant", "client", "session", "request_number"],
         },
     ],
     statement: "commands that must be refused are, with the right error, and a refused command changes no replica's state",
@@ -132,7 +133,7 @@ fn forbidden(index: &RunIndex<'_>, layout: &Layout, row: usize) -> Option<&'stat
     }
 }
 
-const STATES: EventSet = EventSet::of(&[Event::Started, Event::Restarted, Event::Applied, Event::StateInstalled]);
+const STATES: EventSet = EventSet::of(&[Event::Started, Event::Restarted, Event::Committed, Event::Applied, Event::StateInstalled]);
 
 /// A refused request leaves the state of each replica as it was.
 fn states(index: &RunIndex<'_>, meter: &Meter) -> Decision {
@@ -140,13 +141,23 @@ fn states(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let mut ticker = meter.ticker();
     // Per replica the row that showed its state last.
     let mut shown: Vec<Option<usize>> = vec![None; index.replicas()];
+    // Per replica the last op that it applied, or was given.
+    let mut applied = vec![0_u64; index.replicas()];
     let mut facts = 0;
     for (row, event) in index.events(STATES) {
         ticker.step()?;
-        let Some(shown) = shown.get_mut(usize::from(table.replica[row])) else { continue };
-        if matches!(event, Event::Started | Event::Restarted) {
-            *shown = None;
-            continue;
+        let replica = usize::from(table.replica[row]);
+        let Some((shown, applied)) = shown.get_mut(replica).zip(applied.get_mut(replica)) else { continue };
+        match event {
+            Event::Started | Event::Restarted => {
+                (*shown, *applied) = (None, if event == Event::Started { 0 } else { table.commit[row] });
+                continue;
+            }
+            Event::Committed => {
+                left_behind(index, row, *applied)?;
+                continue;
+            }
+            _ => *applied = table.op.get(row).unwrap_or(0),
         }
         let before = shown.replace(row);
         let op = table.op.0[row];
@@ -167,6 +178,16 @@ fn states(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         }
     }
     Ok(facts)
+}
+
+/// A commit shows that its predecessor was applied; a replica that stops at a command, refused or not, has stopped for good.
+fn left_behind(index: &RunIndex<'_>, row: usize, applied: u64) -> Result<(), Box<Verdict>> {
+    let table = index.transitions();
+    let Some(op) = table.op.get(row).filter(|op| *op > applied.saturating_add(1)) else { return Ok(()) };
+    let replica = table.replica[row];
+    let summary = format!("replica {replica} commits op {op}, but op {applied} is the last one that it applied");
+    let step = index.transition_step(row, format!("replica {replica} commits op {op}"));
+    Err(Witness::new("stopped_applying", summary).step(step).into())
 }
 
 #[cfg(test)]
@@ -212,6 +233,16 @@ mod tests {
     fn a_refused_command_that_changes_a_state_is_a_violation() {
         let dialogue = dialogue();
         assert_eq!(shape(&dialogue), "refused_command_changed_state");
+    }
+
+    #[test]
+    fn a_replica_that_stops_applying_is_a_violation() {
+        let mut stopped = settled(dialogue());
+        let last = stopped.story.transitions.iter().rposition(|row| row.event == Event::Applied && row.replica == 1).expect("applied");
+        let op = stopped.story.transitions.remove(last).op.expect("an op");
+        assert!(stopped.verdict(NAME).is_pass(), "it may still come");
+        stopped.story.commit(1, op + 1, 0, None);
+        assert_eq!(shape(&stopped), "stopped_applying");
     }
 
     #[test]
