@@ -145,3 +145,18 @@ fn a_disk_that_takes_no_more_ends_the_campaign_without_half_a_file() {
     let _ = sandbox.run(campaign).exits(0).says("32 runs");
     assert_eq!(digests(&sandbox, "runs").len(), 32);
 }
+
+#[test]
+fn required_situations_must_have_come_about_in_some_part_of_the_campaign() {
+    let sandbox = sandbox();
+    let campaign = |iterations: u64, required: &str| {
+        format!("vopr --scenario combined -n {iterations} --seed 1 --checkpoint-file state.json --require {required}")
+    };
+    let first = sandbox.run(&campaign(4, "log_trimmed,primary_lost_its_clock")).exits(3);
+    assert!(first.out.contains("required and not seen:  primary_lost_its_clock"), "{}", first.out);
+    assert!(!first.out.contains("required and not seen:  log_trimmed"), "{}", first.out);
+    // Nothing is left to do: what the first part saw counts.
+    let _ = sandbox.run(&campaign(4, "log_trimmed")).exits(0);
+    let unknown = sandbox.run(&campaign(4, "log_trimed")).exits(2);
+    assert!(unknown.err.contains("log_trimmed"), "{}", unknown.err);
+}

@@ -11,6 +11,7 @@ use core::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use vopr_checker::registry::{Category, INVARIANTS};
+use vopr_checker::situations::Situation;
 
 const EXAMPLES: &str = "Examples:
   vopr-check histories/*.parquet                     every invariant over every run
@@ -119,6 +120,10 @@ pub struct CheckArguments {
     #[arg(long)]
     pub require_evidence: bool,
 
+    /// Exit with 3 unless these situations came about in some run: names from --verbose, separated by commas, or `all`
+    #[arg(long, value_name = "SITUATION", value_delimiter = ',', value_parser = situation_names(), hide_possible_values = true)]
+    pub require: Vec<String>,
+
     /// Also print every step of each witness, every unknown verdict, and runs without evidence
     #[arg(long, short)]
     pub verbose: bool,
@@ -147,6 +152,12 @@ impl CheckArguments {
 #[must_use]
 pub fn invariant_names() -> PossibleValuesParser {
     PossibleValuesParser::new(INVARIANTS.iter().map(|invariant| invariant.name))
+}
+
+/// Names of situations, and the word for all of them.
+#[must_use]
+pub fn situation_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Situation::ALL.iter().map(|situation| situation.name()).chain(["all"]))
 }
 
 fn category_names() -> PossibleValuesParser {

@@ -6,6 +6,7 @@ use crate::inputs;
 use crate::interrupt;
 use crate::output::{self, Context, human, json, junit};
 use crate::progress::Progress;
+use crate::situations;
 use crate::terminal::{Paint, Sink, note, table};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -54,8 +55,9 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     };
     let mut report = judge(&inputs.files, &options, arguments.output(), sink)?;
     report.refused.extend(inputs.refused.iter().chain(&inputs.unmatched).map(|text| refused(text)));
-    let exit = output::outcome(&report, arguments.strict, arguments.require_evidence);
-    let context = Context { elapsed: started.elapsed(), threads, verbose: arguments.verbose, exit };
+    let required = situations::required(&arguments.require);
+    let exit = output::outcome(&report, arguments.strict, arguments.require_evidence, &required);
+    let context = Context { elapsed: started.elapsed(), threads, verbose: arguments.verbose, required, exit };
     match arguments.output() {
         Format::Human => human::report(&report, &context, Paint::for_stdout(), sink)?,
         Format::Json => json::report(&report, &context, sink)?,

@@ -53,7 +53,9 @@ impl Exit {
             Self::Held => "held: nothing violated (without --strict some verdicts may be unknown; they are printed)",
             Self::Violated => "violated: at least one run breaks an invariant, got stuck, panicked, or is not deterministic",
             Self::Usage => "usage: the command line is wrong",
-            Self::Inconclusive => "inconclusive: unknown verdicts under --strict, or too little evidence under --require-evidence",
+            Self::Inconclusive => {
+                "inconclusive: unknown verdicts under --strict, too little evidence under --require-evidence, or situations of --require not seen"
+            }
             Self::Refused => "refused: an input is unreadable, damaged, or of a newer format; the others were still checked",
             Self::NothingToDo => "nothing to do: no file or run matched",
             Self::Internal => "internal: the program or its surroundings failed (disk full, an assertion of ours)",

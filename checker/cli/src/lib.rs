@@ -13,6 +13,7 @@ pub mod manual;
 pub mod output;
 pub mod progress;
 pub mod shell;
+pub mod situations;
 pub mod terminal;
 pub mod verify;
 pub mod version;

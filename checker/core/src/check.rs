@@ -7,6 +7,7 @@ use crate::evidence;
 use crate::index::RunIndex;
 use crate::registry::{Invariant, InvariantId, Selection};
 use crate::report::{Report, RunVerdicts};
+use crate::situations;
 use crate::verdict::{INTERNAL, Verdict};
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +48,7 @@ pub fn judge_run(history: &History, run: usize, selection: &Selection, budget: &
         operations: operations as u64,
         verdicts: verdicts(&index, selection, budget),
         evidence: evidence::of_run(&index),
+        situations: situations::of_run(&index),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod parallel;
 pub mod registry;
 pub mod replay;
 pub mod report;
+pub mod situations;
 pub mod testing;
 pub mod verdict;
 pub mod witness;

@@ -4,6 +4,7 @@
 
 use crate::evidence::Evidence;
 use crate::registry::{InvariantId, Selection};
+use crate::situations::{Counts, Coverage};
 use crate::verdict::Verdict;
 use crate::witness::Witness;
 use serde::Serialize;
@@ -31,6 +32,8 @@ pub struct RunVerdicts {
     pub verdicts: Vec<(InvariantId, Verdict)>,
     /// Whether the run shows what its scenario promises; none for scenarios that promise nothing that is known here.
     pub evidence: Option<Evidence>,
+    /// The situations that the run came into.
+    pub situations: Counts,
 }
 
 /// Counts of one invariant's verdicts.
@@ -162,6 +165,8 @@ pub struct Report {
     pub undecided: Vec<Undecided>,
     /// Evidence by scenario.
     pub evidence: BTreeMap<String, ScenarioEvidence>,
+    /// The situations that the runs came into.
+    pub situations: Coverage,
     /// Inputs that were refused.
     pub refused: Vec<Refused>,
     /// Whether someone stopped it before the end.
@@ -209,6 +214,7 @@ impl Report {
                 self.undecide(Undecided { invariant: id.name(), reason: reason.clone(), runs: 1, first });
             }
         }
+        self.situations.add(&run.situations);
         if let Some(evidence) = &run.evidence {
             let scenario = self.evidence.entry(run.scenario.clone()).or_default();
             scenario.runs += 1;
@@ -249,6 +255,7 @@ impl Report {
             self.undecide(undecided);
         }
         self.refused.extend(other.refused);
+        self.situations.merge(&other.situations);
         for (scenario, theirs) in other.evidence {
             let ours = self.evidence.entry(scenario).or_default();
             ours.runs += theirs.runs;

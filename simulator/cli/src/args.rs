@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
-use vopr_check::args::invariant_names;
+use vopr_check::args::{invariant_names, situation_names};
 use vopr_check::exit::Exit;
 use vopr_check::limits;
 use vopr_check::version::VERSION_AND_COMMIT;
@@ -166,7 +166,7 @@ pub struct JudgementArguments {
     pub skip: Vec<String>,
 
     /// Simulate without checking
-    #[arg(long, conflicts_with_all = ["invariant", "skip", "strict", "require_evidence"])]
+    #[arg(long, conflicts_with_all = ["invariant", "skip", "strict", "require_evidence", "require"])]
     pub no_check: bool,
 
     /// Time for all invariants of one run; what is not decided by then is unknown
@@ -180,6 +180,10 @@ pub struct JudgementArguments {
     /// Exit with 3 when fewer than 90% of a scenario's runs show what the scenario promises
     #[arg(long)]
     pub require_evidence: bool,
+
+    /// Exit with 3 unless these situations came about in some run: names from --verbose, separated by commas, or `all`
+    #[arg(long, value_name = "SITUATION", value_delimiter = ',', value_parser = situation_names(), hide_possible_values = true)]
+    pub require: Vec<String>,
 }
 
 /// Which scenarios to list.

@@ -8,6 +8,7 @@ use crate::tally::{Failure, Tally};
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use vopr_checker::situations::Coverage;
 
 /// Version of the file's form.
 const FORMAT: u32 = 1;
@@ -52,6 +53,9 @@ pub struct Record {
     pub file: Option<String>,
     /// Counts.
     pub tally: Tally,
+    /// The situations that its runs came into.
+    #[serde(default, skip_serializing_if = "Coverage::is_empty")]
+    pub situations: Coverage,
     /// Failures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
@@ -73,6 +77,7 @@ impl ScenarioState {
         {
             touching.count += record.count;
             touching.tally.add(&record.tally);
+            touching.situations.merge(&record.situations);
             touching.failures.extend(record.failures);
             return;
         }
@@ -84,6 +89,14 @@ impl ScenarioState {
     #[must_use]
     pub fn left(&self, whole: SeedRange) -> Vec<SeedRange> {
         gaps(whole, self.done.iter().map(Record::range))
+    }
+
+    /// The situations that the runs of all finished batches came into.
+    #[must_use]
+    pub fn situations(&self) -> Coverage {
+        let mut sum = Coverage::default();
+        self.done.iter().for_each(|record| sum.merge(&record.situations));
+        sum
     }
 
     /// Counts over all finished batches.
@@ -222,7 +235,7 @@ mod tests {
 
     fn record(first: u64, count: u64, file: Option<&str>) -> Record {
         let tally = Tally { runs: count, ..Tally::default() };
-        Record { first, count, file: file.map(str::to_owned), tally, failures: Vec::new() }
+        Record { first, count, file: file.map(str::to_owned), tally, situations: Coverage::default(), failures: Vec::new() }
     }
 
     fn checkpoint(out: Option<PathBuf>) -> Checkpoint {

@@ -6,6 +6,7 @@ use crate::terminal::{Paint, Sink, counted, grouped, table};
 use std::io;
 use vopr_checker::Report;
 use vopr_checker::report::{ScenarioEvidence, Undecided};
+use vopr_checker::situations::{Coverage, Situation};
 
 /// Screens that are shown without `--verbose`.
 const SCREENS_SHOWN: usize = 10;
@@ -18,6 +19,10 @@ pub fn report(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<
     if report.runs > 0 {
         invariants(report, sink)?;
         evidence(report, context.verbose, paint, sink)?;
+        for line in situations(&report.situations, &context.required, context.verbose, paint) {
+            sink.line(&line)?;
+        }
+        sink.line("")?;
     }
     violations(report, context.verbose, paint, sink)?;
     for line in unknowns(&report.undecided, paint) {
@@ -58,6 +63,27 @@ fn evidence(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>) -
         }
     }
     if report.evidence.is_empty() { Ok(()) } else { sink.line("") }
+}
+
+/// Which situations came about: how many, those that were asked for and did not, and with `verbose` all of them.
+#[must_use]
+pub fn situations(coverage: &Coverage, required: &[Situation], verbose: bool, paint: Paint) -> Vec<String> {
+    let all = Situation::ALL;
+    let mut lines = vec![format!("situations  {} of {} came about", all.len() - coverage.missing(all).count(), all.len())];
+    if verbose {
+        let row = |situation: &Situation| {
+            let seen = coverage.of(*situation);
+            vec![format!("    {}", situation.name()), grouped(seen.runs), grouped(seen.times)]
+        };
+        let header = ["    situation", "runs", "times"].map(str::to_owned).to_vec();
+        let rows: Vec<Vec<String>> = core::iter::once(header).chain(all.iter().map(row)).collect();
+        let words = core::iter::once("").chain(all.iter().map(|situation| situation.words()));
+        lines.extend(table(&rows).into_iter().zip(words).map(|(line, words)| format!("{line}  {words}").trim_end().to_owned()));
+    }
+    for missing in coverage.missing(required) {
+        lines.push(format!("{}  {}: {}", paint.doubt("    required and not seen:"), missing.name(), missing.words()));
+    }
+    lines
 }
 
 /// How many runs of a scenario showed what it promises.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io;
 use vopr_checker::registry::INVARIANTS;
+use vopr_checker::situations::{Coverage, Situation};
 use vopr_checker::{Report, RunVerdicts, Verdict};
 
 /// Name and version of the shape.
@@ -63,6 +64,7 @@ pub fn report(report: &Report, context: &Context, sink: &mut Sink<'_>) -> io::Re
         object["vacuous"] = json!(evidence.vacuous());
         sink.object(&object)?;
     }
+    sink.object(&tagged("situations", situations(&report.situations, &context.required)))?;
     for counts in &report.invariants {
         sink.object(&tagged("invariant", json!(counts)))?;
     }
@@ -117,6 +119,13 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Which situations came about, and which of the required ones did not.
+#[must_use]
+pub fn situations(coverage: &Coverage, required: &[Situation]) -> serde_json::Value {
+    let missing: Vec<&str> = coverage.missing(required).map(Situation::name).collect();
+    json!({ "seen": coverage, "required_and_missing": missing })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,9 +140,9 @@ mod tests {
         let objects: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert!(objects.iter().all(|object| object["format"] == FORMAT));
         let types: Vec<&str> = objects.iter().map(|object| object["type"].as_str().unwrap()).collect();
-        assert_eq!(types, ["violation", "unknown", "refused", "evidence", "invariant", "summary"]);
+        assert_eq!(types, ["violation", "unknown", "refused", "evidence", "situations", "invariant", "summary"]);
         assert_eq!(objects[0]["findings"][0]["witness"]["steps"][0]["seq"], 8_131);
-        assert_eq!((&objects[5]["exit"], &objects[5]["runs"]), (&json!(1), &json!(5)));
+        assert_eq!((&objects[6]["exit"], &objects[6]["runs"]), (&json!(1), &json!(5)));
     }
 
     #[test]

@@ -10,9 +10,10 @@ pub mod violation;
 use crate::exit::Exit;
 use std::time::Duration;
 use vopr_checker::Report;
+use vopr_checker::situations::Situation;
 
 /// What a renderer needs besides the report.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// Time that the check took.
     pub elapsed: Duration,
@@ -20,6 +21,8 @@ pub struct Context {
     pub threads: usize,
     /// Whether everything is to be printed.
     pub verbose: bool,
+    /// Situations that must have come about.
+    pub required: Vec<Situation>,
     /// The outcome.
     pub exit: Exit,
 }
@@ -29,7 +32,7 @@ pub const INTERNAL: &str = "internal: ";
 
 /// The outcome of a report.
 #[must_use]
-pub fn outcome(report: &Report, strict: bool, require_evidence: bool) -> Exit {
+pub fn outcome(report: &Report, strict: bool, require_evidence: bool, required: &[Situation]) -> Exit {
     let vacuous = report.evidence.values().any(vopr_checker::report::ScenarioEvidence::vacuous);
     let asked = [
         (report.interrupted, Exit::Interrupted),
@@ -38,6 +41,7 @@ pub fn outcome(report: &Report, strict: bool, require_evidence: bool) -> Exit {
         (!report.refused.is_empty(), Exit::Refused),
         (strict && !report.undecided.is_empty(), Exit::Inconclusive),
         (require_evidence && vacuous, Exit::Inconclusive),
+        (report.situations.missing(required).next().is_some(), Exit::Inconclusive),
         (report.runs == 0, Exit::NothingToDo),
     ];
     asked.into_iter().filter(|(applies, _)| *applies).map(|(_, exit)| exit).fold(Exit::Held, Exit::and)
@@ -48,6 +52,7 @@ pub(crate) mod tests {
     use super::*;
     use std::path::PathBuf;
     use vopr_checker::report::Refused;
+    use vopr_checker::situations::Counts;
     use vopr_checker::{Failure, InvariantId, RunVerdicts, Selection, Step, Verdict, Witness};
     use vopr_schema::Kind;
 
@@ -58,6 +63,7 @@ pub(crate) mod tests {
             scenario: "baseline".to_owned(),
             seed,
             bug: None,
+            situations: Counts::default(),
             digest: [7; 32],
             rows: 1_000,
             operations: 100,
@@ -98,24 +104,24 @@ pub(crate) mod tests {
 
     /// A context for tests.
     pub fn context(exit: Exit) -> Context {
-        Context { elapsed: Duration::from_millis(1_500), threads: 2, verbose: false, exit }
+        Context { elapsed: Duration::from_millis(1_500), threads: 2, verbose: false, required: Vec::new(), exit }
     }
 
     #[test]
     fn unknown_is_no_success_where_certainty_is_asked() {
         let mut report = clean();
-        assert_eq!(outcome(&report, true, true), Exit::Held);
+        assert_eq!(outcome(&report, true, true, &[]), Exit::Held);
         report.add(&run("b.parquet", 4, Verdict::unknown("no time")));
-        assert_eq!((outcome(&report, false, false), outcome(&report, true, false)), (Exit::Held, Exit::Inconclusive));
+        assert_eq!((outcome(&report, false, false, &[]), outcome(&report, true, false, &[])), (Exit::Held, Exit::Inconclusive));
         report.add(&run("b.parquet", 5, Verdict::unknown("internal: it panicked")));
-        assert_eq!(outcome(&report, false, false), Exit::Internal);
+        assert_eq!(outcome(&report, false, false, &[]), Exit::Internal);
     }
 
     #[test]
     fn a_violation_wins_over_a_refused_file() {
-        assert_eq!(outcome(&mixed(), true, true), Exit::Violated);
+        assert_eq!(outcome(&mixed(), true, true, &[]), Exit::Violated);
         let refused = Report { failing_runs: 0, ..mixed() };
-        assert_eq!(outcome(&refused, true, true), Exit::Refused);
-        assert_eq!(outcome(&Report::default(), true, true), Exit::NothingToDo);
+        assert_eq!(outcome(&refused, true, true, &[]), Exit::Refused);
+        assert_eq!(outcome(&Report::default(), true, true, &[]), Exit::NothingToDo);
     }
 }

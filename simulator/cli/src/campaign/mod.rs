@@ -6,7 +6,7 @@
 pub mod plan;
 pub mod worker;
 
-use crate::args::RunArguments;
+use crate::args::{JudgementArguments, RunArguments};
 use crate::checkpoint::Checkpoint;
 use crate::output::{Renderer, Summary};
 use crate::rig::JudgedRun;
@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::interrupt;
 use vopr_check::progress::Progress;
+use vopr_check::situations::required;
 use vopr_check::terminal::note;
+use vopr_checker::situations::Coverage;
 use vopr_checker::{Report, Selection};
 use worker::{Crew, Message};
 
@@ -47,7 +49,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     campaign.save(true)?;
     let batches = plan.batches(&campaign.state);
     campaign.work(&batches)?;
-    campaign.finish(arguments.judgement.strict, arguments.judgement.require_evidence)
+    campaign.finish(&arguments.judgement)
 }
 
 /// The state to begin with: a fresh one, or what an earlier campaign left.
@@ -162,24 +164,28 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    fn finish(mut self, strict: bool, require_evidence: bool) -> Result<Exit, Problem> {
+    fn finish(mut self, judgement: &JudgementArguments) -> Result<Exit, Problem> {
         self.save(true)?;
         self.progress.finish();
         let left: Vec<Batch> = self.plan.batches(&self.state);
         let interrupted = interrupt::requested() && !left.is_empty();
         let mut total = Tally::default();
         let mut vacuous = false;
+        let mut situations = Coverage::default();
         for scenario in &self.state.scenarios {
             let tally = scenario.tally();
             vacuous |= tally.runs > 0 && !tally.is_exercised();
             total.add(&tally);
+            situations.merge(&scenario.situations());
         }
+        let required = required(&judgement.require);
         let outcomes = [
             (interrupted, Exit::Interrupted),
             (total.failed > 0, Exit::Violated),
             (total.broken > 0 || self.broke.is_some(), Exit::Internal),
-            (strict && total.undecided > 0, Exit::Inconclusive),
-            (require_evidence && vacuous, Exit::Inconclusive),
+            (judgement.strict && total.undecided > 0, Exit::Inconclusive),
+            (judgement.require_evidence && vacuous, Exit::Inconclusive),
+            (situations.missing(&required).next().is_some(), Exit::Inconclusive),
         ];
         let exit = outcomes.into_iter().filter(|(applies, _)| *applies).map(|(_, exit)| exit).fold(Exit::Held, Exit::and);
         let resume = if left.is_empty() { Vec::new() } else { self.resume() };
@@ -187,6 +193,8 @@ impl<'a> Campaign<'a> {
             exit,
             state: &self.state,
             report: &self.report,
+            situations: &situations,
+            required: &required,
             checked: self.plan.orders.selection.is_some(),
             elapsed: self.started.elapsed(),
             threads: self.plan.jobs,

@@ -137,6 +137,9 @@ impl<'a> Crew<'a> {
             }
             record.count += 1;
             record.tally.add(&run.tally);
+            if let Some(verdicts) = &run.verdicts {
+                record.situations.add(&verdicts.situations);
+            }
             record.failures.extend(run.failure.clone());
             drop(messages.send(Message::Run { scenario: batch.scenario, run: Box::new(run) }));
         }

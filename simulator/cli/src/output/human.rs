@@ -7,7 +7,7 @@ use crate::rig::{JudgedRun, short};
 use crate::tally::{Failure, Tally};
 use std::io;
 use vopr_check::exit::Exit;
-use vopr_check::output::human::{exercised, unknowns};
+use vopr_check::output::human::{exercised, situations, unknowns};
 use vopr_check::output::violation::story;
 use vopr_check::terminal::{Paint, Sink, counted, grouped, table};
 use vopr_check::version::VERSION_AND_COMMIT;
@@ -89,6 +89,11 @@ pub(super) fn finished(summary: &Summary<'_>, verbose: bool, paint: Paint, sink:
             for (words, runs) in &evidence.missing {
                 sink.line(&format!("    missing in {}: {words}", counted(*runs, "run")))?;
             }
+        }
+    }
+    if summary.checked {
+        for line in situations(summary.situations, summary.required, verbose, paint) {
+            sink.line(&line)?;
         }
     }
     for line in unknowns(&summary.report.undecided, paint) {

@@ -10,6 +10,7 @@ use crate::tally::{Failure, Tally};
 use serde_json::{Value, json};
 use std::io;
 use vopr_check::output::json::hex;
+use vopr_check::output::json::situations;
 use vopr_check::terminal::Sink;
 use vopr_check::version::{COMMIT, VERSION};
 use vopr_schema::Dictionary;
@@ -91,6 +92,9 @@ pub(super) fn finished(summary: &Summary<'_>, sink: &mut Sink<'_>) -> io::Result
         object["events_per_second"] = json!(tally.events_per_second());
         object["missing"] = json!(summary.report.evidence.get(&scenario.name).map(|evidence| &evidence.missing));
         sink.object(&object)?;
+    }
+    if summary.checked {
+        sink.object(&tagged("situations", situations(summary.situations, summary.required)))?;
     }
     let mut object = tagged("summary", json!(total));
     object["checked"] = json!(summary.checked);

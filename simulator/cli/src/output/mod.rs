@@ -18,6 +18,7 @@ use vopr_check::exit::Exit;
 use vopr_check::shell;
 use vopr_check::terminal::{Paint, Sink};
 use vopr_checker::Report;
+use vopr_checker::situations::{Coverage, Situation};
 
 pub use json::{FORMAT, tagged};
 
@@ -33,6 +34,10 @@ pub struct Summary<'a> {
     pub state: &'a Checkpoint,
     /// What this process has judged.
     pub report: &'a Report,
+    /// The situations that the campaign's runs came into.
+    pub situations: &'a Coverage,
+    /// Situations that must have come about.
+    pub required: &'a [Situation],
     /// Whether runs were checked.
     pub checked: bool,
     /// Time of this process.
