@@ -83,6 +83,38 @@ pub enum Attack {
     },
 }
 
+/// The largest number that an attack may add to another one.
+const AHEAD_MAX: u64 = 1 << 32;
+/// Entries that a forged message carries at most: five times what a message may have.
+const ENTRIES_MAX: u32 = 50_000;
+/// Copies that a flood makes of one message at most.
+const COPIES_MAX: u16 = 1_000;
+
+impl Attack {
+    /// Whether a world can carry it out: a plan may come from a file.
+    #[must_use]
+    pub const fn is_possible(&self) -> bool {
+        match *self {
+            Self::CommitNumber { ahead } | Self::OpNumber { ahead } | Self::ViewNumber { ahead } | Self::EntryMetadata { ahead } => {
+                ahead > 0 && ahead <= AHEAD_MAX
+            }
+            Self::TailLength { missing: entries } | Self::LogFromNowhere { beyond: entries } | Self::OversizedTail { entries } => {
+                entries > 0 && entries <= ENTRIES_MAX
+            }
+            Self::Flood { copies } => copies > 0 && copies <= COPIES_MAX,
+            Self::EntryPlace
+            | Self::LastNormalView
+            | Self::CommittedEntry
+            | Self::IdenticalClaim
+            | Self::OversizedBytes
+            | Self::Checksum
+            | Self::Range { .. }
+            | Self::Replay
+            | Self::Withhold => true,
+        }
+    }
+}
+
 impl core::fmt::Display for Attack {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

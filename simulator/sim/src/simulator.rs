@@ -5,7 +5,7 @@
 
 use crate::bugs::{self, UnknownBug};
 use crate::entropy::STREAMS_VERSION;
-use crate::fault_plan::{FaultPlan, draw_plan};
+use crate::fault_plan::{Fault, FaultPlan, draw_plan};
 use crate::options::RunOptions;
 use crate::panics;
 use crate::scenario::{Overrides, Scenario};
@@ -82,6 +82,10 @@ impl RunRequest {
         }
         if !self.plan.0.is_sorted_by_key(|planned| planned.time_ns) {
             return Err(impossible("the fault plan is in the order of time"));
+        }
+        let is_possible = |fault: &Fault| if let Fault::Attack { attack, .. } = fault { attack.is_possible() } else { true };
+        if !self.plan.0.iter().all(|planned| is_possible(&planned.fault)) {
+            return Err(impossible("attacks stay in proportion: 1 to 50,000 entries, 1 to 1,000 copies, 1 to 2^32 ahead"));
         }
         Ok(self)
     }

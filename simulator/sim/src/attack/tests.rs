@@ -208,6 +208,19 @@ fn floods_copy_and_replays_bring_older_views_back() {
 }
 
 #[test]
+fn attacks_out_of_proportion_are_not_possible() {
+    for attack in [
+        Attack::CommitNumber { ahead: u64::MAX },
+        Attack::OpNumber { ahead: 0 },
+        Attack::OversizedTail { entries: u32::MAX },
+        Attack::Flood { copies: u16::MAX },
+    ] {
+        assert!(!attack.is_possible(), "{attack}");
+    }
+    assert!(Attack::Flood { copies: 24 }.is_possible() && Attack::Replay.is_possible());
+}
+
+#[test]
 fn commands_are_written_by_name() {
     let name = CommandName(Command::DoViewChange);
     let text = serde_json::to_string(&name).expect("it can be written");
