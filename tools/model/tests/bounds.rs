@@ -79,6 +79,18 @@ fn a_tail_dropped_without_asking_is_refuted() {
 }
 
 #[test]
+fn a_damaged_head_taken_for_certain_is_refuted() {
+    let bounds = Bounds { crashes: 1, damage: 1, eager_disk: true, ..BOUNDS };
+    refuted(Bug::HeadAlwaysCertain, bounds, "durability");
+}
+
+#[test]
+fn a_damaged_entry_denied_is_refuted() {
+    let bounds = Bounds { crashes: 1, damage: 1, eager_disk: true, ..BOUNDS };
+    refuted(Bug::NacksCorruptEntry, bounds, "durability");
+}
+
+#[test]
 fn a_commit_number_that_falls_is_refuted() {
     let bounds = Bounds { timers: 1, kinds: vec![Timer::Abdication], eager_disk: true, ..BOUNDS };
     refuted(Bug::LosesCommitOnStartView, bounds, "prefix");
