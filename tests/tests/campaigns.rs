@@ -72,11 +72,12 @@ fn a_killed_campaign_loses_nothing_that_was_reported_done() {
 #[test]
 fn ctrl_c_finishes_what_is_under_way_and_prints_how_to_resume() {
     let sandbox = sandbox();
-    for (checkpoint, folder) in [("--checkpoint-file state.json", "with"), ("", "without")] {
+    // A scheduler that takes the machine away sends the polite signal and means the same.
+    for (checkpoint, folder, signal) in [("--checkpoint-file state.json", "with", "TERM"), ("", "without", "INT")] {
         let mut running =
             sandbox.start(&format!("vopr --scenario baseline -n 2000 --seed 1 --max-events 500 --no-check --out {folder} {checkpoint}"));
         running.until(|| sandbox.path(folder).exists() && !sandbox.files(folder, ".parquet").is_empty());
-        running.signal("INT");
+        running.signal(signal);
         let outcome = running.outcome().exits(130).says("interrupted").warns("interrupted: ");
         assert!(sandbox.files(folder, ".partial").is_empty());
         let saved = digests(&sandbox, folder).len();

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first one asks the program to come to a clean end, the second one ends it at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one asks the program to come to a clean end, the second one ends it at once.
 //!
 //! A signal arrives at the process, so this flag is the one piece of state that belongs to the process.
 
