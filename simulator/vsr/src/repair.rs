@@ -4,7 +4,7 @@
 //! the head and an op that the primary has named. Entries of the second kind wait beside the log until they connect.
 
 use crate::bug::Bug;
-use crate::constants::{REPAIR_ATTEMPTS_MAX, REPAIR_ENTRIES_MAX, REPAIR_SERVED_MAX, REPAIR_TIMEOUT_NS};
+use crate::constants::{REPAIR_ATTEMPTS_MAX, REPAIR_ENTRIES_MAX, REPAIR_SERVED_MAX, REPAIR_TIMEOUT_NS, REPLICAS_MAX};
 use crate::entry::{Checks, Entry};
 use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{AbdicationCause, Damage, Effect, EntryName, Note, ReadId, Status, Stored, Timer};
@@ -34,8 +34,10 @@ pub(crate) struct Repair {
     asked: Option<Wanted>,
     /// Requests since the last entry that came.
     attempts: u32,
-    /// Whom to ask next.
+    /// Whom to ask next, if nobody has been silent for longer than the others.
     next_peer: u8,
+    /// Requests to each voter since its last answer that brought something.
+    unanswered: [u8; REPLICAS_MAX as usize],
     /// The view whose primary is asked for its state.
     pub transfer_view: View,
     /// What the replica was before it asked for a state.
@@ -52,9 +54,16 @@ impl Repair {
             asked: None,
             attempts: 0,
             next_peer: 0,
+            unanswered: [0; REPLICAS_MAX as usize],
             transfer_view: View(0),
             before_transfer: Status::Normal,
         }
+    }
+
+    /// A checkpoint is asked for instead. What waits beside the log stays: if there is no such checkpoint, it is still wanted.
+    pub fn pause(&mut self) {
+        self.asked = None;
+        self.attempts = 0;
     }
 
     /// Another view, another log: nothing that was wanted is wanted any more.
@@ -234,16 +243,17 @@ impl<S: StateMachine> Replica<S> {
         self.set_timer_for(Timer::Repair, REPAIR_TIMEOUT_NS, fx);
     }
 
-    /// The voters in turn.
+    /// The voters in turn; but one that has left more requests unanswered than another waits until the other has, too: a peer that is
+    /// cut off would cost every second attempt.
     fn next_repair_peer(&mut self) -> Option<ReplicaId> {
-        for _ in 0..self.config.replicas {
-            let peer = ReplicaId(self.repair.next_peer % self.config.replicas);
-            self.repair.next_peer = (peer.0 + 1) % self.config.replicas;
-            if peer != self.config.replica {
-                return Some(peer);
-            }
-        }
-        None
+        let voters = self.config.replicas;
+        let turns = (0..voters).map(|turn| ReplicaId((self.repair.next_peer + turn) % voters));
+        let others = turns.filter(|peer| *peer != self.config.replica);
+        let peer = others.min_by_key(|peer| self.repair.unanswered[usize::from(peer.0)])?;
+        self.repair.next_peer = (peer.0 + 1) % voters;
+        let unanswered = &mut self.repair.unanswered[usize::from(peer.0)];
+        *unanswered = unanswered.saturating_add(1);
+        Some(peer)
     }
 
     fn transfer_or_abdicate(&mut self, fx: &mut Vec<Effect>) {
@@ -264,7 +274,7 @@ impl<S: StateMachine> Replica<S> {
         self.ask_for_missing(fx);
     }
 
-    pub(crate) fn on_repair_response(&mut self, entries: Vec<Arc<Entry>>, fx: &mut Vec<Effect>) -> Handled {
+    pub(crate) fn on_repair_response(&mut self, from: ReplicaId, entries: Vec<Arc<Entry>>, fx: &mut Vec<Effect>) -> Handled {
         let asked = self.repair.asked.ok_or(RejectReason::Stale)?;
         if self.status != Status::Normal {
             return Err(RejectReason::WrongStatus);
@@ -283,6 +293,9 @@ impl<S: StateMachine> Replica<S> {
         // An answer that brings nothing on counts as none, or the same question would be asked for ever.
         if before != (self.log.holes(), self.repair.ahead_count, self.log.head()) {
             self.repair.attempts = 0;
+            if let Some(unanswered) = self.repair.unanswered.get_mut(usize::from(from.0)) {
+                *unanswered = 0;
+            }
         }
         self.advance_votes(fx);
         self.advance_commit(fx);

@@ -293,7 +293,7 @@ impl<S: StateMachine> Replica<S> {
             Body::StartView(start) => self.on_start_view(from, view, *start, false, fx),
             Body::GetView => self.on_get_view(from, view, fx),
             Body::RepairRequest { first, last, hash } => self.on_repair_request(from, first, last, hash, fx),
-            Body::RepairResponse { entries } => self.on_repair_response(entries, fx),
+            Body::RepairResponse { entries } => self.on_repair_response(from, entries, fx),
             Body::Nack { first, last, reason } => self.on_nack(first, last, reason, fx),
             Body::StateTransferRequest { commit } => self.on_state_transfer_request(from, view, commit, fx),
             Body::StateTransferResponse(transfer) => self.on_state_transfer_response(from, view, *transfer, fx),

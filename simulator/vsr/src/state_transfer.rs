@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 impl<S: StateMachine> Replica<S> {
     /// Asks the primary of a view for its state.
     pub(crate) fn begin_state_transfer(&mut self, from: ReplicaId, view: View, fx: &mut Vec<Effect>) {
-        self.repair.forget();
+        self.repair.pause();
         // The guard: the old log stays until the new state is there.
         if self.has_bug(Bug::TruncatesBeforeNewStateArrives) {
             self.drop_uncommitted(fx);

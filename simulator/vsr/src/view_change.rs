@@ -440,8 +440,8 @@ impl<S: StateMachine> Replica<S> {
         }
         let agrees = self.log.agrees(self.commit, enter.base, enter.base_hash, &enter.entries);
         let has_room = self.reaches(enter.head());
-        // A replica that lags so far that nobody can repair it lets the next one lead.
-        if agrees && has_room && self.can_be_repaired(enter.base) {
+        // A replica that lags so far that nobody can repair it, or not soon, lets the next one lead.
+        if agrees && has_room && self.can_be_repaired(enter.base) && !self.lets_the_next_one_lead(enter.base) {
             for (replica, log) in (0..).map(ReplicaId).zip(&self.view_change.logs) {
                 if let Some(log) = log {
                     self.checkpoints.heard(replica, log.checkpoint);
@@ -459,6 +459,13 @@ impl<S: StateMachine> Replica<S> {
         let others = || (0..).zip(&self.view_change.logs).filter(|(replica, _)| *replica != own).filter_map(|(_, log)| log.as_ref());
         let mut missing = (self.commit.0 + 1..=base.0).map(Op).filter(|op| self.log.get(*op).is_none());
         missing.all(|op| others().any(|log| log.retained < op && op <= log.op))
+    }
+
+    /// A primary serves nobody before it has whatever was committed: who lacks more than a checkpoint would bring waits for the next view,
+    /// unless that has been tried as often as there are voters.
+    fn lets_the_next_one_lead(&self, base: Op) -> bool {
+        let missing = (self.commit.0 + 1..=base.0).filter(|op| self.log.get(Op(*op)).is_none()).count() as u64;
+        missing > self.config.checkpoint_interval && self.view_change.attempts < u64::from(self.config.replicas)
     }
 
     /// The view change takes too long. If a quorum has left for this view, the next one is tried; else there is nobody to try

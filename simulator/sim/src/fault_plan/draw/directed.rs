@@ -80,16 +80,17 @@ impl Planner<'_> {
         let shape = Partition::Asymmetric { deaf: Target::Primary };
         self.push_if_on(start, Some(end), Fault::Partition { shape, clients_too: false });
         let next = end + self.duration(800 * MILLISECOND, 1_600 * MILLISECOND);
-        self.primary_cuts_from(next);
+        // The other way comes next: both are what the scenario promises.
+        self.primary_cuts_from(next, false);
     }
 
     pub(super) fn primary_cuts(&mut self) {
         let start = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
-        self.primary_cuts_from(start);
+        let deaf = self.stream.hit(Rate::percent(50));
+        self.primary_cuts_from(start, deaf);
     }
 
-    fn primary_cuts_from(&mut self, mut start: u64) {
-        let mut deaf = self.stream.hit(Rate::percent(50));
+    fn primary_cuts_from(&mut self, mut start: u64, mut deaf: bool) {
         while start < self.horizon() {
             let end = start + self.duration(ABDICATES_WITHIN_NS + 200 * MILLISECOND, ABDICATES_WITHIN_NS + SECOND);
             let only = Target::Primary;
