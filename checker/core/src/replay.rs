@@ -6,8 +6,33 @@
 use crate::index::RunIndex;
 use crate::models::layout::Layout;
 use crate::models::store::{Inexecutable, Store};
+use crate::registry::Reads;
 use vopr_schema::column::Niche;
-use vopr_schema::{Function, Outcome};
+use vopr_schema::{Function, Kind, Outcome};
+
+/// The columns of operations that a replay looks at.
+pub const REPLAYED: Reads = Reads {
+    kind: Kind::Operation,
+    columns: &[
+        "tenant",
+        "client",
+        "session",
+        "request_number",
+        "function",
+        "key",
+        "key_last",
+        "value",
+        "expected",
+        "reads",
+        "writes",
+        "result",
+        "results",
+        "outcome",
+        "error",
+        "return_seq",
+        "op",
+    ],
+};
 
 /// What one replay found.
 #[derive(Debug)]

@@ -5,11 +5,16 @@
 
 use super::entries::narrow;
 use super::{EventSet, RunIndex};
+use crate::registry::Reads;
 use core::ops::Range;
 use vopr_schema::column::Niche;
-use vopr_schema::{Function, Outcome, TransitionEvent};
+use vopr_schema::{Function, Kind, Outcome, TransitionEvent};
 
 const NONE: u32 = u32::MAX;
+
+/// The columns of transitions that say which request was applied where.
+pub const APPLIED_REQUESTS: Reads =
+    Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] };
 
 /// A request's name: tenant, client, session, request number.
 pub type RequestName = (u32, u32, u64, u64);

@@ -19,7 +19,7 @@ pub use deliveries::{Deliveries, Vote};
 pub use entries::{Entries, EntryId};
 pub use events::EventSet;
 pub use grid::Grid;
-pub use journal::{Journal, RequestName, applied_request, is_read, operation_request};
+pub use journal::{APPLIED_REQUESTS, Journal, RequestName, applied_request, is_read, operation_request};
 pub use requests::Requests;
 pub use states::{States, Transfer};
 pub use testimony::{Statement, Testimony};

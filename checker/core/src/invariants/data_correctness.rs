@@ -15,8 +15,10 @@
 //! (`durability_of_acknowledged`).
 
 use crate::budget::Meter;
+use crate::index::APPLIED_REQUESTS;
 use crate::index::{RunIndex, applied_request};
 use crate::registry::{Category, Invariant, Reads};
+use crate::replay::REPLAYED;
 use crate::replay::{Replay, operation_words};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
@@ -27,31 +29,7 @@ pub const INVARIANT: Invariant = Invariant {
     name: "data_correctness",
     version: 1,
     category: Category::Client,
-    reads: &[
-        Reads { kind: Kind::Run, columns: &["options"] },
-        Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
-        Reads {
-            kind: Kind::Operation,
-            columns: &[
-                "tenant",
-                "client",
-                "session",
-                "request_number",
-                "function",
-                "key",
-                "key_last",
-                "value",
-                "expected",
-                "reads",
-                "writes",
-                "result",
-                "results",
-                "outcome",
-                "error",
-                "op",
-            ],
-        },
-    ],
+    reads: &[Reads { kind: Kind::Run, columns: &["options"] }, APPLIED_REQUESTS, REPLAYED],
     statement: "each result equals what a sequential model gives when the committed log is replayed",
     because_of: &["vsr_agreement", "idempotency", "client_session"],
     check,

@@ -11,19 +11,20 @@
 //! requests stand at one op number (`vsr_agreement`), registrations, which may be repeated.
 
 use crate::budget::Meter;
+use crate::index::APPLIED_REQUESTS;
 use crate::index::{RequestName, RunIndex, applied_request};
-use crate::registry::{Category, Invariant, Reads};
+use crate::registry::{Category, Invariant};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use vopr_schema::TransitionEvent;
 use vopr_schema::column::Niche;
-use vopr_schema::{Kind, TransitionEvent};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "idempotency",
     version: 1,
     category: Category::Client,
-    reads: &[Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] }],
+    reads: &[APPLIED_REQUESTS],
     statement: "a request (client, session, request number) is applied once, however often it was sent, in whatever views",
     because_of: &["vsr_agreement"],
     check,

@@ -19,12 +19,14 @@
 //! state (`data_correctness`); whether the claimed order is the real one (`data_correctness`, `client_session`).
 
 use crate::budget::Meter;
+use crate::index::APPLIED_REQUESTS;
 use crate::index::RunIndex;
 use crate::linearize::actions::Problem;
 use crate::linearize::objects::{Contradiction, Found, Story, decide_object};
 use crate::linearize::partition::Partition;
 use crate::linearize::zones::Scratch;
 use crate::registry::{Category, Invariant, Reads};
+use crate::replay::REPLAYED;
 use crate::replay::{operation_words, returned};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
@@ -35,32 +37,7 @@ pub const INVARIANT: Invariant = Invariant {
     name: "linearizability",
     version: 1,
     category: Category::Client,
-    reads: &[
-        Reads { kind: Kind::Run, columns: &["options"] },
-        Reads {
-            kind: Kind::Operation,
-            columns: &[
-                "tenant",
-                "client",
-                "session",
-                "request_number",
-                "function",
-                "key",
-                "key_last",
-                "value",
-                "expected",
-                "reads",
-                "writes",
-                "result",
-                "results",
-                "outcome",
-                "error",
-                "return_seq",
-                "op",
-            ],
-        },
-        Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
-    ],
+    reads: &[Reads { kind: Kind::Run, columns: &["options"] }, REPLAYED, APPLIED_REQUESTS],
     statement: "a legal total order exists of each object's answered operations, and any subset of the unknown ones, that respects \
                 real time",
     because_of: &["vsr_agreement", "idempotency"],

@@ -16,44 +16,22 @@
 //! the elements of a stream are: `offset_monotonicity`.
 
 use crate::budget::Meter;
+use crate::index::APPLIED_REQUESTS;
 use crate::index::RunIndex;
-use crate::registry::{Category, Invariant, Reads};
+use crate::registry::{Category, Invariant};
+use crate::replay::REPLAYED;
 use crate::replay::operation_words;
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use crate::writers::{Writers, is_older};
-use vopr_schema::{Function, Kind, OperationError, Outcome};
+use vopr_schema::{Function, OperationError, Outcome};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "monotonic_reads",
     version: 1,
     category: Category::Client,
-    reads: &[
-        Reads {
-            kind: Kind::Operation,
-            columns: &[
-                "tenant",
-                "client",
-                "session",
-                "request_number",
-                "function",
-                "key",
-                "key_last",
-                "value",
-                "expected",
-                "reads",
-                "writes",
-                "result",
-                "results",
-                "outcome",
-                "error",
-                "return_seq",
-                "op",
-            ],
-        },
-        Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
-    ],
+    reads: &[REPLAYED, APPLIED_REQUESTS],
     statement: "a session's later reads do not see less than its earlier ones",
     because_of: &["idempotency", "client_session", "tenant_isolation", "data_correctness"],
     check,

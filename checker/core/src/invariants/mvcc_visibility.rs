@@ -18,8 +18,10 @@
 mod versions;
 
 use crate::budget::Meter;
+use crate::index::APPLIED_REQUESTS;
 use crate::index::RunIndex;
 use crate::registry::{Category, Invariant, Reads};
+use crate::replay::REPLAYED;
 use crate::replay::operation_words;
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
@@ -31,30 +33,7 @@ pub const INVARIANT: Invariant = Invariant {
     name: "mvcc_visibility",
     version: 1,
     category: Category::Client,
-    reads: &[
-        Reads { kind: Kind::Run, columns: &["options"] },
-        Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
-        Reads {
-            kind: Kind::Operation,
-            columns: &[
-                "tenant",
-                "client",
-                "session",
-                "request_number",
-                "function",
-                "key",
-                "key_last",
-                "value",
-                "expected",
-                "reads",
-                "writes",
-                "result",
-                "results",
-                "outcome",
-                "op",
-            ],
-        },
-    ],
+    reads: &[Reads { kind: Kind::Run, columns: &["options"] }, APPLIED_REQUESTS, REPLAYED],
     statement: "a read at a log position sees what was committed at or before it, and nothing later",
     because_of: &["idempotency", "client_session", "tenant_isolation", "data_correctness"],
     check,

@@ -15,6 +15,7 @@
 //! `linearizability`. Which append of unknown outcome an element came from: `data_correctness`.
 
 use crate::budget::Meter;
+use crate::index::APPLIED_REQUESTS;
 use crate::index::RunIndex;
 use crate::linearize::interner::Interner;
 use crate::registry::{Category, Invariant, Reads};
@@ -34,7 +35,7 @@ pub const INVARIANT: Invariant = Invariant {
             kind: Kind::Operation,
             columns: &["tenant", "function", "key", "value", "expected", "result", "results", "outcome", "return_seq"],
         },
-        Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
+        APPLIED_REQUESTS,
     ],
     statement: "stream offsets rise without a gap, and each stands for one element for ever",
     because_of: &["idempotency", "client_session", "tenant_isolation", "data_correctness"],

@@ -17,43 +17,22 @@
 #![expect(clippy::cast_possible_truncation, reason = "rows and objects are numbered in 32 bits, as everywhere in the index")]
 
 use crate::budget::Meter;
+use crate::index::APPLIED_REQUESTS;
 use crate::index::RunIndex;
-use crate::registry::{Category, Invariant, Reads};
+use crate::registry::{Category, Invariant};
+use crate::replay::REPLAYED;
 use crate::replay::operation_words;
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use crate::writers::{Writers, is_older, written};
-use vopr_schema::{Function, Kind, Outcome};
+use vopr_schema::{Function, Outcome};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "read_your_writes",
     version: 1,
     category: Category::Client,
-    reads: &[
-        Reads {
-            kind: Kind::Operation,
-            columns: &[
-                "tenant",
-                "client",
-                "session",
-                "request_number",
-                "function",
-                "key",
-                "key_last",
-                "value",
-                "expected",
-                "reads",
-                "writes",
-                "result",
-                "results",
-                "outcome",
-                "return_seq",
-                "op",
-            ],
-        },
-        Reads { kind: Kind::Transition, columns: &["event", "op", "tenant", "client", "session", "request_number"] },
-    ],
+    reads: &[REPLAYED, APPLIED_REQUESTS],
     statement: "a session's reads see its own acknowledged writes, or later ones",
     because_of: &["tenant_isolation", "data_correctness"],
     check,
