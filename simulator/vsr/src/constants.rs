@@ -53,7 +53,7 @@ pub const REPAIR_DELAY_NS: u64 = 50 * MS;
 /// A repair request that is not answered for this long goes to another peer.
 pub const REPAIR_TIMEOUT_NS: u64 = 200 * MS;
 /// A request for a checkpoint that is not answered for this long goes to another peer.
-pub const STATE_TRANSFER_TIMEOUT_NS: u64 = 500 * MS;
+pub const STATE_TRANSFER_TIMEOUT_NS: u64 = 200 * MS;
 /// A primary that has not heard from a quorum for this long steps down: later than its backups replace it, if they miss it too.
 pub const ABDICATION_TIMEOUT_NS: u64 = 2 * VIEW_CHANGE_TIMEOUT_NS;
 /// A suspicious backup asks the others again this often.
