@@ -104,3 +104,31 @@ fn every_scenario_settles() {
         }
     }
 }
+
+/// What the cluster committed, in order: tenant, client and request number, registrations without one.
+fn commands(history: &History) -> Vec<(Option<u32>, Option<u32>, Option<u64>)> {
+    let table = &history.transitions;
+    let rows = (0..table.len()).filter(|row| table.replica[*row] == 0 && table.event.get(*row) == vopr_schema::TransitionEvent::Applied);
+    rows.map(|row| (table.tenant.get(row), table.client.get(row), table.request_number.get(row))).collect()
+}
+
+#[test]
+fn without_faults_compressed_time_commits_the_same_commands() {
+    for seed in 1..=5 {
+        let run = |factor| {
+            let overrides = Overrides {
+                families: Some(vopr_sim::options::Families::NONE),
+                events_max: Some(8_000),
+                time_compression: Some(factor),
+                ..Overrides::default()
+            };
+            let scenario = scenarios::find("time_compression").expect("it is registered");
+            let request = RunRequest::new(scenario, seed, &overrides).expect("the overrides are sensible");
+            let (summary, history) = record(&mut Simulator::new(), &request);
+            (commands(&history), summary.end_time_ns)
+        };
+        let ((plain, plain_end), (compressed, compressed_end)) = (run(1), run(10));
+        assert!(plain.len() > 300 && plain_end > 5 * compressed_end, "{} commands, {plain_end} and {compressed_end} ns", plain.len());
+        assert_eq!(plain, compressed, "seed {seed}");
+    }
+}
