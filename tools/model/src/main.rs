@@ -5,6 +5,7 @@ use clap::Parser;
 use model::model::{Bounds, Protocol};
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Explores every interleaving of a small cluster: messages lost, duplicated and reordered, crashes between any two steps.
@@ -44,8 +45,8 @@ struct Options {
     #[arg(long)]
     states: Option<usize>,
     /// Stop after so many seconds (not exhaustive then).
-    #[arg(long)]
-    seconds: Option<u64>,
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
     /// Go deep first: less memory, but the way to a violation is not the shortest.
     #[arg(long)]
     deep: bool,
@@ -70,14 +71,17 @@ fn main() -> Result<ExitCode> {
         bug,
     };
     println!("{bounds:?}");
-    let mut checker = Protocol::new(bounds).checker().threads(options.threads).finish_when(HasDiscoveries::AnyFailures);
+    let begin = Instant::now();
+    let protocol = Protocol::new(bounds);
+    let (stop, limit) = (protocol.stop(), Duration::from_secs(options.seconds));
+    std::thread::spawn(move || {
+        std::thread::sleep(limit);
+        stop.store(true, Ordering::Relaxed);
+    });
+    let mut checker = protocol.checker().threads(options.threads).finish_when(HasDiscoveries::AnyFailures);
     if let Some(states) = options.states {
         checker = checker.target_state_count(states);
     }
-    if let Some(seconds) = options.seconds {
-        checker = checker.timeout(Duration::from_secs(seconds));
-    }
-    let begin = Instant::now();
     let holds = if options.deep {
         report(&checker.spawn_dfs().join(), &options, begin)
     } else {
@@ -90,11 +94,14 @@ fn main() -> Result<ExitCode> {
 fn report(checker: &impl Checker<Protocol>, options: &Options, begin: Instant) -> bool {
     let (states, unique, depth) = (checker.state_count(), checker.unique_state_count(), checker.max_depth());
     println!("{unique} different states of {states} reached, depth {depth}, {:.1} s", begin.elapsed().as_secs_f64());
+    let ran_out = checker.model().stop().swap(false, Ordering::Relaxed);
     let found = checker.discoveries();
-    let elapsed = begin.elapsed();
-    let stopped = options.states.is_some_and(|limit| states >= limit) || options.seconds.is_some_and(|limit| elapsed.as_secs() >= limit);
+    let properties = checker.model().properties();
+    // The first violation ends the search, too.
+    let refuted = properties.iter().any(|property| property.expectation == Expectation::Always && found.contains_key(property.name));
+    let stopped = refuted || options.states.is_some_and(|limit| states >= limit) || ran_out;
     let mut holds = true;
-    for property in checker.model().properties() {
+    for property in properties {
         let path = found.get(property.name);
         let verdict = match (&property.expectation, path) {
             (Expectation::Always, None) if stopped => "held as far as explored",

@@ -5,6 +5,7 @@ use crate::facts::Broken;
 use core::fmt;
 use stateright::{Model, Property};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use vsr::ids::{ClientId, ClientKey, Epoch, Peer, ReplicaId, TenantId, View};
 use vsr::io::{Input, Timer};
 use vsr::message::{Body, Message};
@@ -101,6 +102,8 @@ fn end(peer: Peer) -> String {
 pub struct Protocol {
     bounds: Bounds,
     configs: Vec<Config>,
+    /// While it is set nothing happens, so that a search comes to its end.
+    stop: Arc<AtomicBool>,
 }
 
 impl Protocol {
@@ -119,7 +122,14 @@ impl Protocol {
             ..Config::new(ReplicaId(replica), bounds.replicas)
         };
         assert!(bounds.operations < 4, "no checkpoint is taken within the bounds");
-        Self { configs: (0..bounds.replicas).map(config).collect(), bounds }
+        Self { configs: (0..bounds.replicas).map(config).collect(), bounds, stop: Arc::default() }
+    }
+
+    /// The switch that ends a search early: the explorer's own time limit is not kept by a single thread. It must be off again when
+    /// the ways to what was found are asked for, because they are walked once more.
+    #[must_use]
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     /// Every client asks the primary of every view.
@@ -148,7 +158,7 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &Cluster, actions: &mut Vec<Action>) {
-        if state.facts.broken.is_some() {
+        if state.facts.broken.is_some() || self.stop.load(Ordering::Relaxed) {
             return;
         }
         for (key, message) in &state.network {
