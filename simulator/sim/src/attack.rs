@@ -275,8 +275,7 @@ impl Attacks {
     }
 
     fn hits(&mut self, rule: Rule, from: u16, to: u16) -> bool {
-        let seed = self.seed;
-        self.streams.entry((from, to)).or_insert_with(|| Stream::new(seed, Actor::Link(from, to), Purpose::Attack, 0)).hit(rule.chance)
+        stream(&mut self.streams, self.seed, from, to).hit(rule.chance)
     }
 
     /// What the first rule that hits, and has a lie to tell, makes of a message. `receiver` is what its receiver is at present.
@@ -308,14 +307,16 @@ impl Attacks {
                 extras.extend((0..copies).map(|_| copy.clone()));
                 continue;
             }
-            let seed = self.seed;
-            let new = || Stream::new(seed, Actor::Link(from, to), Purpose::Attack, 0);
-            let stream = self.streams.entry((from, to)).or_insert_with(new);
-            let old = self.memory.older(from, to, message.view, stream);
+            let old = self.memory.older(from, to, message.view, stream(&mut self.streams, self.seed, from, to));
             extras.extend(old.map(|message| Extra { mutation: Mutation::Replayed, message, same: false }));
         }
         extras
     }
+}
+
+/// The stream that decides about the messages of one link.
+fn stream(streams: &mut BTreeMap<(u16, u16), Stream>, seed: u64, from: u16, to: u16) -> &mut Stream {
+    streams.entry((from, to)).or_insert_with(|| Stream::new(seed, Actor::Link(from, to), Purpose::Attack, 0))
 }
 
 #[cfg(test)]

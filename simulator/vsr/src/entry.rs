@@ -71,7 +71,7 @@ impl core::ops::Deref for Entry {
 }
 
 /// Whether stored forms are checked when they are decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checks {
     /// Checksums and hashes must match.
     Enforced,

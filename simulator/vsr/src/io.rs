@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a host hands to a replica.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub enum Input {
     /// The first input of every incarnation, after [`crate::Replica::new`] or [`crate::Replica::restart`].
     Start,
@@ -35,7 +35,7 @@ pub enum Input {
 }
 
 /// What a replica asks of its host.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub enum Effect {
     /// Sends a message to the peer that it names.
     Send(Message),
@@ -189,7 +189,7 @@ pub enum Status {
 }
 
 /// A replica in one line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateSummary {
     /// Status.
     pub status: Status,
@@ -215,7 +215,7 @@ pub struct EntryName {
 }
 
 /// An event worth recording. The meaning of each is that of the history format's transition of the same name.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Note {
     /// First start, empty disk.
     Started,
@@ -351,7 +351,7 @@ pub enum Damage {
 }
 
 /// Why a primary stepped down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AbdicationCause {
     /// Acknowledgements of a quorum stopped.
     NoQuorum,

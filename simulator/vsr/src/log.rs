@@ -49,7 +49,7 @@ struct Proven {
 }
 
 /// What [`Log::fill`] changed.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default)]
 pub(crate) struct Filled {
     /// Whether the entry itself had to be put there.
     pub is_new: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Filled {
 }
 
 /// What [`Log::adopt`] changed.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default)]
 pub(crate) struct Adopted {
     /// Entries that left, the newest first.
     pub removed: Vec<EntryName>,

@@ -394,7 +394,7 @@ pub struct Message {
 }
 
 /// What a history records of a message, whatever its kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// View; none in messages of clients.
     pub view: Option<View>,

@@ -4,7 +4,7 @@ use crate::ids::{ClientKey, Op, TenantId};
 use alloc::vec::Vec;
 
 /// What a command may know of its place.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub struct ApplyContext {
     /// Position in the log.
     pub op: Op,

@@ -62,9 +62,17 @@ impl Requests {
         &self.rows[start..start + length]
     }
 
-    /// All operation rows, sorted by (client, tenant, session, request number, position).
-    #[must_use]
-    pub fn rows(&self) -> &[u32] {
-        &self.rows
+    /// All operation rows, session by session and each in the order of its requests, with a serial number of the session.
+    pub fn by_session<'a>(&'a self, index: &'a RunIndex<'_>) -> impl Iterator<Item = (u32, usize)> + 'a {
+        let table = index.operations();
+        let session = |row: usize| (table.tenant[row], table.client[row], table.session.0[row]);
+        let (mut serial, mut before) = (0, None);
+        self.rows.iter().map(move |row| {
+            let row = *row as usize;
+            if before.replace(session(row)) != Some(session(row)) {
+                serial += 1;
+            }
+            (serial, row)
+        })
     }
 }

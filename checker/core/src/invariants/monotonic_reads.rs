@@ -44,7 +44,7 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
 /// What the present session saw last of an object; of another session when the serial differs.
 #[derive(Clone, Copy, Default)]
 struct Seen {
-    serial: usize,
+    serial: u32,
     row: usize,
     /// The value; of a stream the number of elements that the session knows of.
     value: u64,
@@ -71,17 +71,12 @@ impl<'a> Sessions<'a> {
     fn walk(&mut self, meter: &Meter) -> Decision {
         let table = self.index.operations();
         let mut ticker = meter.ticker();
-        let mut serial = 0;
-        let mut before: Option<usize> = None;
-        for &row in self.index.requests().rows() {
+        let mut session = 0;
+        for (serial, row) in self.index.requests().by_session(self.index) {
             ticker.step()?;
-            let row = row as usize;
-            let name = |row: usize| (table.tenant[row], table.client[row], table.session.0[row]);
-            if before.is_none_or(|before| name(before) != name(row)) {
-                serial += 1;
+            if core::mem::replace(&mut session, serial) != serial {
                 self.mine.clear();
             }
-            before = Some(row);
             match table.outcome.get(row) {
                 Outcome::Ok => self.observe(row, serial)?,
                 Outcome::Error if table.error.get(row) == Some(OperationError::NoSuchStream) => self.no_stream(row, serial)?,
@@ -91,7 +86,7 @@ impl<'a> Sessions<'a> {
         Ok(self.facts)
     }
 
-    fn observe(&mut self, row: usize, serial: usize) -> Result<(), Box<Verdict>> {
+    fn observe(&mut self, row: usize, serial: u32) -> Result<(), Box<Verdict>> {
         let table = self.index.operations();
         let key = table.key[row];
         match table.function.get(row) {
@@ -108,7 +103,7 @@ impl<'a> Sessions<'a> {
     }
 
     /// What the session knew of an object before an operation.
-    fn known(&self, object: usize, row: usize, serial: usize) -> Option<Seen> {
+    fn known(&self, object: usize, row: usize, serial: u32) -> Option<Seen> {
         let table = self.index.operations();
         let seen = self.seen[object];
         let is_before = || table.return_seq.get(seen.row).is_some_and(|returned| returned < table.seq[row]);
@@ -116,7 +111,7 @@ impl<'a> Sessions<'a> {
     }
 
     /// One observation of one key.
-    fn saw(&mut self, row: usize, serial: usize, key: u64, value: Option<u64>) -> Result<(), Box<Verdict>> {
+    fn saw(&mut self, row: usize, serial: u32, key: u64, value: Option<u64>) -> Result<(), Box<Verdict>> {
         let tenant = self.index.operations().tenant[row];
         let Some(object) = self.writers.find((tenant, key, false)) else { return Ok(()) };
         let known = self.known(object, row, serial);
@@ -152,7 +147,7 @@ impl<'a> Sessions<'a> {
     }
 
     /// A scan shows present keys; what the session has seen in its range must be among them.
-    fn scanned(&mut self, row: usize, serial: usize) -> Result<(), Box<Verdict>> {
+    fn scanned(&mut self, row: usize, serial: u32) -> Result<(), Box<Verdict>> {
         let table = self.index.operations();
         let (tenant, range) = (table.tenant[row], table.key[row]..=table.key_last.get(row).unwrap_or(0));
         for &object in &self.mine {
@@ -170,13 +165,13 @@ impl<'a> Sessions<'a> {
     }
 
     /// The stream of an operation, and what the session knew of it before.
-    fn stream(&self, row: usize, serial: usize) -> Option<(usize, Option<Seen>)> {
+    fn stream(&self, row: usize, serial: u32) -> Option<(usize, Option<Seen>)> {
         let table = self.index.operations();
         let object = self.writers.find((table.tenant[row], table.key[row], true))?;
         Some((object, self.known(object, row, serial)))
     }
 
-    fn appended(&mut self, row: usize, serial: usize) -> Result<(), Box<Verdict>> {
+    fn appended(&mut self, row: usize, serial: u32) -> Result<(), Box<Verdict>> {
         let Some(offset) = self.index.operations().result.get(row) else { return Ok(()) };
         let Some((object, known)) = self.stream(row, serial) else { return Ok(()) };
         if let Some(seen) = known {
@@ -190,7 +185,7 @@ impl<'a> Sessions<'a> {
         Ok(())
     }
 
-    fn stream_read(&mut self, row: usize, serial: usize) -> Result<(), Box<Verdict>> {
+    fn stream_read(&mut self, row: usize, serial: u32) -> Result<(), Box<Verdict>> {
         let table = self.index.operations();
         let Some((object, known)) = self.stream(row, serial) else { return Ok(()) };
         let (first, count) = (table.value.get(row).unwrap_or(0), table.expected.get(row).unwrap_or(0));
@@ -211,7 +206,7 @@ impl<'a> Sessions<'a> {
     }
 
     /// A stream that was seen is not there.
-    fn no_stream(&self, row: usize, serial: usize) -> Result<(), Box<Verdict>> {
+    fn no_stream(&self, row: usize, serial: u32) -> Result<(), Box<Verdict>> {
         match self.stream(row, serial) {
             Some((_, Some(seen))) => Err(self.undone("stream_gone", seen.row, row, None).into()),
             _ => Ok(()),

@@ -64,17 +64,12 @@ impl<'a> Sessions<'a> {
     fn walk(&mut self, meter: &Meter) -> Decision {
         let table = self.index.operations();
         let mut ticker = meter.ticker();
-        let mut serial = 0;
-        let mut before: Option<usize> = None;
-        for &row in self.index.requests().rows() {
+        let mut session = 0;
+        for (serial, row) in self.index.requests().by_session(self.index) {
             ticker.step()?;
-            let row = row as usize;
-            let name = |row: usize| (table.tenant[row], table.client[row], table.session.0[row]);
-            if before.is_none_or(|before| name(before) != name(row)) {
-                serial += 1;
+            if core::mem::replace(&mut session, serial) != serial {
                 self.mine.clear();
             }
-            before = Some(row);
             if table.outcome.get(row) == Outcome::Ok {
                 self.observe(row, serial)?;
                 self.remember(row, serial);
