@@ -8,6 +8,7 @@ use crate::network::FIRST_CLIENT;
 use crate::options::{ClusterOptions, RunOptions};
 use crate::recorder::{OperationReturn, RowIndex};
 use crate::workload::{Operation, Told, Workload};
+use crate::workload_plan::{PlannedStep, Script, Step};
 use crate::world::{Event, World};
 use std::sync::Arc;
 use vopr_schema::{OperationRow, Outcome, Pair};
@@ -59,13 +60,15 @@ pub struct Client {
     /// Only the alarm of this number counts.
     alarm: u32,
     workload: Workload,
+    /// What it does instead of drawing, if that is planned.
+    script: Option<Script>,
     retry: Stream,
 }
 
 impl Client {
-    /// A client that has not been started.
+    /// A client that has not been started. With a script it does what that says; without, its operations are drawn.
     #[must_use]
-    pub fn new(options: &RunOptions, index: u32) -> Self {
+    pub(crate) fn new(options: &RunOptions, index: u32, script: Option<Script>) -> Self {
         let of_tenant = options.cluster.clients_per_tenant;
         let name = ClientName { tenant: index / of_tenant, client: index % of_tenant };
         Self {
@@ -78,6 +81,7 @@ impl Client {
             attempts: 0,
             alarm: 0,
             workload: Workload::new(options, name),
+            script,
             retry: Stream::new(options.seed, Actor::Client(index), Purpose::Retry, 0),
         }
     }
@@ -152,8 +156,20 @@ impl World {
         let nominal = client.workload.pause_ns();
         client.stage = Stage::Registering(client.retry.bits());
         client.attempts = 0;
-        let wait = self.options.compress(nominal);
-        self.set_alarm(index, wait);
+        let begins = match &mut client.script {
+            Some(script) => script.registers_at(),
+            None => Some(self.now_ns + self.options.compress(nominal)),
+        };
+        if let Some(time_ns) = begins {
+            self.set_alarm(index, time_ns.saturating_sub(self.now_ns));
+        }
+    }
+
+    /// Writes down what a client does of its own accord, if anybody asked for it.
+    fn log_step(&mut self, index: usize, step: impl FnOnce() -> Step) {
+        if let Some(log) = &mut self.workload_log {
+            log.0[index].push(PlannedStep { time_ns: self.now_ns, step: step() });
+        }
     }
 
     /// A client crashes: session, request number and pending operation are forgotten. The operation may still happen.
@@ -184,6 +200,10 @@ impl World {
             Stage::Pausing => self.invoke(index),
             Stage::Registering(_) if self.healed => self.retire_client(index),
             Stage::Registering(_) | Stage::Waiting(_) => {
+                let client = &mut self.clients[index];
+                if client.attempts == 0 {
+                    self.log_step(index, || Step::Register);
+                }
                 let client = &mut self.clients[index];
                 if client.attempts > 0 {
                     // No answer: perhaps another replica leads by now.
@@ -217,11 +237,17 @@ impl World {
     /// The next operation begins, if there is one and the world is not at rest.
     fn invoke(&mut self, index: usize) {
         let client = &mut self.clients[index];
-        let next = if self.healed { None } else { client.workload.next_operation() };
+        let next = match &mut client.script {
+            _ if self.healed => None,
+            Some(script) => script.operation(),
+            None => client.workload.next_operation(),
+        };
+        self.log_step(index, || next.clone().map_or(Step::Retire, Step::Invoke));
         let Some(operation) = next else {
             self.retire_client(index);
             return;
         };
+        let client = &mut self.clients[index];
         client.request += 1;
         client.attempts = 0;
         self.operations_invoked += 1;
@@ -241,11 +267,16 @@ impl World {
         let client = &mut self.clients[index];
         client.stage = Stage::Pausing;
         let nominal = client.workload.pause_ns();
-        if self.load_bursts > 0 {
-            self.invoke(index);
-        } else {
-            let wait = self.options.compress(nominal);
-            self.set_alarm(index, wait);
+        let wait = match &client.script {
+            Some(script) => script.acts_at().map(|time_ns| time_ns.saturating_sub(self.now_ns)),
+            None if self.load_bursts > 0 => Some(0),
+            None => Some(self.options.compress(nominal)),
+        };
+        match wait {
+            Some(0) => self.invoke(index),
+            Some(wait) => self.set_alarm(index, wait),
+            // The alarm that would have asked again must not ring for an operation that has returned.
+            None => self.clients[index].alarm += 1,
         }
     }
 

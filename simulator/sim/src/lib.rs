@@ -29,6 +29,7 @@ mod stall;
 pub mod storage;
 pub mod timers;
 pub mod workload;
+pub mod workload_plan;
 pub mod world;
 
 pub use simulator::{RequestError, RunRequest, RunSummary, Simulator};

@@ -9,6 +9,7 @@ use crate::fault_plan::{Fault, FaultPlan, draw_plan};
 use crate::options::RunOptions;
 use crate::panics;
 use crate::scenario::{Overrides, Scenario};
+use crate::workload_plan::WorkloadPlan;
 use crate::world::World;
 use vopr_schema::{Ended, History, Run};
 
@@ -19,6 +20,8 @@ pub struct RunRequest {
     pub options: RunOptions,
     /// What is injected when.
     pub plan: FaultPlan,
+    /// What clients do when; none: it is drawn from their streams while they work.
+    pub workload: Option<WorkloadPlan>,
 }
 
 /// Why a run cannot be simulated.
@@ -49,7 +52,7 @@ impl RunRequest {
     pub fn new(scenario: &Scenario, seed: u64, overrides: &Overrides) -> Result<Self, RequestError> {
         let options = scenario.draw(seed, overrides);
         let plan = draw_plan(scenario, &options);
-        Self { options, plan }.validated()
+        Self { options, plan, workload: None }.validated()
     }
 
     /// A recorded run once more, from its row alone: nothing is drawn again but the streams of single accesses.
@@ -62,7 +65,15 @@ impl RunRequest {
         }
         let options = RunOptions::from_json(&run.options).map_err(RequestError::Options)?;
         let plan = FaultPlan::from_json(&run.plan).map_err(RequestError::Plan)?;
-        Self { options, plan }.validated()
+        Self { options, plan, workload: None }.validated()
+    }
+
+    /// The same run with a workload that is planned instead of drawn, or with other options or faults.
+    ///
+    /// # Errors
+    /// [`RequestError::UnknownBug`], and [`RequestError::Impossible`] when the parts do not belong together.
+    pub fn planned(options: RunOptions, plan: FaultPlan, workload: WorkloadPlan) -> Result<Self, RequestError> {
+        Self { options, plan, workload: Some(workload) }.validated()
     }
 
     fn validated(self) -> Result<Self, RequestError> {
@@ -82,6 +93,13 @@ impl RunRequest {
         }
         if !self.plan.0.is_sorted_by_key(|planned| planned.time_ns) {
             return Err(impossible("the fault plan is in the order of time"));
+        }
+        let clients = self.options.clients() as usize;
+        if let Some(workload) = &self.workload {
+            let ordered = workload.0.iter().all(|steps| steps.is_sorted_by_key(|planned| planned.time_ns));
+            if workload.0.len() > clients || !ordered {
+                return Err(impossible("the workload plan is for no more clients than there are, each in the order of time"));
+            }
         }
         let is_possible = |fault: &Fault| if let Fault::Attack { attack, .. } = fault { attack.is_possible() } else { true };
         if !self.plan.0.iter().all(|planned| is_possible(&planned.fault)) {
@@ -142,7 +160,20 @@ impl Simulator {
     /// Simulates a run; with a history its rows are appended there. A panic of the system under test ends the run, not the
     /// program: it is told in the summary and in the run's row.
     pub fn simulate(&mut self, request: &RunRequest, history: Option<&mut History>) -> RunSummary {
+        let world = World::new(request, self.world.take());
+        self.run(world, request, history)
+    }
+
+    /// The same, and writes down what clients did when: with that plan in its place the workload need not be drawn again.
+    pub fn simulate_logged(&mut self, request: &RunRequest, history: Option<&mut History>) -> (RunSummary, WorkloadPlan) {
         let mut world = World::new(request, self.world.take());
+        world.workload_log = Some(WorkloadPlan::idle(request.options.clients()));
+        let summary = self.run(world, request, history);
+        let log = self.world.as_mut().and_then(|world| world.workload_log.take());
+        (summary, log.unwrap_or_default())
+    }
+
+    fn run(&mut self, mut world: World, request: &RunRequest, history: Option<&mut History>) -> RunSummary {
         let mut history = history;
         let rows_before = history.as_deref().map_or(0, History::rows);
         world.recorder.begin(history.as_deref_mut());

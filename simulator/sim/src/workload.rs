@@ -6,24 +6,32 @@ use crate::options::{Mix, Rate, RunOptions, WorkloadOptions};
 use std::collections::BTreeMap;
 
 use kernel::{Command, Refusal, Reply};
+use serde::{Deserialize, Serialize};
 use vopr_schema::rows::{Function, OperationError};
 
 /// One client operation: maps one to one to the operation columns of a history and to a command of the state machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Operation {
     /// Function, as recorded.
+    #[serde(with = "crate::workload_plan::function_name")]
     pub function: Function,
     /// Key, stream, or (debited, first) account; of a transaction the first of its keys.
     pub key: u64,
     /// Last key of a scan or balance; credited account of a transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_last: Option<u64>,
     /// Value written, added, appended, transferred; offset of a stream read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,
     /// Expected value of a compare-and-set (none: absent); count of a stream read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
     /// Keys that a transaction reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<u64>,
     /// Pairs that a transaction writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writes: Vec<(u64, u64)>,
 }
 

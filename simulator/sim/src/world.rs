@@ -19,6 +19,7 @@ use crate::options::RunOptions;
 use crate::recorder::Recorder;
 use crate::simulator::RunRequest;
 use crate::stall::Watch;
+use crate::workload_plan::{Script, WorkloadPlan};
 use vsr::Config;
 use vsr::ids::ReplicaId;
 use vsr::io::{Effect, Timer};
@@ -120,6 +121,8 @@ pub struct World {
     /// Stalls seen in the safety phase.
     pub(crate) stalls: u64,
     pub(crate) heal_time_ns: Option<u64>,
+    /// What clients do of their own accord, if it is written down.
+    pub(crate) workload_log: Option<WorkloadPlan>,
 }
 
 impl World {
@@ -137,7 +140,7 @@ impl World {
             now_ns: 0,
             queue,
             nodes: (0..members).map(|id| Node::new(&options, id)).collect(),
-            clients: (0..options.clients()).map(|index| Client::new(&options, index)).collect(),
+            clients: (0..options.clients()).map(|index| Client::new(&options, index, script(request, index))).collect(),
             network: Network::new(&options),
             flights,
             recorder: Recorder::default(),
@@ -165,6 +168,7 @@ impl World {
             watch: Watch::default(),
             stalls: 0,
             heal_time_ns: None,
+            workload_log: None,
             options,
         }
     }
@@ -223,6 +227,12 @@ impl World {
         }
         true
     }
+}
+
+/// What the request plans for a client; a client that its plan does not know does nothing.
+fn script(request: &RunRequest, index: u32) -> Option<Script> {
+    let plan = request.workload.as_ref()?;
+    Some(Script::new(plan.0.get(index as usize).cloned().unwrap_or_default()))
 }
 
 impl Event {

@@ -2,6 +2,7 @@
 
 use vopr_schema::{Ended, History};
 use vopr_sim::scenario::Overrides;
+use vopr_sim::workload_plan::WorkloadPlan;
 use vopr_sim::{RunRequest, RunSummary, Simulator, scenarios};
 
 fn request(name: &str, seed: u64) -> RunRequest {
@@ -23,6 +24,23 @@ fn every_scenario_gives_the_same_digest_twice() {
         assert_eq!(first, second, "{}", scenario.name);
         assert_eq!(one, other, "{}", scenario.name);
         assert!(first.digest.is_some() && first.events > 100, "{}: {first:?}", scenario.name);
+    }
+}
+
+#[test]
+fn a_workload_that_was_written_down_gives_the_run_it_was_drawn_for() {
+    for scenario in scenarios::all() {
+        let drawn = request(scenario.name, 5);
+        let mut history = History::default();
+        let (summary, workload) = Simulator::new().simulate_logged(&drawn, Some(&mut history));
+        assert!(workload.operations() > 50, "{}", scenario.name);
+        let workload = WorkloadPlan::from_json(&workload.to_json()).expect("it was written by the same program");
+        let planned = RunRequest::planned(drawn.options, drawn.plan, workload.clone()).expect("it was possible before");
+        let mut again = History::default();
+        let (repeated, log) = Simulator::new().simulate_logged(&planned, Some(&mut again));
+        assert_eq!(summary, repeated, "{}", scenario.name);
+        assert_eq!(history, again, "{}", scenario.name);
+        assert_eq!(log, workload, "{}", scenario.name);
     }
 }
 
