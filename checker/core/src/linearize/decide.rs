@@ -4,44 +4,120 @@ use super::zones::{Scratch, Zones};
 use super::{Answer, Call, Effort, NEVER, Refutation, frontier, wgl, zones};
 use crate::budget::Meter;
 use crate::models::Model;
+use crate::models::counter::{Counter, CounterAction};
+use crate::models::keys::{Keys, KeysAction};
+use crate::models::ledger::{Ledger, LedgerAction};
+use crate::models::queue::{Queue, QueueAction};
 use crate::models::register::{Register, RegisterAction};
+use crate::models::set::{Set, SetAction};
+use crate::models::stream::{Stream, StreamAction};
 
 /// Steps of each search, in turns: neither is better at everything, and a short attempt of the other one often ends it.
 const TURNS: [u64; 2] = [100_000, 10_000_000];
 
+/// The engines, from the cheapest to the most general one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// Zones of registers with unique values: [`super::zones`].
+    Zones,
+    /// Search in time order over all configurations: [`super::frontier`].
+    Frontier,
+    /// Depth-first search: [`super::wgl`].
+    DepthFirst,
+}
+
+impl Engine {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zones => "zones",
+            Self::Frontier => "frontier search",
+            Self::DepthFirst => "depth-first search",
+        }
+    }
+}
+
+/// An answer, and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer.
+    pub answer: Answer,
+    /// The engine that had the last word.
+    pub engine: Engine,
+}
+
 /// Decides the calls of one register.
 #[must_use]
-pub fn register(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter, scratch: &mut Scratch) -> Answer {
-    match zones::decide(model.initial, calls, scratch) {
+pub fn register(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
+    let answer = match zones::decide(model.initial, calls, scratch) {
         Zones::Linearizable => Answer::Linearizable,
         Zones::Refuted(conflict) => Answer::Refuted(Refutation { core: conflict.calls(), ..Refutation::default() }),
-        Zones::NotApplicable(_) => general(model, calls, meter),
-    }
+        Zones::NotApplicable(_) => return general(model, calls, meter),
+    };
+    Decision { answer, engine: Engine::Zones }
+}
+
+/// Decides the calls of tied keys.
+#[must_use]
+pub fn keys(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter, _scratch: &mut Scratch) -> Decision {
+    general(model, calls, meter)
+}
+
+/// Decides the calls of one stream.
+#[must_use]
+pub fn stream(model: &Stream, calls: &[Call<StreamAction>], meter: &Meter) -> Decision {
+    general(model, calls, meter)
+}
+
+/// Decides the calls of one set.
+#[must_use]
+pub fn set(calls: &[Call<SetAction>], meter: &Meter) -> Decision {
+    general(&Set, calls, meter)
+}
+
+/// Decides the calls of one queue.
+#[must_use]
+pub fn queue(calls: &[Call<QueueAction>], meter: &Meter) -> Decision {
+    general(&Queue, calls, meter)
+}
+
+/// Decides the calls of one counter.
+#[must_use]
+pub fn counter(model: &Counter, calls: &[Call<CounterAction>], meter: &Meter) -> Decision {
+    general(model, calls, meter)
+}
+
+/// Decides the calls of tied accounts.
+#[must_use]
+pub fn ledger(model: &Ledger, calls: &[Call<LedgerAction>], meter: &Meter) -> Decision {
+    general(model, calls, meter)
 }
 
 /// Decides the calls of any object by search.
 #[must_use]
-pub fn general<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter) -> Answer {
+pub fn general<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter) -> Decision {
     let (numbers, calls) = without_unobserved(model, calls);
-    let answer = search(model, &calls, meter);
-    let Answer::Refuted(mut refutation) = answer else { return answer };
-    refutation.at = refutation.at.map(|at| numbers[at]);
-    Answer::Refuted(refutation)
+    let mut decision = search(model, &calls, meter);
+    if let Answer::Refuted(refutation) = &mut decision.answer {
+        refutation.at = refutation.at.map(|at| numbers[at]);
+    }
+    decision
 }
 
-fn search<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter) -> Answer {
+fn search<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter) -> Decision {
     let mut undecided = String::new();
     for steps in TURNS {
         let first = frontier::decide(model, calls, &mut Effort::steps(meter, steps));
-        let Answer::Undecided(why) = first else { return first };
+        let Answer::Undecided(why) = first else { return Decision { answer: first, engine: Engine::Frontier } };
         let second = wgl::decide(model, calls, &mut Effort::steps(meter, steps));
-        let Answer::Undecided(_) = second else { return second };
+        let Answer::Undecided(_) = second else { return Decision { answer: second, engine: Engine::DepthFirst } };
         undecided = why;
         if meter.check().is_err() {
             break;
         }
     }
-    Answer::Undecided(undecided)
+    Decision { answer: Answer::Undecided(undecided), engine: Engine::Frontier }
 }
 
 /// The calls without those of unknown outcome on which nothing depends, and the numbers of those that are left.

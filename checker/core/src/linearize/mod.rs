@@ -11,6 +11,7 @@
 )]
 
 pub mod actions;
+pub mod any;
 #[cfg(test)]
 pub(crate) mod brute;
 pub mod decide;
@@ -21,6 +22,7 @@ pub mod frontier;
 pub mod interner;
 pub mod objects;
 pub mod partition;
+pub mod parts;
 pub mod shrink;
 pub mod wgl;
 pub mod zones;

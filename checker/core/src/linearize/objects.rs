@@ -76,13 +76,15 @@ pub fn decide_object(index: &RunIndex<'_>, partition: &Partition, object: usize,
         Calls::Register(calls) => register(&calls, rows, numbers[0], meter, scratch),
         Calls::Keys(calls) => keys(index, &calls, rows, numbers, meter, scratch),
         Calls::Stream(calls) => stream(&calls, rows, numbers, meter),
-        Calls::Ledger(calls, initial_balance) => ledger(&calls, rows, Ledger { accounts: numbers, initial_balance }, meter),
+        Calls::Ledger(calls, initial_balance) => {
+            ledger(&calls, rows, Ledger { balances: vec![initial_balance; numbers.len()], accounts: numbers }, meter)
+        }
     }
 }
 
 fn register(calls: &[Call<RegisterAction>], rows: &[usize], key: u64, meter: &Meter, scratch: &mut zones::Scratch) -> Found {
     let model = Register::default();
-    let answer = decide::register(&model, calls, meter, scratch);
+    let answer = decide::register(&model, calls, meter, scratch).answer;
     let refutation = match answer {
         Answer::Linearizable => return Found::Linearizable,
         Answer::Undecided(why) => return Found::Undecided(format!("key {key}: {why}")),
@@ -129,8 +131,8 @@ fn keys(
             break;
         }
     }
-    let model = Keys { keys: numbers };
-    let refutation = match decide::general(&model, calls, meter) {
+    let model = Keys::absent(numbers);
+    let refutation = match decide::general(&model, calls, meter).answer {
         Answer::Linearizable => return Found::Linearizable,
         Answer::Undecided(why) => return Found::Undecided(format!("{} keys tied together: {why}", model.keys.len())),
         Answer::Refuted(refutation) => refutation,
@@ -167,7 +169,7 @@ fn fewer_keys(model: &Keys, calls: &[Call<KeysAction>], refutation: &Refutation,
             let projected: Vec<(usize, Call<KeysAction>)> = projected.collect();
             let plain: Vec<Call<KeysAction>> = projected.iter().map(|(_, call)| call.clone()).collect();
             let kept = model.keys.iter().zip(&fewer).filter(|(_, kept)| **kept).map(|(key, _)| *key).collect();
-            let smaller = Keys { keys: kept };
+            let smaller = Keys { keys: kept, initial: model.initial };
             if let Answer::Refuted(_) = shrinking(&smaller, &plain, meter) {
                 keep = fewer;
                 best = (smaller, projected);
@@ -196,7 +198,7 @@ fn stream(calls: &[Call<StreamAction>], rows: &[usize], numbers: Vec<u64>, meter
             return Found::Refuted(Box::new(Story { members: members.to_vec(), conflict, ..story("stream", numbers) }));
         }
     };
-    let refutation = match decide::general(&model, calls, meter) {
+    let refutation = match decide::general(&model, calls, meter).answer {
         Answer::Linearizable => return Found::Linearizable,
         Answer::Undecided(why) => return Found::Undecided(format!("stream {}: {why}", numbers[0])),
         // What later answers reveal helped to refute earlier ones: the end of the story has to be found again.
@@ -217,7 +219,7 @@ fn revealed(calls: &[Call<StreamAction>]) -> Result<Stream, (usize, usize)> {
 }
 
 fn ledger(calls: &[Call<LedgerAction>], rows: &[usize], model: Ledger, meter: &Meter) -> Found {
-    let total = model.accounts.len() as u128 * u128::from(model.initial_balance);
+    let total = model.balances.iter().map(|balance| u128::from(*balance)).sum::<u128>();
     let wrong = calls.iter().position(|call| match &call.action {
         LedgerAction::Balance { seen, .. } if seen.len() == model.accounts.len() => {
             seen.iter().map(|balance| u128::from(*balance)).sum::<u128>() != total
@@ -229,7 +231,7 @@ fn ledger(calls: &[Call<LedgerAction>], rows: &[usize], model: Ledger, meter: &M
         let conflict = Some(Contradiction::WrongTotal(rows[wrong]));
         return Found::Refuted(Box::new(Story { members, conflict, ..story("accounts", model.accounts) }));
     }
-    let refutation = match decide::general(&model, calls, meter) {
+    let refutation = match decide::general(&model, calls, meter).answer {
         Answer::Linearizable => return Found::Linearizable,
         Answer::Undecided(why) => return Found::Undecided(format!("{} accounts tied together: {why}", model.accounts.len())),
         Answer::Refuted(refutation) => refutation,

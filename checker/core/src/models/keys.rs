@@ -48,11 +48,21 @@ impl KeysAction {
     }
 }
 
-/// Tied keys, all absent at first.
-#[derive(Clone, Debug)]
+/// Tied keys.
+#[derive(Clone, Debug, Default)]
 pub struct Keys {
     /// The key of each slot.
     pub keys: Vec<u64>,
+    /// What each holds at first; none: absent.
+    pub initial: Option<u64>,
+}
+
+impl Keys {
+    /// Keys that are absent at first.
+    #[must_use]
+    pub fn absent(keys: Vec<u64>) -> Self {
+        Self { keys, initial: None }
+    }
 }
 
 /// The same calls as seen by those who look at some of the slots only: what is linearizable stays so.
@@ -79,7 +89,7 @@ impl Model for Keys {
     type Action = KeysAction;
 
     fn initial(&self) -> Box<[u64]> {
-        vec![ABSENT; self.keys.len()].into_boxed_slice()
+        vec![self.initial.unwrap_or(ABSENT); self.keys.len()].into_boxed_slice()
     }
 
     fn step(&self, state: &Box<[u64]>, action: &KeysAction) -> Option<Box<[u64]>> {
@@ -164,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_transaction_reads_before_it_writes() {
-        let model = Keys { keys: vec![7, 8] };
+        let model = Keys::absent(vec![7, 8]);
         let swap = KeysAction::Transaction { reads: Box::from([(0, ABSENT)]), writes: Box::from([(0, 5), (1, 6), (1, 7)]) };
         let after = model.step(&model.initial(), &swap).expect("slot 0 is absent");
         assert_eq!(*after, [5, 7]);
@@ -173,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_scan_sees_every_slot_of_its_range() {
-        let model = Keys { keys: vec![7, 8, 9] };
+        let model = Keys::absent(vec![7, 8, 9]);
         let state: Box<[u64]> = Box::from([1, ABSENT, 3]);
         let scan = |first, seen: &[u64]| KeysAction::Scan { first, seen: Box::from(seen) };
         assert!(model.step(&state, &scan(1, &[ABSENT, 3])).is_some());

@@ -27,13 +27,13 @@ pub enum LedgerAction {
     },
 }
 
-/// Accounts that hold the same at first.
+/// Accounts.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     /// The account of each slot.
     pub accounts: Vec<u64>,
     /// What each holds at first.
-    pub initial_balance: u64,
+    pub balances: Vec<u64>,
 }
 
 impl Model for Ledger {
@@ -41,7 +41,7 @@ impl Model for Ledger {
     type Action = LedgerAction;
 
     fn initial(&self) -> Box<[u64]> {
-        vec![self.initial_balance; self.accounts.len()].into_boxed_slice()
+        self.balances.clone().into_boxed_slice()
     }
 
     fn step(&self, state: &Box<[u64]>, action: &LedgerAction) -> Option<Box<[u64]>> {
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_transfer_is_refused_exactly_when_funds_are_short() {
-        let model = Ledger { accounts: vec![0, 1], initial_balance: 10 };
+        let model = Ledger { accounts: vec![0, 1], balances: vec![10, 10] };
         let transfer = |amount, refused| LedgerAction::Transfer { from: 0, to: 1, amount, refused };
         let after = model.step(&model.initial(), &transfer(7, Some(false))).expect("10 are enough");
         assert_eq!(*after, [3, 17]);

@@ -4,12 +4,16 @@
 //! repeated here and thereby hidden. [`Model`] is the wall between the models and the search engines of
 //! [`crate::linearize`].
 
+pub mod counter;
 pub mod keys;
 pub mod layout;
 pub mod ledger;
+pub mod queue;
 pub mod register;
+pub mod set;
 pub mod store;
 pub mod stream;
+pub mod text;
 
 use crate::linearize::Call;
 use core::fmt::Debug;

@@ -248,6 +248,12 @@ impl Told {
     }
 }
 
+/// A list in words, the first few of its elements.
+pub(crate) fn words_of_list(list: &[u64]) -> String {
+    const SHOWN: usize = 8;
+    if list.len() <= SHOWN { format!("{list:?}") } else { format!("{} elements, the first ones {:?}", list.len(), &list[..SHOWN]) }
+}
+
 /// Pairs in words, the first few of them.
 pub(crate) fn words_of_pairs(pairs: impl ExactSizeIterator<Item = (u64, Option<u64>)>) -> String {
     const SHOWN: usize = 8;

@@ -39,11 +39,15 @@ pub enum AppendAnswer {
     Refused,
     /// Appended at this offset.
     At(u64),
+    /// Appended, without its offset.
+    Somewhere,
 }
 
-/// A stream that does not exist at first.
+/// A stream.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
+    /// Whether it exists at first, as lists do that nobody creates.
+    pub exists: bool,
     /// Elements that answers tell the places of: in every legal order each stands where they say. Without this knowledge
     /// the model is right too, but a search would try appends of unknown outcome in every order.
     pub revealed: Vec<Option<u64>>,
@@ -83,7 +87,7 @@ impl Stream {
                 _ => {}
             }
         }
-        Ok(Self { revealed: known.into_iter().map(|known| known.map(|(value, _)| value)).collect() })
+        Ok(Self { exists: false, revealed: known.into_iter().map(|known| known.map(|(value, _)| value)).collect() })
     }
 }
 
@@ -100,7 +104,7 @@ impl Model for Stream {
     type Action = StreamAction;
 
     fn initial(&self) -> Self::State {
-        None
+        self.exists.then(Vec::new)
     }
 
     fn step(&self, state: &Self::State, action: &StreamAction) -> Option<Self::State> {
@@ -124,6 +128,7 @@ impl Model for Stream {
             (state, StreamAction::Append { answer, .. }) => match answer {
                 AppendAnswer::Unknown => true,
                 AppendAnswer::Refused => state.is_none(),
+                AppendAnswer::Somewhere => state.is_some(),
                 AppendAnswer::At(offset) => state.as_ref().is_some_and(|elements| elements.len() as u64 == *offset),
             },
             (state, StreamAction::Create { refused }) => refused.is_none_or(|refused| refused == state.is_some()),

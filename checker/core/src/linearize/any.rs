@@ -1,0 +1,291 @@
+//! One entrance for histories from anywhere: calls of one model in, a verdict with its engine and a counter-example out.
+//!
+//! Importers know what a file says and nothing of engines; here each model gets the fastest engine whose condition holds.
+//! Store and accounts fall into parts that nothing ties together; each part is decided by itself.
+
+use super::decide::{self, Decision, Engine};
+use super::shrink::{self, Core};
+use super::{Answer, Call, Effort, Refutation, frontier, parts, wgl, zones};
+use crate::budget::Meter;
+use crate::models::Model;
+use crate::models::counter::{Counter, CounterAction};
+use crate::models::keys::{Keys, KeysAction};
+use crate::models::ledger::{Ledger, LedgerAction};
+use crate::models::queue::{Queue, QueueAction};
+use crate::models::register::{Register, RegisterAction};
+use crate::models::set::{Set, SetAction};
+use crate::models::stream::{Stream, StreamAction};
+use crate::models::text::{Text, TextAction};
+
+/// Steps of one attempt to shrink a counter-example.
+const SHRINK_STEPS: u64 = 20_000;
+
+/// Calls of one model. Their order does not matter; every number in an [`Outcome`] is a place in this list.
+///
+/// A call of unknown outcome has [`super::NEVER`] as its return; leave out reads of unknown outcome, and calls that certainly
+/// did not happen.
+#[derive(Clone, Debug)]
+pub enum History {
+    /// One register: read, write, compare-and-set, add. A failed compare-and-set is evidence that the value was another one;
+    /// leave it out where it only says that nothing happened.
+    Register(Register, Vec<Call<RegisterAction>>),
+    /// Registers with scans and transactions over several of them (key-value stores, multi-registers).
+    Store(Keys, Vec<Call<KeysAction>>),
+    /// A list or stream: append, read from an offset.
+    Stream(Stream, Vec<Call<StreamAction>>),
+    /// A set.
+    Set(Vec<Call<SetAction>>),
+    /// A first-in-first-out queue.
+    Queue(Vec<Call<QueueAction>>),
+    /// A counter.
+    Counter(Counter, Vec<Call<CounterAction>>),
+    /// Accounts with transfers between them and snapshots of them.
+    Bank(Ledger, Vec<Call<LedgerAction>>),
+    /// A text: get, put, append.
+    Text(Vec<Call<TextAction>>),
+}
+
+/// What is known of a history.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Whether it is linearizable; none: not decided.
+    pub linearizable: Option<bool>,
+    /// Which engine had the last word.
+    pub engine: Engine,
+    /// Parts that were decided, or of which one was refuted.
+    pub parts: usize,
+    /// Why it is not decided, and how far the engine came.
+    pub undecided: Option<String>,
+    /// A counter-example, when refuted.
+    pub example: Option<Example>,
+}
+
+/// A few calls that have no legal order, whatever else happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Example {
+    /// The calls, in the order of their invocation; whether it matters that, and when, they returned.
+    pub calls: Vec<(usize, bool)>,
+    /// The call at whose return no order is left.
+    pub last: Option<usize>,
+    /// The states that are possible just before, in words.
+    pub states: Vec<String>,
+}
+
+impl History {
+    /// The name of the model.
+    #[must_use]
+    pub fn model(&self) -> &'static str {
+        match self {
+            Self::Register(..) => "register",
+            Self::Store(..) => "store",
+            Self::Stream(..) => "stream",
+            Self::Set(_) => "set",
+            Self::Queue(_) => "queue",
+            Self::Counter(..) => "counter",
+            Self::Bank(..) => "bank",
+            Self::Text(_) => "text",
+        }
+    }
+
+    /// Number of calls.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Register(_, calls) => calls.len(),
+            Self::Store(_, calls) => calls.len(),
+            Self::Stream(_, calls) => calls.len(),
+            Self::Set(calls) => calls.len(),
+            Self::Queue(calls) => calls.len(),
+            Self::Counter(_, calls) => calls.len(),
+            Self::Bank(_, calls) => calls.len(),
+            Self::Text(calls) => calls.len(),
+        }
+    }
+
+    /// Whether there is no call.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Decides the history within the limits of `meter`; a refutation comes with a counter-example.
+    #[must_use]
+    pub fn judge(&self, meter: &Meter) -> Outcome {
+        let mut scratch = zones::Scratch::default();
+        match self {
+            Self::Register(model, calls) => one(model, calls, meter, |calls| decide::register(model, calls, meter, &mut scratch)),
+            Self::Store(model, calls) => store(model, calls, meter),
+            Self::Stream(model, calls) => one(model, calls, meter, |calls| decide::stream(model, calls, meter)),
+            Self::Set(calls) => one(&Set, calls, meter, |calls| decide::set(calls, meter)),
+            Self::Queue(calls) => one(&Queue, calls, meter, |calls| decide::queue(calls, meter)),
+            Self::Counter(model, calls) => one(model, calls, meter, |calls| decide::counter(model, calls, meter)),
+            Self::Bank(model, calls) => bank(model, calls, meter),
+            Self::Text(calls) => one(&Text, calls, meter, |calls| decide::general(&Text, calls, meter)),
+        }
+    }
+}
+
+/// Decides calls that belong together.
+fn one<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter, mut decide: impl FnMut(&[Call<M::Action>]) -> Decision) -> Outcome {
+    let Decision { answer, engine } = decide(calls);
+    let outcome = Outcome { linearizable: answer.decided(), engine, parts: 1, undecided: None, example: None };
+    match answer {
+        Answer::Linearizable => outcome,
+        Answer::Undecided(why) => Outcome { undecided: Some(why), ..outcome },
+        Answer::Refuted(refutation) => match example(model, calls, &refutation, meter, decide) {
+            Some(example) => Outcome { example: Some(example), ..outcome },
+            None => Outcome {
+                linearizable: None,
+                undecided: Some("internal: two engines disagree about a counter-example; please report this history".to_owned()),
+                ..outcome
+            },
+        },
+    }
+}
+
+/// Shrinks a refuted history, and asks the second search about what is left; none when the two disagree.
+fn example<M: Model>(
+    model: &M,
+    calls: &[Call<M::Action>],
+    refutation: &Refutation,
+    meter: &Meter,
+    mut decide: impl FnMut(&[Call<M::Action>]) -> Decision,
+) -> Option<Example> {
+    let core: Core<M::Action> = shrink::minimal(model, calls, refutation, |calls| {
+        // What is cheap for the whole is cheap for its parts; searches get a small number of steps instead.
+        let searched = frontier::decide(model, calls, &mut Effort::steps(meter, SHRINK_STEPS));
+        if let Answer::Undecided(_) = searched { decide(calls).answer } else { searched }
+    });
+    let plain: Vec<Call<M::Action>> = core.calls.iter().map(|(_, call)| call.clone()).collect();
+    if wgl::decide(model, &plain, &mut Effort::steps(meter, SHRINK_STEPS)) == Answer::Linearizable {
+        return None;
+    }
+    let mut example = Example::default();
+    if let Answer::Refuted(refutation) = frontier::decide(model, &plain, &mut Effort::steps(meter, SHRINK_STEPS)) {
+        example.last = refutation.at.map(|at| core.calls[at].0);
+        example.states = refutation.states;
+    }
+    example.calls = core.calls.iter().map(|(number, call)| (*number, call.returned != super::NEVER)).collect();
+    example.calls.sort_by_key(|(number, _)| (calls[*number].invoke, *number));
+    Some(example)
+}
+
+/// Decides the parts of a store, largest first; the first refuted one ends it.
+fn store(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter) -> Outcome {
+    let mut scratch = zones::Scratch::default();
+    let split = parts::store(model, calls);
+    parts_of(split.parts(), |part| {
+        if part.slots.len() == 1 {
+            let register = Register { initial: model.initial };
+            let calls = split.register(calls, part);
+            one(&register, &calls, meter, |calls| decide::register(&register, calls, meter, &mut scratch))
+        } else {
+            let (keys, calls) = split.keys(model, calls, part);
+            one(&keys, &calls, meter, |calls| decide::keys(&keys, calls, meter, &mut scratch))
+        }
+    })
+}
+
+/// Decides groups of accounts that no transfer or snapshot ties together.
+fn bank(model: &Ledger, calls: &[Call<LedgerAction>], meter: &Meter) -> Outcome {
+    let split = parts::bank(model, calls);
+    parts_of(split.parts(), |part| {
+        let (ledger, calls) = split.ledger(model, calls, part);
+        one(&ledger, &calls, meter, |calls| decide::ledger(&ledger, calls, meter))
+    })
+}
+
+/// Puts together what is known of the parts: one refuted part refutes, one undecided part leaves the rest undecided.
+fn parts_of(parts: &[parts::Part], mut judge: impl FnMut(&parts::Part) -> Outcome) -> Outcome {
+    let mut whole = Outcome { linearizable: Some(true), engine: Engine::Zones, parts: 0, undecided: None, example: None };
+    for part in parts {
+        let mut outcome = judge(part);
+        if let Some(example) = &mut outcome.example {
+            example.calls.iter_mut().for_each(|(number, _)| *number = part.calls[*number] as usize);
+            example.last = example.last.map(|number| part.calls[number] as usize);
+        }
+        if outcome.linearizable == Some(false) {
+            return Outcome { parts: whole.parts + 1, ..outcome };
+        }
+        if whole.undecided.is_none() {
+            let engine = whole.engine.max(outcome.engine);
+            let (linearizable, undecided) = (outcome.linearizable, outcome.undecided);
+            whole = Outcome { linearizable, undecided, engine, parts: whole.parts, example: None };
+        }
+        whole.parts += 1;
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+    use crate::linearize::NEVER;
+    use crate::models::queue::Dequeued;
+    use crate::models::stream::AppendAnswer;
+
+    fn call<A>(invoke: u64, returned: u64, action: A) -> Call<A> {
+        Call { invoke, returned, action }
+    }
+
+    fn judge(history: &History) -> Outcome {
+        history.judge(&Budget::default().meter())
+    }
+
+    fn numbers(outcome: &Outcome) -> Vec<usize> {
+        outcome.example.as_ref().expect("a refutation has an example").calls.iter().map(|call| call.0).collect()
+    }
+
+    #[test]
+    fn an_independent_key_is_refuted_by_its_own_calls_alone() {
+        let one = |slot, action| KeysAction::One { slot, action };
+        let write = |slot, value| one(slot, RegisterAction::Write { value });
+        let read = |slot, seen| one(slot, RegisterAction::Read { seen });
+        let mut calls = vec![call(0, 1, write(0, 1)), call(0, 1, write(1, 2)), call(2, 3, read(0, Some(1))), call(4, 5, read(1, None))];
+        let outcome = judge(&History::Store(Keys::absent(vec![7, 8]), calls.clone()));
+        assert_eq!((outcome.linearizable, outcome.engine, outcome.parts), (Some(false), Engine::Zones, 2));
+        assert_eq!(numbers(&outcome), [1, 3]);
+        calls[3].action = read(1, Some(2));
+        calls.push(call(4, 5, KeysAction::Scan { first: 0, seen: Box::from([1, 2]) }));
+        let outcome = judge(&History::Store(Keys::absent(vec![7, 8]), calls));
+        assert_eq!((outcome.linearizable, outcome.parts), (Some(true), 1));
+    }
+
+    #[test]
+    fn every_model_refutes_what_comes_too_late() {
+        let append = call(0, 1, StreamAction::Append { value: 5, answer: AppendAnswer::Somewhere });
+        let read = call(2, 3, StreamAction::Read { offset: 0, count: 9, seen: Some(Box::default()) });
+        let list = Stream { exists: true, ..Stream::default() };
+        let histories = [
+            History::Stream(list, vec![append, read]),
+            History::Set(vec![call(0, 1, SetAction::Add { element: 5 }), call(2, 3, SetAction::read(vec![]))]),
+            History::Queue(vec![call(0, 1, QueueAction::Enqueue { value: 5 }), call(2, 3, QueueAction::Dequeue { told: Dequeued::Empty })]),
+            History::Counter(
+                Counter::default(),
+                vec![call(0, 1, CounterAction::Add { amount: 2 }), call(2, 3, CounterAction::Read { seen: 0 })],
+            ),
+            History::Text(vec![call(0, 1, TextAction::Put { text: "a".into() }), call(2, 3, TextAction::Get { seen: "".into() })]),
+            History::Bank(
+                Ledger { accounts: vec![3, 4], balances: vec![5, 5] },
+                vec![
+                    call(0, 1, LedgerAction::Transfer { from: 0, to: 1, amount: 2, refused: Some(false) }),
+                    call(2, 3, LedgerAction::Balance { first: 0, seen: Box::from([5, 5]) }),
+                ],
+            ),
+        ];
+        for history in histories {
+            let outcome = judge(&history);
+            assert_eq!(outcome.linearizable, Some(false), "{history:?}");
+            assert_eq!(numbers(&outcome), [0, 1], "{history:?}");
+        }
+    }
+
+    #[test]
+    fn what_never_returned_may_have_happened_later_or_not_at_all() {
+        for seen in [0, 2] {
+            let calls = vec![call(0, NEVER, CounterAction::Add { amount: 2 }), call(2, 3, CounterAction::Read { seen })];
+            assert_eq!(judge(&History::Counter(Counter::default(), calls)).linearizable, Some(true), "{seen}");
+        }
+    }
+}
