@@ -16,6 +16,7 @@ pub mod replay;
 pub mod report;
 pub mod situations;
 pub mod testing;
+pub mod transactions;
 pub mod verdict;
 pub mod witness;
 pub mod writers;
