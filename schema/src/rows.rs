@@ -31,6 +31,18 @@ dictionary! {
         Transfer => "transfer" /** Moves `value` from account `key` to account `key_last`. Result: none. Refused with `insufficient_funds`, `same_account`, `no_such_account`. */,
         Balance => "balance" /** All accounts with `key <= a <= key_last` in `results` as (account, balance) pairs. */,
         Transaction => "transaction" /** Atomically reads the keys of `reads` (in order, values in `results`) and then writes the pairs of `writes`. */,
+        Delete => "delete" /** Imported: `key` becomes absent. Result: none. */,
+        TextAppend => "text_append" /** Imported: the text of `key` becomes (old text) + (text `value`). Result: none. */,
+        CounterAdd => "counter_add" /** Imported: the counter `key` rises by `value` (interned when negative). Result: none. */,
+        SetAdd => "set_add" /** Imported: `value` becomes a member of set `key`. Result: none. */,
+        SetRemove => "set_remove" /** Imported: `value` is no member of set `key` any more. Result: none. */,
+        SetContains => "set_contains" /** Imported. Result: 1 when `value` is a member of set `key`, else 0. */,
+        SetRead => "set_read" /** Imported: all members of set `key` as the values of `results`. */,
+        Enqueue => "enqueue" /** Imported: `value` goes to the end of queue `key`. Result: none. */,
+        Dequeue => "dequeue" /** Imported. Result: what was taken from the front of queue `key`, null when it was empty. */,
+        Drain => "drain" /** Imported: takes from queue `key` until it is empty; `results` holds what was taken, in order. */,
+        RegisterTransaction => "register_transaction" /** Imported: reads and writes of keys in any order. `writes` holds the pairs written; `reads` holds, for each key read, how many of the writes stand before it; `results` one pair per read. */,
+        ListTransaction => "list_transaction" /** Imported: reads of lists and appends to them in any order. `writes` and `reads` as in `register_transaction`; `results` holds for each read the pair (key, number of elements, null for nil, the absent list) and then one pair (key, element) per element. */,
         Other => "other" /** A function that this version does not know. */,
     }
 }
@@ -40,7 +52,7 @@ dictionary! {
     Outcome {
         Unknown => "unknown" /** It never returned, or returned without saying whether it happened. */,
         Ok => "ok" /** It happened; the result columns hold what the client was told. */,
-        Error => "error" /** Refused by the state machine (`error` says why): it was committed and changed nothing. */,
+        Error => "error" /** Refused by the state machine (`error` says why): it was committed and changed nothing. Imported: it certainly did not happen. */,
     }
 }
 
@@ -55,6 +67,7 @@ dictionary! {
         NoSuchAccount => "no_such_account" /** One of the accounts does not exist. */,
         OutOfRange => "out_of_range" /** A key outside the tenant's range, or a range whose end is before its start. */,
         Malformed => "malformed" /** The command could not be decoded. */,
+        NotApplied => "not_applied" /** Imported: the client was told that it failed. */,
     }
 }
 

@@ -130,7 +130,7 @@ table! {
         key_last: Nullable<u64>, "", "Last key of a scan or balance; credited account of a transfer.";
         value: Nullable<u64>, "", "Value written, added, appended, transferred; offset of a stream read.";
         expected: Nullable<u64>, "", "Expected value of a compare-and-set (null: absent); count of a stream read.";
-        reads: PairLists, "", "Keys that a transaction reads; the values are null.";
+        reads: PairLists, "", "Keys that a transaction reads; the values are null, or say how many writes stand before the read (imported).";
         writes: PairLists, "", "Pairs that a transaction writes.";
         result: Nullable<u64>, "", "Single value that the client was told.";
         results: PairLists, "", "Pairs that the client was told: scan, stream read, balance, transaction.";

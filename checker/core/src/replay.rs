@@ -143,7 +143,7 @@ pub fn request_words(index: &RunIndex<'_>, row: usize) -> String {
             let writes: Vec<String> = writes.map(|pair| format!("{} := {}", pair.key, optional(pair.value, "absent"))).collect();
             format!("reads keys [{}] and writes [{}] at once", reads.join(", "), writes.join(", "))
         }
-        Function::Other => "asks for something that this version does not know".to_owned(),
+        _ => "asks for something that this version does not know".to_owned(),
     }
 }
 

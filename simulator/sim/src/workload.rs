@@ -77,7 +77,7 @@ impl Operation {
             Function::Transfer => Command::Transfer { from: key, to: self.key_last.expect(COMPLETE), amount: self.value.expect(COMPLETE) },
             Function::Balance => Command::Balance { first: key, last: self.key_last.expect(COMPLETE) },
             Function::Transaction => Command::Transaction { reads: self.reads.clone(), writes: self.writes.clone() },
-            Function::Other => Command::Noop,
+            _ => Command::Noop,
         }
     }
 }

@@ -77,7 +77,7 @@ pub fn check(index: &RunIndex<'_>, row: usize) -> Result<(), Problem> {
             needs(table.writes.get(row).into_iter().flatten().all(|pair| pair.value.is_some()))?;
             possible(!ok || reads_answered(index, row), "a transaction must answer with the keys that it read, in order")
         }
-        Function::Other => Err(Problem::Inexecutable { row }),
+        _ => Err(Problem::Inexecutable { row }),
     }
 }
 

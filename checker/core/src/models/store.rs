@@ -125,7 +125,7 @@ impl Store {
                     _ => Ok(self.balance(at, last)),
                 };
             }
-            Function::Transaction | Function::Other => return Err(Inexecutable),
+            _ => return Err(Inexecutable),
         }
         Ok(None)
     }
