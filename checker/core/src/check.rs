@@ -73,6 +73,12 @@ fn judge(invariant: &Invariant, index: &RunIndex<'_>, meter: &Meter) -> Verdict 
     {
         return Verdict::unknown(format!("ill formed: {} row {}: {}", defect.kind, defect.seq, defect.defect));
     }
+    if let Some(imported) = index.imported()
+        && !crate::imported::is_judged_by(invariant.name)
+    {
+        let file = &imported.file;
+        return Verdict::not_applicable(format!("the run was imported ({file}): only what its clients saw is known"));
+    }
     catch_unwind(AssertUnwindSafe(|| (invariant.check)(index, meter))).unwrap_or_else(|payload| {
         let message = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         Verdict::unknown(format!("{INTERNAL}{} panicked: {}", invariant.name, message.unwrap_or("no message")))

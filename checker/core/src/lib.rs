@@ -5,6 +5,8 @@
 pub mod budget;
 pub mod check;
 pub mod evidence;
+pub mod import;
+pub mod imported;
 pub mod index;
 pub mod invariants;
 pub mod linearize;

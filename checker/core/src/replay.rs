@@ -107,6 +107,9 @@ pub fn returned(index: &RunIndex<'_>, row: usize) -> u64 {
 /// An operation in words: who asked for what, and what was told.
 #[must_use]
 pub fn operation_words(index: &RunIndex<'_>, row: usize) -> String {
+    if let Some(imported) = index.imported() {
+        return crate::imported::operation_words(index, imported, row);
+    }
     format!("{} {} {}", client_words(index, row), request_words(index, row), answer_words(index, row))
 }
 

@@ -25,6 +25,7 @@ pub use states::{States, Transfer};
 pub use testimony::{Statement, Testimony};
 pub use well_formed::{Defect, IllFormed};
 
+use crate::imported::Imported;
 use crate::models::layout::Layout;
 use crate::replay::Replay;
 use crate::witness::Step;
@@ -52,6 +53,7 @@ pub struct RunIndex<'a> {
     states: OnceLock<States>,
     journal: OnceLock<Journal>,
     diverged: OnceLock<Option<(usize, usize)>>,
+    imported: OnceLock<Option<Imported>>,
     layout: OnceLock<Option<Layout>>,
     replay: OnceLock<Option<Replay>>,
     writers: OnceLock<Writers>,
@@ -81,6 +83,7 @@ impl<'a> RunIndex<'a> {
             states: OnceLock::new(),
             journal: OnceLock::new(),
             diverged: OnceLock::new(),
+            imported: OnceLock::new(),
             layout: OnceLock::new(),
             replay: OnceLock::new(),
             writers: OnceLock::new(),
@@ -91,6 +94,12 @@ impl<'a> RunIndex<'a> {
     #[must_use]
     pub fn meta(&self) -> &'a Run {
         &self.history.runs[self.run]
+    }
+
+    /// What another system's run is; none for a run of our own.
+    #[must_use]
+    pub fn imported(&self) -> Option<&Imported> {
+        self.imported.get_or_init(|| Imported::of_run(self.meta())).as_ref()
     }
 
     /// The whole history; rows of other runs are in it too.

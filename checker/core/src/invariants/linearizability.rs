@@ -19,6 +19,7 @@
 //! state (`data_correctness`); whether the claimed order is the real one (`data_correctness`, `client_session`).
 
 use crate::budget::Meter;
+use crate::imported::{self, Imported};
 use crate::index::APPLIED_REQUESTS;
 use crate::index::RunIndex;
 use crate::linearize::actions::Problem;
@@ -54,6 +55,9 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
 fn objects(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let table = index.operations();
     let unknown = Outcome::Unknown as u8;
+    if let Some(imported) = index.imported() {
+        return imported_objects(index, imported, meter);
+    }
     let answered = table.outcome.codes[index.operation_rows()].iter().filter(|outcome| **outcome != unknown).count() as u64;
     if answered == 0 || log_explains_all(index) {
         return Ok(answered);
@@ -83,6 +87,31 @@ fn objects(index: &RunIndex<'_>, meter: &Meter) -> Decision {
             Found::Undecided(why) => _ = undecided.get_or_insert(why),
         }
     }
+    undecided.map_or(Ok(answered), |why| Err(Box::new(Verdict::unknown(why))))
+}
+
+/// The objects of a run that another system recorded, by the sequential model that the run names.
+fn imported_objects(index: &RunIndex<'_>, imported: &Imported, meter: &Meter) -> Decision {
+    if imported.model.is_transactional() {
+        let why = format!("operations are transactions ({}): their isolation is judged instead", imported.model.name());
+        return Err(Box::new(Verdict::not_applicable(why)));
+    }
+    let objects = match imported::objects(index, imported) {
+        Ok(objects) => objects,
+        Err(imported::Problem::Impossible(row, why)) => return Err(impossible(index, row, &why).into()),
+        Err(imported::Problem::Unknown(row, why)) => {
+            return Err(Box::new(Verdict::unknown(format!("operation row {} {why}", index.operations().seq[row]))));
+        }
+    };
+    let mut undecided = None;
+    for object in &objects {
+        match imported::decide(object, meter) {
+            Found::Linearizable => {}
+            Found::Refuted(story) => return Err(tell(index, &story).into()),
+            Found::Undecided(why) => _ = undecided.get_or_insert(why),
+        }
+    }
+    let answered = objects.iter().map(|object| object.rows.len() as u64).sum();
     undecided.map_or(Ok(answered), |why| Err(Box::new(Verdict::unknown(why))))
 }
 
@@ -136,7 +165,10 @@ fn tell(index: &RunIndex<'_>, story: &Story) -> Witness {
     let tenant = story.members.first().map_or(0, |member| table.tenant[member.row]);
     let numbers: Vec<String> = story.numbers.iter().take(SHOWN_MAX).map(u64::to_string).collect();
     let more = if story.numbers.len() > SHOWN_MAX { ", …" } else { "" };
-    let object = format!("{} {}{more} of tenant {tenant}", story.kind, numbers.join(", "));
+    let object = match index.imported() {
+        Some(imported) => imported.object_words(story.kind, &story.numbers),
+        None => format!("{} {}{more} of tenant {tenant}", story.kind, numbers.join(", ")),
+    };
     let mut summary = match &story.conflict {
         Some(conflict) => format!("{object}: {}", conflict_words(index, conflict)),
         None => format!("{object}: no order of these {count} operations explains all answers"),
@@ -163,17 +195,22 @@ fn tell(index: &RunIndex<'_>, story: &Story) -> Witness {
             (returned, true) => format!("from {} to {returned}", table.seq[row]),
         };
         let skipped = if place == hidden && hidden > 0 { format!("(after {hidden} operations more) ") } else { String::new() };
-        let last = if story.last == Some(row) { format!("; {}", states_words(story)) } else { String::new() };
+        let last = if story.last == Some(row) { format!("; {}", states_words(index, story)) } else { String::new() };
         witness = witness.step(index.operation_step(row, format!("{skipped}{} [{interval}]{last}", operation_words(index, row))));
     }
     witness
 }
 
 fn last_words(index: &RunIndex<'_>, story: &Story, last: usize) -> String {
-    format!("{}, but {}", operation_words(index, last), states_words(story))
+    format!("{}, but {}", operation_words(index, last), states_words(index, story))
 }
 
-fn states_words(story: &Story) -> String {
+fn states_words(index: &RunIndex<'_>, story: &Story) -> String {
+    let words = states_plain(story);
+    index.imported().map_or_else(|| words.clone(), |imported| imported::step_words(imported, &words))
+}
+
+fn states_plain(story: &Story) -> String {
     match &*story.states {
         [] => "no state was possible any more before it returned".to_owned(),
         [state] => format!("the only state possible before it returned was {state}"),

@@ -1,0 +1,168 @@
+//! Guesses what the user left out: the format of a file from its first bytes, the model from the operations.
+//!
+//! A guess is made only where one answer fits; otherwise the user is asked to say it.
+
+use super::edn::Edn;
+use super::pairing::{Ending, Operation};
+use super::rows::micro_operations;
+use super::{Format, log};
+use crate::imported::Model;
+
+/// The format that a text is in; none when nothing known fits.
+#[must_use]
+pub fn format(text: &str) -> Option<Format> {
+    let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n', ',']);
+    let line = start.lines().next().unwrap_or("");
+    if start.starts_with([';', '(', '#']) {
+        return Some(Format::JepsenEdn);
+    }
+    if let Some(inside) = start.strip_prefix(['{', '[']) {
+        let inside = inside.trim_start_matches(['{', '[', ' ', '\t', '\r', '\n']);
+        if !inside.starts_with('"') {
+            return Some(Format::JepsenEdn);
+        }
+        // Records of Jepsen say what happened under "type"; others are rows with a column for each thing.
+        let record = start.lines().take(20).collect::<String>();
+        return Some(if record.contains("\"process\"") && record.contains("\"type\"") { Format::JepsenJson } else { Format::JsonLines });
+    }
+    if start.lines().take(1000).any(log::looks_like) {
+        return Some(Format::PorcupineLog);
+    }
+    (line.matches(',').count() >= 2).then_some(Format::Csv)
+}
+
+/// Everything about operations by which models differ.
+#[derive(Default)]
+struct Signs {
+    words: Vec<String>,
+    appends: bool,
+    reads_of_lists: bool,
+    registers: bool,
+    long_words: bool,
+    collections: bool,
+    maps: bool,
+    numbers: bool,
+}
+
+/// The model that the operations fit.
+///
+/// # Errors
+/// Why none is certain, in words.
+pub fn model(operations: &[Operation], keyed: bool) -> Result<Model, String> {
+    let mut signs = Signs::default();
+    for operation in operations {
+        signs.add(operation, keyed);
+    }
+    let has = |names: &[&str]| signs.words.iter().any(|word| names.contains(&word.as_str()));
+    if signs.appends || signs.reads_of_lists {
+        return Ok(Model::ListAppend);
+    }
+    if signs.registers {
+        return Ok(if signs.long_words { Model::MultiRegister } else { Model::RwRegister });
+    }
+    if has(&["transfer"]) {
+        return Ok(Model::Bank);
+    }
+    if has(&["enqueue", "enq", "dequeue", "deq", "drain"]) {
+        return Ok(Model::Queue);
+    }
+    if has(&["add", "insert", "inc", "increment", "dec", "decrement"]) {
+        return match (signs.collections || has(&["contains", "remove"]), signs.numbers || has(&["inc", "increment", "dec", "decrement"])) {
+            (true, false) => Ok(Model::Set),
+            (false, true) => Ok(Model::Counter),
+            _ => Err("set and counter both have :add, and no read tells them apart: say --model".to_owned()),
+        };
+    }
+    if has(&["append", "put", "get", "delete", "del", "remove"]) {
+        return Ok(Model::Kv);
+    }
+    if has(&["cas", "compare-and-set", "compare-and-swap", "compare_and_set", "compare_and_swap"]) {
+        return Ok(Model::CasRegister);
+    }
+    if has(&["write", "w", "set"]) {
+        return Ok(Model::Register);
+    }
+    match (has(&["read", "r"]), signs.maps, signs.collections) {
+        (true, true, false) => Ok(Model::Bank),
+        (true, false, true) => Ok(Model::Set),
+        (true, false, false) => Ok(Model::Register),
+        _ => Err("no model has these functions: say --model".to_owned()),
+    }
+}
+
+impl Signs {
+    fn add(&mut self, operation: &Operation, keyed: bool) {
+        let word = operation.function.to_ascii_lowercase();
+        if !self.words.contains(&word) && self.words.len() < 64 {
+            self.words.push(word);
+        }
+        let told = operation.told.as_ref().filter(|_| operation.ending == Ending::Ok);
+        for value in told.into_iter().chain([&operation.asked]) {
+            let Ok(steps) = micro_operations(value) else { continue };
+            for step in steps {
+                self.appends |= step.append;
+                self.registers = true;
+                self.reads_of_lists |= step.read && step.value.sequence().is_some();
+            }
+            self.long_words |= value
+                .sequence()
+                .into_iter()
+                .flatten()
+                .filter_map(Edn::sequence)
+                .any(|step| step.first().and_then(Edn::word).is_some_and(|word| matches!(word, "read" | "write")));
+        }
+        let told = match told.and_then(|told| told.sequence().filter(|_| keyed)) {
+            Some([_, value]) => Some(value),
+            _ => told,
+        };
+        if matches!(&*operation.function.to_ascii_lowercase(), "read" | "r" | "get") {
+            let told = told.map(Edn::untagged);
+            self.collections |= told.is_some_and(|told| told.elements().is_some());
+            self.maps |= matches!(told, Some(Edn::Map(_)));
+            self.numbers |= matches!(told, Some(Edn::Integer(_)));
+        }
+    }
+}
+
+/// Whether all values are `[key value]`, as in histories of independent keys.
+#[must_use]
+pub fn keyed(operations: &[Operation]) -> bool {
+    let pair = |value: &Edn| -> Option<(Edn, Edn)> {
+        match value.untagged().sequence()? {
+            [key, value] => Some((key.clone(), value.clone())),
+            _ => None,
+        }
+    };
+    let keyed = |operation: &Operation| {
+        let Some((key, value)) = pair(&operation.asked) else { return false };
+        let compares = operation.function.to_ascii_lowercase().starts_with('c') && &*operation.function != "contains";
+        key.sequence().is_none() && (!compares || pair(&value).is_some())
+    };
+    !operations.is_empty() && operations.iter().all(|operation| operation.key.is_none() && keyed(operation))
+}
+
+/// Whether everything that was read is a text that is a whole number, while everything written is a whole number: then the
+/// system keeps texts.
+#[must_use]
+pub fn texts_as_numbers(operations: &[Operation], keyed: bool) -> bool {
+    let own = |value: &Edn| match value.sequence() {
+        Some([_, value]) if keyed => value.clone(),
+        _ => value.clone(),
+    };
+    let (mut texts, mut others) = (false, false);
+    for operation in operations {
+        let (reads, value) = match (&*operation.function.to_ascii_lowercase(), &operation.told) {
+            ("read" | "get" | "r", Some(told)) if operation.ending == Ending::Ok => (true, own(told)),
+            ("write" | "put" | "set" | "w" | "cas", _) => (false, own(&operation.asked)),
+            _ => continue,
+        };
+        match value {
+            Edn::Nil => {}
+            Edn::Text(text) if reads && text.parse::<i64>().is_ok() => texts = true,
+            Edn::Integer(_) if !reads => {}
+            Edn::Vector(pair) | Edn::List(pair) if !reads && pair.iter().all(|value| matches!(value, Edn::Integer(_) | Edn::Nil)) => {}
+            _ => others = true,
+        }
+    }
+    texts && !others
+}

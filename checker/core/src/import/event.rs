@@ -1,0 +1,148 @@
+//! Events: what happened at a client, in the order of the file, whichever format told it.
+//!
+//! Every format is read into these, so that pairing, models and rows are written once.
+
+use super::edn::{Edn, Expected};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A client asked for something.
+    Invoke,
+    /// It was done.
+    Ok,
+    /// It was certainly not done.
+    Fail,
+    /// Nobody knows whether it was done, or ever will be.
+    Info,
+}
+
+impl EventKind {
+    /// The kind with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "invoke" => Some(Self::Invoke),
+            "ok" => Some(Self::Ok),
+            "fail" => Some(Self::Fail),
+            "info" => Some(Self::Info),
+            _ => None,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Invoke => "invoke",
+            Self::Ok => "ok",
+            Self::Fail => "fail",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// One event of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// To which client.
+    pub process: u32,
+    /// What was asked for; empty where the format leaves it out.
+    pub function: Box<str>,
+    /// The key, in formats that keep it apart from the value.
+    pub key: Option<Edn>,
+    /// What was asked, or told.
+    pub value: Edn,
+    /// Nanoseconds since the start, where the format says it.
+    pub time_ns: Option<u64>,
+    /// Offset in the file.
+    pub offset: usize,
+}
+
+/// The events of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Events {
+    /// In the order of the file.
+    pub events: Vec<Event>,
+    /// Events of a nemesis or of another process that is no client.
+    pub of_faults: u64,
+    /// Lines that are none of a history's (only logs have such lines).
+    pub skipped_lines: u64,
+}
+
+impl Events {
+    /// Adds a map such as `{:type :invoke, :process 0, :f :read, :value nil}`, from EDN or JSON.
+    ///
+    /// # Errors
+    /// What is missing or wrong in it.
+    pub fn add(&mut self, form: &Edn, offset: usize) -> Result<(), Expected> {
+        let wrong = |what: String| Expected::at(offset, what);
+        let Edn::Map(pairs) = form.untagged() else {
+            return Err(wrong(format!("an operation such as {{:type :invoke, :process 0, :f :read, :value nil}}, found {}", form.kind())));
+        };
+        let mut fields = Fields::default();
+        for (name, value) in pairs {
+            let Some(name) = name.word() else {
+                return Err(wrong(format!("a name for each field of an operation, found {}", name.kind())));
+            };
+            if let Some(field) = fields.named(name)
+                && field.replace(value).is_some()
+            {
+                return Err(wrong(format!("an operation with one :{name}, found two")));
+            }
+        }
+        let Some(process) = fields.process else { return Err(wrong("an operation with a :process".to_owned())) };
+        let Some(process) = process.integer() else {
+            if matches!(process, Edn::Nil | Edn::Number(_)) {
+                return Err(wrong(format!("a :process that is a small number or a name, found {process}")));
+            }
+            self.of_faults += 1;
+            return Ok(());
+        };
+        let process = u32::try_from(process).map_err(|_| wrong(format!("a :process from 0 to 4294967295, found {process}")))?;
+        let kind = fields.kind.and_then(Edn::word).and_then(EventKind::parse);
+        let Some(kind) = kind else {
+            let found = fields.kind.map_or_else(|| "none".to_owned(), Edn::to_string);
+            return Err(wrong(format!("a :type that is :invoke, :ok, :fail or :info, found {found}")));
+        };
+        let function = match fields.function {
+            None | Some(Edn::Nil) => "",
+            Some(form) => form.word().ok_or_else(|| wrong(format!("a word for :f, found {form}")))?,
+        };
+        let time_ns = match fields.time {
+            None | Some(Edn::Nil) => None,
+            Some(Edn::Integer(time)) => u64::try_from(*time).ok(),
+            Some(form @ Edn::Number(_)) => return Err(wrong(format!("a :time in whole nanoseconds, found {form}"))),
+            Some(form) => return Err(wrong(format!("a number for :time, found {}", form.kind()))),
+        };
+        let value = fields.value.cloned().unwrap_or(Edn::Nil);
+        self.events.push(Event { kind, process, function: function.into(), key: fields.key.cloned(), value, time_ns, offset });
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    kind: Option<&'a Edn>,
+    process: Option<&'a Edn>,
+    function: Option<&'a Edn>,
+    key: Option<&'a Edn>,
+    value: Option<&'a Edn>,
+    time: Option<&'a Edn>,
+}
+
+impl<'a> Fields<'a> {
+    fn named(&mut self, name: &str) -> Option<&mut Option<&'a Edn>> {
+        match name {
+            "type" => Some(&mut self.kind),
+            "process" | "client" => Some(&mut self.process),
+            "f" => Some(&mut self.function),
+            "key" => Some(&mut self.key),
+            "value" => Some(&mut self.value),
+            "time" | "timestamp" => Some(&mut self.time),
+            _ => None,
+        }
+    }
+}

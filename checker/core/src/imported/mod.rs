@@ -1,0 +1,56 @@
+//! Judging runs that were recorded by other systems.
+//!
+//! Rows are the same as those of our own runs, but keys, values and answers are to be read as the run's options say, and only
+//! what clients saw is there to be judged: invariants about replicas are not applicable.
+
+mod calls;
+mod settings;
+mod words;
+
+pub use calls::{Object, Problem, objects};
+pub use settings::{FailedCas, Imported, Model, NilRead};
+pub use words::{operation_words, step_words};
+
+use crate::budget::Meter;
+use crate::linearize::objects::{Found, Member, Story};
+
+/// Stands for "no value" where a model wants a number; neither whole numbers nor interned values get there.
+pub const NOTHING: u64 = u64::MAX - 1;
+
+/// Decides an object, and tells a counter-example in terms of rows.
+#[must_use]
+pub fn decide(object: &Object, meter: &Meter) -> Found {
+    let mut undecided = None;
+    let mut refuted = None;
+    // What an account holds at first may have to be guessed: one start that explains everything is enough.
+    for history in &object.starts {
+        let outcome = history.judge(meter);
+        match outcome.linearizable {
+            Some(true) => return Found::Linearizable,
+            Some(false) => refuted = outcome.example,
+            None => undecided = outcome.undecided.or_else(|| Some("not decided".to_owned())),
+        }
+    }
+    if let Some(why) = undecided {
+        return Found::Undecided(format!("{}: {why}", object.name));
+    }
+    let example = refuted.unwrap_or_default();
+    let members = example.calls.iter().map(|(call, return_matters)| Member { row: object.rows[*call], return_matters: *return_matters });
+    Found::Refuted(Box::new(Story {
+        kind: object.kind,
+        numbers: object.keys.clone(),
+        members: members.collect(),
+        last: example.last.map(|call| object.rows[call]),
+        states: example.states,
+        conflict: None,
+    }))
+}
+
+/// Whether an invariant has something to say about a run that was recorded by another system.
+#[must_use]
+pub fn is_judged_by(invariant: &str) -> bool {
+    matches!(invariant, "linearizability")
+}
+
+#[cfg(test)]
+mod tests;
