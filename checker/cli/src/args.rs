@@ -19,6 +19,8 @@ const EXAMPLES: &str = "Examples:
   vopr-check out/ --invariant linearizability -v     one invariant, with the whole witness
   vopr-check out/ --seed 42 --skip liveness          one seed, without one invariant
   vopr-check out/ --format junit > report.xml        for a CI server
+  vopr-check out/ --new-only                         only what no earlier check has decided
+  vopr-check out/ --sql slow.sql                     an invariant of your own: each row of its answer is a violation
   vopr-check --list-invariants                       what is checked
   vopr-check verify out/                             integrity only: page checksums and digests";
 
@@ -84,6 +86,15 @@ pub struct CheckArguments {
     #[arg(long)]
     pub list_invariants: bool,
 
+    /// Check only what has no verdict yet: verdicts are kept in .vopr/verdicts.parquet beside the histories. What was found before
+    /// is reported too; an unknown is tried again when the limits are larger than they were
+    #[arg(long)]
+    pub new_only: bool,
+
+    /// Ask this query too: each row that it returns is a violation (needs the program or the Python wheel of `DuckDB`; repeat for several)
+    #[arg(long, value_name = "FILE.sql")]
+    pub sql: Vec<PathBuf>,
+
     /// Check only runs of these scenarios
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub scenario: Vec<String>,
@@ -138,6 +149,10 @@ pub enum Format {
     Json,
     /// `JUnit` XML
     Junit,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
+    /// Annotations of a GitHub workflow, and its job summary
+    Github,
 }
 
 impl CheckArguments {

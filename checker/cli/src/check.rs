@@ -4,14 +4,18 @@ use crate::args::{CheckArguments, Format};
 use crate::exit::{Exit, Problem};
 use crate::inputs;
 use crate::interrupt;
-use crate::output::{self, Context, human, json, junit};
+use crate::output::{self, Context, github, human, json, junit, sarif};
 use crate::progress::Progress;
+use crate::query::engine::Engine;
+use crate::query::{self, Checked};
 use crate::situations;
 use crate::terminal::{Paint, Sink, note, table};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 use vopr_checker::registry::{Category, INVARIANTS};
 use vopr_checker::report::Refused;
+use vopr_checker::store::Stores;
 use vopr_checker::{Budget, Event, Options, Report, Selection, try_check_files};
 
 /// Memory for rows and searches together unless told otherwise, bytes.
@@ -34,9 +38,44 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     if inputs.files.is_empty() && inputs.refused.is_empty() {
         return Err(Problem::nothing(inputs.unmatched.join("\nvopr-check: ")));
     }
+    let queries = query::read(&arguments.sql)?;
+    let engine = (!queries.is_empty()).then(Engine::find).transpose()?;
     let started = Instant::now();
-    let threads = arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, core::num::NonZero::get), usize::from);
     interrupt::listen("the runs under way are finished and the results printed");
+    let options = options(arguments, selection, &inputs.files);
+    let (mut report, checked) = judge(&inputs.files, &options, arguments.output(), sink)?;
+    if let Some(engine) = &engine {
+        query::ask(&queries, engine, &checked, &query_limits(arguments, &options, checked.len()), &mut report);
+    }
+    let recalled = options.stores.as_deref().map_or(0, keep);
+    report.refused.extend(inputs.refused.iter().chain(&inputs.unmatched).map(|text| refused(text)));
+    let required = situations::required(&arguments.require);
+    let exit = output::outcome(&report, arguments.strict, arguments.require_evidence, &required);
+    let context = Context {
+        elapsed: started.elapsed(),
+        threads: options.jobs.unwrap_or(1),
+        recalled,
+        queries: queries.iter().map(|query| (query.name, query.path.clone())).collect(),
+        verbose: arguments.verbose,
+        required,
+        exit,
+    };
+    match arguments.output() {
+        Format::Human => human::report(&report, &context, Paint::for_stdout(), sink)?,
+        Format::Json => json::report(&report, &context, sink)?,
+        Format::Junit => junit::report(&report, &context, sink)?,
+        Format::Sarif => sarif::report(&report, &context, sink)?,
+        Format::Github => github::report(&report, &context, sink)?,
+    }
+    if exit == Exit::Internal {
+        note("vopr-check: an invariant broke down: please report it with the file and the output of --version");
+    }
+    Ok(exit)
+}
+
+/// What the command line asks of the checker.
+fn options(arguments: &CheckArguments, selection: Selection, files: &[PathBuf]) -> Options {
+    let threads = arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, core::num::NonZero::get), usize::from);
     // Half for rows, half for searches, of which there is one per thread.
     let half = arguments.max_memory.unwrap_or(MEMORY) / 2;
     let budget = Budget {
@@ -45,41 +84,57 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
         cancel: Some(interrupt::flag()),
         ..Budget::default()
     };
-    let options = Options {
+    Options {
         selection,
-        budget,
         memory_bytes: Some(half),
         jobs: Some(threads),
         scenarios: arguments.scenario.clone(),
         seeds: arguments.seed.clone(),
-    };
-    let mut report = judge(&inputs.files, &options, arguments.output(), sink)?;
-    report.refused.extend(inputs.refused.iter().chain(&inputs.unmatched).map(|text| refused(text)));
-    let required = situations::required(&arguments.require);
-    let exit = output::outcome(&report, arguments.strict, arguments.require_evidence, &required);
-    let context = Context { elapsed: started.elapsed(), threads, verbose: arguments.verbose, required, exit };
-    match arguments.output() {
-        Format::Human => human::report(&report, &context, Paint::for_stdout(), sink)?,
-        Format::Json => json::report(&report, &context, sink)?,
-        Format::Junit => junit::report(&report, &context, sink)?,
+        stores: arguments.new_only.then(|| stores(files, &budget)),
+        budget,
     }
-    if exit == Exit::Internal {
-        note("vopr-check: an invariant broke down: please report it with the file and the output of --version");
-    }
-    Ok(exit)
 }
 
-/// Judges files, with progress.
-fn judge(files: &[PathBuf], options: &Options, format: Format, sink: &mut Sink<'_>) -> Result<Report, std::io::Error> {
+/// What a query over so many runs may take.
+fn query_limits(arguments: &CheckArguments, options: &Options, runs: usize) -> query::engine::Limits {
+    let runs = u32::try_from(runs.max(1)).unwrap_or(u32::MAX);
+    query::engine::Limits {
+        time: arguments.timeout_per_run.map(|limit| limit.saturating_mul(runs)),
+        memory_bytes: options.memory_bytes.unwrap_or(MEMORY),
+        threads: options.jobs.unwrap_or(1),
+    }
+}
+
+/// The verdicts that are kept beside the files.
+fn stores(files: &[PathBuf], budget: &Budget) -> Arc<Stores> {
+    let (stores, notes) = Stores::open(files, budget);
+    for text in &notes {
+        note(&format!("note: {text}"));
+    }
+    Arc::new(stores)
+}
+
+/// Keeps what was learnt; the number of runs about which all was known before.
+fn keep(stores: &Stores) -> u64 {
+    for text in stores.save() {
+        note(&format!("warning: {text}"));
+    }
+    stores.counts().0
+}
+
+/// Judges files, with progress; also what was checked.
+fn judge(files: &[PathBuf], options: &Options, format: Format, sink: &mut Sink<'_>) -> Result<(Report, Vec<Checked>), std::io::Error> {
+    let mut checked = Vec::new();
     let mut progress = Progress::new(0, 0, "runs");
     let (mut done, mut total, mut failed) = (0, 0, 0);
-    let report = try_check_files(files, options, |event| {
+    let report: Result<Report, std::io::Error> = try_check_files(files, options, |event| {
         match event {
             Event::Total(runs) => total = runs,
             Event::Passed(runs) => done += runs,
             Event::Refused(_) => {}
             Event::Run(run) => {
                 done += 1;
+                checked.push(Checked::of(run));
                 failed += u64::from(run.verdicts.iter().any(|(_, verdict)| verdict.is_violation()));
                 if format == Format::Json {
                     progress.suspend(|| sink.object(&json::run(run)))?;
@@ -90,7 +145,7 @@ fn judge(files: &[PathBuf], options: &Options, format: Format, sink: &mut Sink<'
         Ok(())
     });
     progress.finish();
-    report
+    Ok((report?, checked))
 }
 
 /// A refused argument as the report shows it: the path and the reason.

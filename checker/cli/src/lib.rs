@@ -12,6 +12,7 @@ pub mod limits;
 pub mod manual;
 pub mod output;
 pub mod progress;
+pub mod query;
 pub mod shell;
 pub mod situations;
 pub mod terminal;

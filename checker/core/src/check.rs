@@ -43,6 +43,8 @@ pub fn judge_run(history: &History, run: usize, selection: &Selection, budget: &
         scenario: meta.scenario.clone(),
         seed: meta.seed,
         bug: meta.bug.clone(),
+        // Only what has replicas was simulated; other systems record what clients saw.
+        replayable: meta.replicas > 0,
         digest: meta.digest,
         rows: (1 + operations + kinds.iter().map(ExactSizeIterator::len).sum::<usize>()) as u64,
         operations: operations as u64,

@@ -17,6 +17,7 @@ pub mod registry;
 pub mod replay;
 pub mod report;
 pub mod situations;
+pub mod store;
 pub mod testing;
 pub mod transactions;
 pub mod verdict;

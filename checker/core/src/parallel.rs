@@ -9,12 +9,13 @@ use crate::check::judge_run;
 use crate::evidence;
 use crate::registry::{InvariantId, Selection};
 use crate::report::{Refused, Report, RunVerdicts};
+use crate::store::Stores;
 use crate::verdict::Verdict;
 use core::ops::RangeInclusive;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use vopr_schema::read::{HistoryFile, Projection};
 use vopr_schema::{Dictionary, History, Kind, Run};
 
@@ -39,6 +40,8 @@ pub struct Options {
     pub scenarios: Vec<String>,
     /// Seeds to look at; empty for all.
     pub seeds: Vec<RangeInclusive<u64>>,
+    /// Verdicts reached before; none to judge everything.
+    pub stores: Option<Arc<Stores>>,
 }
 
 impl Options {
@@ -60,6 +63,10 @@ impl Options {
     /// The kinds of rows that the chosen invariants and the evidence need. Whole kinds: together the invariants read nearly all
     /// columns, and a witness shows more than a check reads.
     fn projection(&self) -> Projection {
+        if self.stores.is_some() {
+            // Only all of a run's columns say which run it is.
+            return Projection::all();
+        }
         let kinds = [Kind::Operation, Kind::Message, Kind::Transition, Kind::Storage, Kind::Fault];
         let needed = kinds.into_iter().filter(|kind| self.selection.reads(*kind) || evidence::KINDS.contains(kind));
         needed.fold(Projection::runs(), Projection::with_kind)
@@ -160,9 +167,29 @@ impl Workers<'_> {
             return Ok(None);
         }
         let mut history = self.spare().pop().unwrap_or_default();
-        history.clear();
-        let read = unit.file.append_batch(unit.batch, projection, &mut history);
-        read.map(|()| Some(history)).map_err(|error| refused(unit.file.path(), &error))
+        let mut append = |projection: &Projection| {
+            history.clear();
+            unit.file.append_batch(unit.batch, projection, &mut history).map_err(|error| refused(unit.file.path(), &error))?;
+            Ok(history.runs.iter().filter(|run| options.wants(run)).all(|run| self.knows(unit.file, run)))
+        };
+        let sealed = options.stores.as_ref().is_some_and(|stores| stores.is_sealed(unit.file.path()));
+        if !sealed || !append(&Projection::runs())? {
+            append(projection)?;
+        }
+        Ok(Some(history))
+    }
+
+    /// Whether every verdict on a run of this file was reached before.
+    fn knows(&self, file: &HistoryFile, run: &Run) -> bool {
+        self.options.stores.as_ref().is_some_and(|stores| stores.knows(file.path(), &run.digest, &self.options.selection))
+    }
+
+    fn judge_one(&self, history: &History, run: usize, file: &HistoryFile) -> RunVerdicts {
+        let options = self.options;
+        match &options.stores {
+            Some(stores) => stores.judge(file.path(), history, run, &options.selection, &options.budget),
+            None => judge_run(history, run, &options.selection, &options.budget),
+        }
     }
 
     fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
@@ -189,6 +216,9 @@ impl Workers<'_> {
                 Err(refused) => report.refused.push(refused),
             }
         }
+        if let Some(stores) = &self.options.stores {
+            self.install(|| stores.survey(paths));
+        }
         let units: Vec<Unit<'_>> = files.iter().flat_map(units).collect();
         let mut rest = units.as_slice();
         let refused_before = report.refused.len();
@@ -205,6 +235,11 @@ impl Workers<'_> {
                     tell(Event::Refused(refused))?;
                 }
                 report.refused.extend(judged.refused);
+            }
+        }
+        if let Some(stores) = &self.options.stores {
+            for file in &files {
+                stores.finished(file.path(), file.run_count());
             }
         }
         let damaged = |file: &HistoryFile| report.refused[refused_before..].iter().any(|refused| refused.file == file.path());
@@ -240,7 +275,8 @@ impl Workers<'_> {
             if options.cancelled() {
                 return None;
             }
-            let judged = finish(judge_run(history, run, &options.selection, &options.budget), window[place].file);
+            let file = window[place].file;
+            let judged = finish(self.judge_one(history, run, file), file);
             // What was stopped in its middle would look undecided.
             (!options.cancelled()).then_some((place, judged))
         };
@@ -299,7 +335,6 @@ fn refused(path: &Path, error: &impl ToString) -> Refused {
 mod tests {
     use super::*;
     use crate::testing::Story;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use vopr_schema::Provenance;
     use vopr_schema::write::{HistoryWriter, WriteOptions};

@@ -196,6 +196,12 @@ impl Selection {
         Ok(self)
     }
 
+    /// Those of the selection that are among `wanted`.
+    #[must_use]
+    pub fn restricted_to(&self, wanted: &[InvariantId]) -> Self {
+        Self(self.0.iter().copied().filter(|id| wanted.contains(id)).collect())
+    }
+
     /// The same, those of one category only.
     #[must_use]
     pub fn of_category(mut self, category: Category) -> Self {

@@ -22,6 +22,8 @@ pub struct RunVerdicts {
     pub seed: u64,
     /// Guard that was switched off.
     pub bug: Option<String>,
+    /// Whether the simulator can run it again; not so for histories that other systems recorded.
+    pub replayable: bool,
     /// Digest of the run, as recorded.
     pub digest: [u8; 32],
     /// Rows of all kinds that were read.
@@ -77,6 +79,8 @@ pub struct Failure {
     pub seed: u64,
     /// Guard that was switched off.
     pub bug: Option<String>,
+    /// Whether the simulator can run it again.
+    pub replayable: bool,
     /// Roots first, then what follows from them, each in the order of the registry. Never empty.
     pub findings: Vec<Finding>,
 }
@@ -229,6 +233,16 @@ impl Report {
         }
     }
 
+    /// Adds a finding that came from elsewhere to the failure of its run; `fresh` says that nothing else is broken in that run.
+    pub fn add_finding(&mut self, run: Failure, finding: Finding, fresh: bool) {
+        self.failing_runs += u64::from(fresh);
+        let same = |known: &&mut Failure| known.file == run.file && known.scenario == run.scenario && known.seed == run.seed;
+        match self.failures.iter_mut().find(same) {
+            Some(known) => known.findings.push(finding),
+            None => self.keep(Failure { findings: vec![finding], ..run }),
+        }
+    }
+
     /// Adds what another report counted about other runs.
     pub fn merge(&mut self, other: Self) {
         self.files += other.files;
@@ -321,6 +335,7 @@ pub fn failure(run: &RunVerdicts) -> Option<Failure> {
         scenario: run.scenario.clone(),
         seed: run.seed,
         bug: run.bug.clone(),
+        replayable: run.replayable,
         findings,
     })
 }

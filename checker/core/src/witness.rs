@@ -2,11 +2,11 @@
 //!
 //! A violation without rows would have to be believed; a witness can be looked up in the history by anyone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vopr_schema::{Dictionary, Kind};
 
 /// Why an invariant is broken in a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {
     /// What is wrong, in one sentence with its numbers.
     pub summary: String,
@@ -17,26 +17,31 @@ pub struct Witness {
 }
 
 /// One row of a witness.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Kind of the row.
-    #[serde(serialize_with = "kind_name")]
+    #[serde(serialize_with = "kind_name", deserialize_with = "kind_named")]
     pub kind: Kind,
     /// Its position in the run's order.
     pub seq: u64,
     /// What it says, as a part of the story.
     pub words: String,
     /// When, nanoseconds of virtual time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ns: Option<u64>,
     /// On which replica.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<u8>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference to serialize_with")]
 fn kind_name<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.name())
+}
+
+fn kind_named<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Kind::parse(&name).ok_or_else(|| serde::de::Error::custom(format!("no kind of rows is called `{name}`")))
 }
 
 impl Witness {

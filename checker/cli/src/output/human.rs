@@ -24,7 +24,7 @@ pub fn report(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<
         }
         sink.line("")?;
     }
-    violations(report, context.verbose, paint, sink)?;
+    violations(report, context, paint, sink)?;
     for line in unknowns(&report.undecided, paint) {
         sink.line(&line)?;
     }
@@ -116,10 +116,10 @@ pub fn unknowns(undecided: &[Undecided], paint: Paint) -> Vec<String> {
     groups.iter().map(line).collect()
 }
 
-fn violations(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
+fn violations(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
     let mut shown = 0;
     let mut screens = Vec::new();
-    if verbose {
+    if context.verbose {
         screens.extend(report.failures.iter().map(|failure| (1, failure)));
     } else {
         let mut groups: Vec<_> = report.groups().into_values().collect();
@@ -128,8 +128,8 @@ fn violations(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>)
     }
     for (seen, failure) in &screens {
         for root in failure.roots() {
-            if verbose || shown < SCREENS_SHOWN {
-                for line in violation::screen(failure, root, *seen, verbose, paint) {
+            if context.verbose || shown < SCREENS_SHOWN {
+                for line in violation::screen(failure, root, *seen, context, paint) {
                     sink.line(&line)?;
                 }
                 sink.line("")?;
@@ -137,14 +137,15 @@ fn violations(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>)
             shown += 1;
         }
     }
-    if !verbose && shown > SCREENS_SHOWN {
+    if !context.verbose && shown > SCREENS_SHOWN {
         sink.line(&format!("({} more violations with --verbose)\n", shown - SCREENS_SHOWN))?;
     }
     Ok(())
 }
 
 /// The last two lines: the outcome, and how much it rests on.
-fn conclusion(report: &Report, context: &Context, paint: Paint) -> [String; 2] {
+#[must_use]
+pub fn conclusion(report: &Report, context: &Context, paint: Paint) -> [String; 2] {
     let chosen = report.invariants.len() as u64;
     let word = match context.exit {
         Exit::Held if report.undecided.is_empty() => paint.good("held"),
@@ -163,7 +164,8 @@ fn conclusion(report: &Report, context: &Context, paint: Paint) -> [String; 2] {
     let first =
         format!("{word}  {} · {:.1} s ({})", parts.join(" · "), context.elapsed.as_secs_f64(), counted(context.threads as u64, "thread"));
     let failing = format!("{} of {} violated", report.failing_runs, counted(report.runs, "run"));
-    let rest = [counted(undecided, "verdict") + " unknown", counted(report.refused.len() as u64, "file") + " refused"];
+    let mut rest = vec![counted(undecided, "verdict") + " unknown", counted(report.refused.len() as u64, "file") + " refused"];
+    rest.extend((context.recalled > 0).then(|| format!("{} known from earlier checks", counted(context.recalled, "run"))));
     [first, format!("      {failing} · {}", rest.join(" · "))]
 }
 

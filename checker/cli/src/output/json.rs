@@ -75,6 +75,7 @@ pub fn report(report: &Report, context: &Context, sink: &mut Sink<'_>) -> io::Re
             "runs": report.runs,
             "rows": report.rows,
             "operations": report.operations,
+            "recalled_runs": context.recalled,
             "failing_runs": report.failing_runs,
             "unknown": report.undecided.iter().map(|undecided| undecided.runs).sum::<u64>(),
             "refused": report.refused.len(),

@@ -2,12 +2,15 @@
 //!
 //! A report is data; whatever is printed comes from here, so that no verdict depends on how it is shown.
 
+pub mod github;
 pub mod human;
 pub mod json;
 pub mod junit;
+pub mod sarif;
 pub mod violation;
 
 use crate::exit::Exit;
+use std::path::PathBuf;
 use std::time::Duration;
 use vopr_checker::Report;
 use vopr_checker::situations::Situation;
@@ -19,6 +22,10 @@ pub struct Context {
     pub elapsed: Duration,
     /// Threads that it had.
     pub threads: usize,
+    /// Runs whose verdicts were all known from earlier checks.
+    pub recalled: u64,
+    /// Queries of the user's own: their names and files.
+    pub queries: Vec<(&'static str, PathBuf)>,
     /// Whether everything is to be printed.
     pub verbose: bool,
     /// Situations that must have come about.
@@ -50,7 +57,6 @@ pub fn outcome(report: &Report, strict: bool, require_evidence: bool, required: 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use std::path::PathBuf;
     use vopr_checker::report::Refused;
     use vopr_checker::situations::Counts;
     use vopr_checker::{Failure, InvariantId, RunVerdicts, Selection, Step, Verdict, Witness};
@@ -64,6 +70,7 @@ pub(crate) mod tests {
             seed,
             bug: None,
             situations: Counts::default(),
+            replayable: true,
             digest: [7; 32],
             rows: 1_000,
             operations: 100,
@@ -104,7 +111,15 @@ pub(crate) mod tests {
 
     /// A context for tests.
     pub fn context(exit: Exit) -> Context {
-        Context { elapsed: Duration::from_millis(1_500), threads: 2, verbose: false, required: Vec::new(), exit }
+        Context {
+            elapsed: Duration::from_millis(1_500),
+            threads: 2,
+            recalled: 0,
+            queries: Vec::new(),
+            verbose: false,
+            required: Vec::new(),
+            exit,
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Invariants explain each other; a violation that another one explains is folded into a line below it, so that a reader meets
 //! the cause first and once.
 
+use crate::output::Context;
 use crate::shell;
 use crate::terminal::Paint;
 use std::path::Path;
@@ -19,13 +20,13 @@ const TEXT_COLUMNS: usize = 84;
 ///
 /// `seen` is the number of failures with the same fingerprint, this one included.
 #[must_use]
-pub fn screen(failure: &Failure, root: &Finding, seen: u64, verbose: bool, paint: Paint) -> Vec<String> {
+pub fn screen(failure: &Failure, root: &Finding, seen: u64, context: &Context, paint: Paint) -> Vec<String> {
     let name = root.invariant;
     let file = failure.file.as_deref().map_or_else(String::new, |file| format!("{}   ", file.display()));
     let bug = failure.bug.as_deref().map_or_else(String::new, |bug| format!(", bug {bug} on"));
     let headline = format!("{}  {name}   {file}{} seed {}{bug}", paint.bad("VIOLATED"), failure.scenario, failure.seed);
     let mut lines = vec![headline, String::new()];
-    lines.extend(story(&root.witness, verbose, paint));
+    lines.extend(story(&root.witness, context.verbose, paint));
     let explained = failure.consequences().filter(|finding| finding.because_of == Some(name));
     let names = explained.map(|finding| finding.invariant).collect::<Vec<_>>().join(", ");
     let mut remarks = Vec::new();
@@ -41,11 +42,12 @@ pub fn screen(failure: &Failure, root: &Finding, seen: u64, verbose: bool, paint
     lines.extend(remarks.iter().flat_map(|remark| wrapped(remark, TEXT_COLUMNS + 16)).map(|line| format!("  {line}")));
     lines.push(String::new());
     if let Some(file) = &failure.file {
-        let commands = next_commands(file, failure, name);
+        let commands = next_commands(file, failure, name, context);
         lines.extend(commands.into_iter().map(|(verb, command)| format!("  {verb:<11} {command}")));
     }
-    let page = InvariantId::parse(name).map(|id| id.invariant().page()).unwrap_or_default();
-    lines.push(format!("  {:<11} {page}", "meaning"));
+    let query = context.queries.iter().find(|(query, _)| *query == name).map(|(_, path)| path.display().to_string());
+    let meaning = query.or_else(|| InvariantId::parse(name).map(meaning)).unwrap_or_default();
+    lines.push(format!("  {:<11} {meaning}", "meaning"));
     lines
 }
 
@@ -82,14 +84,33 @@ fn step_lines(step: &Step, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// The commands that follow from a violation.
-fn next_commands(file: &Path, failure: &Failure, invariant: &str) -> [(&'static str, String); 2] {
+/// What an invariant says, and where more stands.
+fn meaning(id: InvariantId) -> String {
+    let invariant = id.invariant();
+    let page = invariant.page();
+    // The statement is worth a line only where it fits one.
+    let short = invariant.statement.chars().count() + page.len() < TEXT_COLUMNS + 16;
+    if short { format!("{} ({page})", invariant.statement) } else { page }
+}
+
+/// The commands that follow from a violation. What no simulator made cannot be run again.
+fn next_commands(file: &Path, failure: &Failure, invariant: &str, context: &Context) -> Vec<(&'static str, String)> {
     // A path that begins with a dash would be taken for a flag.
-    let path = file.display().to_string();
-    let path = if path.starts_with('-') { format!("./{path}") } else { path };
-    let seed = failure.seed.to_string();
-    let check = ["vopr-check", &path, "--scenario", &failure.scenario, "--seed", &seed, "--invariant", invariant, "--verbose"];
-    [("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed])), ("check", shell::command(check))]
+    let safe = |path: &Path| {
+        let path = path.display().to_string();
+        if path.starts_with('-') { format!("./{path}") } else { path }
+    };
+    let (path, seed) = (safe(file), failure.seed.to_string());
+    let run = [path.as_str(), "--scenario", &failure.scenario, "--seed", &seed];
+    let query = context.queries.iter().find(|(name, _)| *name == invariant).map(|(_, path)| safe(path));
+    let chosen = query.as_ref().map_or(["--invariant", invariant], |query| ["--sql", query.as_str()]);
+    let check = core::iter::once("vopr-check").chain(run).chain(chosen).chain(["--verbose"]);
+    let mut commands = Vec::new();
+    if failure.replayable {
+        commands.push(("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed])));
+    }
+    commands.push(("check", shell::command(check)));
+    commands
 }
 
 /// Virtual time with microseconds.
@@ -118,7 +139,8 @@ pub fn wrapped(text: &str, width: usize) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::tests::failure;
+    use crate::exit::Exit;
+    use crate::output::tests::{context, failure};
     use vopr_checker::INVARIANTS;
     use vopr_schema::Kind;
 
@@ -126,7 +148,7 @@ mod tests {
     fn a_screen_names_rows_and_commands() {
         let failure = failure("my runs/a.parquet", 7);
         let root = failure.roots().next().unwrap();
-        let text = screen(&failure, root, 14, false, Paint::default()).join("\n");
+        let text = screen(&failure, root, 14, &context(Exit::Violated), Paint::default()).join("\n");
         for part in [
             "VIOLATED",
             "transition row 8131 at 9.204310 s",
@@ -137,6 +159,18 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_no_simulator_made_is_not_replayed_and_a_query_is_asked_again() {
+        let mut failure = failure("-a.parquet", 7);
+        failure.replayable = false;
+        failure.findings[0].invariant = "mine";
+        let context = Context { queries: vec![("mine", "my query.sql".into())], ..context(Exit::Violated) };
+        let text = screen(&failure, &failure.findings[0], 1, &context, Paint::default()).join("\n");
+        assert!(!text.contains("reproduce") && !text.contains("vopr replay"), "{text}");
+        let check = "check       vopr-check ./-a.parquet --scenario baseline --seed 7 --sql 'my query.sql' --verbose";
+        assert!(text.contains(check) && text.contains("meaning     my query.sql"), "{text}");
     }
 
     #[test]

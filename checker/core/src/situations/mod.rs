@@ -136,6 +136,12 @@ impl Counts {
         self.0[situation as usize]
     }
 
+    /// Counts by name; a name that is no situation's is passed over.
+    #[must_use]
+    pub fn from_names(times: &BTreeMap<String, u64>) -> Self {
+        Self(Situation::ALL.iter().map(|situation| times.get(situation.name()).copied().unwrap_or(0)).collect())
+    }
+
     /// Situations with how often each came about.
     pub fn iter(&self) -> impl Iterator<Item = (Situation, u64)> + '_ {
         Situation::ALL.iter().copied().zip(self.0.iter().copied())
