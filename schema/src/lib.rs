@@ -3,6 +3,7 @@
 //! Simulator and checker share this crate and nothing else, so that a shared mistake cannot hide itself.
 
 pub mod column;
+pub mod cut;
 pub mod dictionary;
 pub mod digest;
 pub mod duckdb;

@@ -266,7 +266,7 @@ fn failing_runs_are_saved_alone_when_asked() {
     let sandbox = sandbox();
     let caught = sandbox.run("vopr --scenario baseline --bug lost_update -n 4 --seed 1 --save-failures kept").exits(1);
     let failed = caught.out.lines().filter(|line| line.starts_with("FAILED")).count();
-    assert_eq!(sandbox.files("kept", ".parquet").len(), failed);
+    assert_eq!(sandbox.files("kept", ".kmb").len(), failed);
     let _ = sandbox.run("vopr-check kept").exits(1).says("linearizability");
     let objects = objects(&sandbox.run("vopr --scenario baseline --bug lost_update -n 4 --seed 1 --json").exits(1));
     let failures: Vec<&Value> = objects.iter().filter(|object| object["type"] == "failure").collect();

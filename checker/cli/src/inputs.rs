@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Ending of a history.
 pub const ENDING: &str = "parquet";
 
+/// Ending of a history of one failing run, with what is needed to repeat and shrink it.
+pub const BUNDLE_ENDING: &str = "kmb";
+
 /// Ending of a file that a recorder had not finished.
 const UNFINISHED: &str = "partial";
 
@@ -60,12 +63,12 @@ fn directory(path: &Path, inputs: &mut Inputs) {
     for file in found {
         if unfinished(&file) {
             inputs.notes.push(format!("{}: an unfinished recording, left out", file.display()));
-        } else if file.extension().is_some_and(|ending| ending == ENDING) {
+        } else if file.extension().is_some_and(|ending| ending == ENDING || ending == BUNDLE_ENDING) {
             inputs.files.push(file);
         }
     }
     if inputs.files.len() == before {
-        inputs.unmatched.push(format!("{}: no *.{ENDING} in this directory", path.display()));
+        inputs.unmatched.push(format!("{}: no *.{ENDING} or *.{BUNDLE_ENDING} in this directory", path.display()));
     }
 }
 
@@ -81,14 +84,14 @@ mod tests {
     fn directories_files_and_nothing_are_told_apart() {
         let home = tempfile::tempdir().unwrap();
         let path = |name: &str| home.path().join(name);
-        for name in ["b.parquet", "a.parquet", "c.parquet.partial", "notes.txt"] {
+        for name in ["b.parquet", "a.parquet", "k.kmb", "c.parquet.partial", "notes.txt"] {
             std::fs::write(path(name), b"x").unwrap();
         }
         std::fs::create_dir(path("empty")).unwrap();
         let arguments =
             [home.path().to_owned(), path("a.parquet"), path("d.parquet"), path("z*.parquet"), path("c.parquet.partial"), path("empty")];
         let inputs = resolve(&arguments);
-        assert_eq!(inputs.files, [path("a.parquet"), path("b.parquet")]);
+        assert_eq!(inputs.files, [path("a.parquet"), path("b.parquet"), path("k.kmb")]);
         assert_eq!((inputs.unmatched.len(), inputs.refused.len(), inputs.notes.len()), (2, 2, 1), "{inputs:?}");
     }
 }

@@ -173,6 +173,12 @@ impl Selection {
         Self(InvariantId::all().collect())
     }
 
+    /// None of them.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// The named ones.
     ///
     /// # Errors

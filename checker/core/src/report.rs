@@ -99,12 +99,17 @@ impl Failure {
     /// Equal for failures of one cause: the first root and the shape of its witness.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let Some(root) = self.findings.first() else { return String::new() };
-        // FNV-1a: short, stable over versions and platforms; it names groups and protects nothing.
-        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let hash = root.witness.shape.bytes().fold(0xcbf2_9ce4_8422_2325, step);
-        format!("{}-{:08x}", root.invariant, hash >> 32)
+        self.findings.first().map_or_else(String::new, |root| fingerprint(root.invariant, &root.witness.shape))
     }
+}
+
+/// The name of the group of failures that break this invariant with witnesses of this shape.
+#[must_use]
+pub fn fingerprint(invariant: &str, shape: &str) -> String {
+    // FNV-1a: short, stable over versions and platforms; it names groups and protects nothing.
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = shape.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    format!("{invariant}-{:08x}", hash >> 32)
 }
 
 /// An invariant that could not decide runs, for one reason.

@@ -2,8 +2,11 @@
 //!
 //! clap reads it, suggests the nearest name for a wrong one, and makes help, completions and manual pages from it.
 
+pub mod explain;
+
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use explain::{BisectArguments, MinimizeArguments, ReproArguments, ShowArguments};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,6 +62,14 @@ pub enum Command {
     Bugs(BugsArguments),
     /// Simulates recorded runs again, from the file alone, and compares event by event
     Replay(ReplayArguments),
+    /// Repeats a failing run from its bundle: bit for bit the same, and the same failure?
+    Repro(ReproArguments),
+    /// Shows what is inside a bundle or a history
+    Show(ShowArguments),
+    /// Makes a failing run smaller: fewer events, faults and operations, the same failure
+    Minimize(MinimizeArguments),
+    /// Finds the first event after which an invariant is broken
+    Bisect(BisectArguments),
     /// Prints a completion script for a shell
     Completions {
         /// Which shell

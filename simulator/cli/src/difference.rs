@@ -2,9 +2,8 @@
 //!
 //! Digests say that something differs; whoever has to find out why needs the first row, with both sides next to each other.
 
-use core::ops::Range;
+use crate::rows::{Rows, cell, rows};
 use vopr_schema::column::ColumnRef;
-use vopr_schema::tables::ColumnSpec;
 use vopr_schema::{Dictionary, History, Kind};
 
 /// A row that is not the same in both histories.
@@ -27,16 +26,6 @@ impl Difference {
     }
 }
 
-/// One kind of rows of one run.
-struct Rows<'a> {
-    kind: Kind,
-    range: Range<usize>,
-    specs: &'static [ColumnSpec],
-    seq: &'a [u64],
-    time_ns: &'a [u64],
-    columns: Vec<ColumnRef<'a>>,
-}
-
 /// The first row, over all kinds in the order of `seq`, in which the run `left.1` of `left.0` and the run `right.1` of
 /// `right.0` differ.
 ///
@@ -46,28 +35,6 @@ struct Rows<'a> {
 pub fn first(left: (&History, usize), right: (&History, usize)) -> Option<Difference> {
     let pairs = rows(left).into_iter().zip(rows(right));
     pairs.filter_map(|(left, right)| first_of_kind(&left, &right)).min_by_key(|difference| difference.seq)
-}
-
-fn rows((history, run): (&History, usize)) -> Vec<Rows<'_>> {
-    macro_rules! of {
-        ($table:ident: $type:ty) => {
-            Rows {
-                kind: <$type>::KIND,
-                range: history.$table.rows_of_run(run),
-                specs: <$type>::COLUMNS,
-                seq: &history.$table.seq,
-                time_ns: &history.$table.time_ns,
-                columns: history.$table.columns(),
-            }
-        };
-    }
-    vec![
-        of!(operations: vopr_schema::Operations),
-        of!(messages: vopr_schema::Messages),
-        of!(transitions: vopr_schema::Transitions),
-        of!(storage: vopr_schema::StorageAccesses),
-        of!(faults: vopr_schema::Faults),
-    ]
 }
 
 fn first_of_kind(left: &Rows<'_>, right: &Rows<'_>) -> Option<Difference> {
@@ -126,24 +93,6 @@ fn bits(column: &ColumnRef<'_>, row: usize) -> Option<u64> {
         ColumnRef::U64(values) => Some(values[row]),
         ColumnRef::F64(values) => Some(values[row].to_bits()),
         ColumnRef::Pairs(_) => None,
-    }
-}
-
-/// The value of a row as text; none for null.
-fn cell(column: &ColumnRef<'_>, nullable: bool, row: usize) -> Option<String> {
-    let number = |value: u64, null: u64| (!nullable || value != null).then(|| value.to_string());
-    match column {
-        ColumnRef::U8(values) => number(u64::from(values[row]), u64::from(u8::MAX)),
-        ColumnRef::U16(values) => number(u64::from(values[row]), u64::from(u16::MAX)),
-        ColumnRef::U32(values) => number(u64::from(values[row]), u64::from(u32::MAX)),
-        ColumnRef::U64(values) => number(values[row], u64::MAX),
-        ColumnRef::F64(values) => (!nullable || !values[row].is_nan()).then(|| values[row].to_string()),
-        ColumnRef::Dictionary(codes, names) => names.get(usize::from(codes[row])).map(|name| (*name).to_owned()),
-        ColumnRef::Pairs(lists) => lists.get(row).map(|pairs| {
-            let pair =
-                |pair: vopr_schema::Pair| pair.value.map_or_else(|| format!("{}", pair.key), |value| format!("{}={value}", pair.key));
-            format!("[{}]", pairs.map(pair).collect::<Vec<_>>().join(" "))
-        }),
     }
 }
 

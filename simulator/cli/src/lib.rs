@@ -6,10 +6,12 @@ pub mod args;
 pub mod campaign;
 pub mod checkpoint;
 pub mod difference;
+pub mod failure;
 pub mod listing;
 pub mod output;
 pub mod replay;
 pub mod rig;
+pub mod rows;
 pub mod score;
 pub mod seeds;
 pub mod tally;
@@ -51,6 +53,10 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
             Ok(Exit::Held)
         }
         Command::Replay(arguments) => replay::run(arguments, &mut sink),
+        Command::Repro(arguments) => failure::repro::run(arguments, &mut sink),
+        Command::Show(arguments) => failure::show::run(arguments, &mut sink),
+        Command::Minimize(arguments) => failure::minimize::run(arguments, &mut sink),
+        Command::Bisect(arguments) => failure::bisect::run(arguments, &mut sink),
         Command::Completions { shell } => Ok(manual::completions(&mut Arguments::command(), *shell, &mut sink)?),
         Command::Man => Ok(manual::page(Arguments::command(), &mut sink)?),
     }

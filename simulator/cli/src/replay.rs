@@ -5,6 +5,7 @@
 
 use crate::args::ReplayArguments;
 use crate::difference::{self, Difference};
+use crate::failure::bundle::{planned_workload, request_of};
 use crate::output::tagged;
 use crate::rig::short;
 use serde_json::json;
@@ -19,11 +20,12 @@ use vopr_check::terminal::{Paint, Sink, counted, note, table};
 use vopr_check::version::{COMMIT, VERSION};
 use vopr_schema::read::{HistoryFile, Projection};
 use vopr_schema::{Dictionary, History, Provenance, Run};
-use vopr_sim::{RunRequest, Simulator};
+use vopr_sim::Simulator;
+use vopr_sim::workload_plan::WorkloadPlan;
 
 /// How a recorded run compares with a fresh simulation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Comparison {
+pub(crate) enum Comparison {
     /// Bit for bit the same.
     Identical,
     /// The rows in the file are not those that its digest was taken of.
@@ -112,11 +114,18 @@ impl<'a, 'b> Replay<'a, 'b> {
             }
         };
         warn(path, file.provenance());
+        let workload = match planned_workload(file.provenance(), path) {
+            Ok(workload) => workload,
+            Err(error) => {
+                note(&format!("refused: {error}"));
+                return Ok(Exit::Refused);
+            }
+        };
         self.total += file.run_count() as u64;
         let mut exit = Exit::Held;
         for batch in 0..file.batches() {
             match file.read_batch(batch, &Projection::all()) {
-                Ok(recorded) => exit = exit.and(self.batch(path, &recorded)?),
+                Ok(recorded) => exit = exit.and(self.batch(path, &recorded, workload.as_ref())?),
                 Err(error) => {
                     note(&format!("refused: {error}"));
                     exit = exit.and(Exit::Refused);
@@ -126,7 +135,7 @@ impl<'a, 'b> Replay<'a, 'b> {
         Ok(exit)
     }
 
-    fn batch(&mut self, path: &Path, recorded: &History) -> Result<Exit, Problem> {
+    fn batch(&mut self, path: &Path, recorded: &History, workload: Option<&WorkloadPlan>) -> Result<Exit, Problem> {
         let mut exit = Exit::Held;
         for (index, run) in recorded.runs.iter().enumerate() {
             if interrupt::requested() {
@@ -135,7 +144,7 @@ impl<'a, 'b> Replay<'a, 'b> {
             if self.arguments.run.is_some_and(|seed| seed != run.seed) {
                 continue;
             }
-            let comparison = self.compare(recorded, index, run);
+            let comparison = self.compare(recorded, index, workload);
             self.compared += 1;
             self.identical += u64::from(comparison == Comparison::Identical);
             exit = exit.and(match comparison {
@@ -150,51 +159,64 @@ impl<'a, 'b> Replay<'a, 'b> {
         Ok(exit)
     }
 
-    fn compare(&mut self, recorded: &History, index: usize, run: &Run) -> Comparison {
-        if vopr_schema::digest::run_digest(recorded, index) != run.digest {
-            return Comparison::Altered;
-        }
-        let request = match RunRequest::recorded(run) {
+    fn compare(&mut self, recorded: &History, index: usize, workload: Option<&WorkloadPlan>) -> Comparison {
+        let request = match request_of(&recorded.runs[index], workload.cloned()) {
             Ok(request) => request,
             Err(error) => return Comparison::Impossible(error.to_string()),
         };
         self.again.clear();
         self.simulator.simulate(&request, Some(&mut self.again));
-        let Some(again) = self.again.runs.first() else {
-            return Comparison::Impossible("the simulation recorded nothing".to_owned());
-        };
-        let fields = difference::of_runs(run, again);
-        if again.digest == run.digest && fields.is_empty() {
-            return Comparison::Identical;
-        }
-        Comparison::Different { fields, first: difference::first((recorded, index), (&self.again, 0)) }
+        comparison(recorded, index, &self.again)
     }
 
     fn print(&mut self, path: &Path, run: &Run, comparison: &Comparison) -> std::io::Result<()> {
         if self.arguments.json {
             return self.sink.object(&object(path, run, comparison));
         }
-        let place = format!("{} seed {} ({})", run.scenario, run.seed, path.display());
-        match comparison {
-            Comparison::Identical => self.sink.line(&format!("{}  {place}: digest {}", self.paint.good("identical"), short(&run.digest))),
-            Comparison::Altered => {
-                let text = "the rows are not those that the recorded digest was taken of: the file was altered";
-                self.sink.line(&format!("{}  {place}: {text}", self.paint.bad("altered")))
-            }
-            Comparison::Impossible(reason) => self.sink.line(&format!("{}  {place}: {reason}", self.paint.bad("cannot replay"))),
-            Comparison::Different { fields, first } => {
-                self.sink.line(&format!("{}  {place}", self.paint.bad("DIFFERENT")))?;
-                for (name, left, right) in fields {
-                    self.sink.line(&format!("  run {name}: recorded `{}`, simulated `{}`", excerpt(left), excerpt(right)))?;
-                }
-                first.iter().flat_map(lines).try_for_each(|line| self.sink.line(&line))
-            }
+        lines(path, run, comparison, self.paint).iter().try_for_each(|line| self.sink.line(line))
+    }
+}
+
+/// Compares a recorded run with the only run of `again`.
+pub(crate) fn comparison(recorded: &History, index: usize, again: &History) -> Comparison {
+    let run = &recorded.runs[index];
+    if vopr_schema::digest::run_digest(recorded, index) != run.digest {
+        return Comparison::Altered;
+    }
+    let Some(simulated) = again.runs.first() else {
+        return Comparison::Impossible("the simulation recorded nothing".to_owned());
+    };
+    let fields = difference::of_runs(run, simulated);
+    if simulated.digest == run.digest && fields.is_empty() {
+        return Comparison::Identical;
+    }
+    Comparison::Different { fields, first: difference::first((recorded, index), (again, 0)) }
+}
+
+/// A comparison for people.
+pub(crate) fn lines(path: &Path, run: &Run, comparison: &Comparison, paint: Paint) -> Vec<String> {
+    let place = format!("{} seed {} ({})", run.scenario, run.seed, path.display());
+    match comparison {
+        Comparison::Identical => vec![format!("{}  {place}: digest {}", paint.good("identical"), short(&run.digest))],
+        Comparison::Altered => {
+            let text = "the rows are not those that the recorded digest was taken of: the file was altered";
+            vec![format!("{}  {place}: {text}", paint.bad("altered"))]
+        }
+        Comparison::Impossible(reason) => vec![format!("{}  {place}: {reason}", paint.bad("cannot replay"))],
+        Comparison::Different { fields, first } => {
+            let mut lines = vec![format!("{}  {place}", paint.bad("DIFFERENT"))];
+            let field = |(name, left, right): &(&str, String, String)| {
+                format!("  run {name}: recorded `{}`, simulated `{}`", excerpt(left), excerpt(right))
+            };
+            lines.extend(fields.iter().map(field));
+            lines.extend(first.iter().flat_map(first_difference));
+            lines
         }
     }
 }
 
 /// Says when another program recorded the file: then a difference is no surprise.
-fn warn(path: &Path, provenance: &Provenance) {
+pub(crate) fn warn(path: &Path, provenance: &Provenance) {
     let theirs = (provenance.program_version.as_str(), provenance.source_commit.as_str());
     if theirs != (VERSION, COMMIT) {
         let (version, commit) = theirs;
@@ -215,7 +237,7 @@ fn excerpt(text: &str) -> String {
     shown
 }
 
-fn lines(first: &Difference) -> Vec<String> {
+fn first_difference(first: &Difference) -> Vec<String> {
     let mut lines = vec![format!("  the first different row is {} row {} at {}", first.kind.name(), first.seq, seconds(first.time_ns))];
     let mut rows = vec![["    column", "recorded", "simulated", ""].map(str::to_owned).to_vec()];
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
@@ -227,7 +249,8 @@ fn lines(first: &Difference) -> Vec<String> {
     lines
 }
 
-fn object(path: &Path, run: &Run, comparison: &Comparison) -> serde_json::Value {
+/// A comparison for programs.
+pub(crate) fn object(path: &Path, run: &Run, comparison: &Comparison) -> serde_json::Value {
     let mut object = tagged(
         "replay",
         json!({

@@ -5,6 +5,8 @@
 
 use crate::campaign::plan::{Batch, Plan};
 use crate::checkpoint::Record;
+use crate::failure::bundle::{self, Bundle};
+use crate::failure::trial::Trial;
 use crate::listing;
 use crate::rig::{JudgedRun, Rig};
 use std::path::{Path, PathBuf};
@@ -14,8 +16,10 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vopr_check::interrupt;
 use vopr_check::version::{COMMIT, VERSION};
-use vopr_schema::write::{HistoryWriter, WriteOptions, file_name};
+use vopr_checker::Selection;
+use vopr_schema::write::{HistoryWriter, WriteError, WriteOptions, file_name};
 use vopr_schema::{History, Provenance};
+use vopr_sim::RunRequest;
 use vopr_sim::scenario::Scenario;
 
 /// Threads that write histories: one keeps up with about four that simulate and check.
@@ -127,7 +131,7 @@ impl<'a> Crew<'a> {
             }
             let mut run = rig.run(scenario, seed, &self.plan.orders, self.plan.needs_rows().then_some(&mut *history));
             if let (Some(failure), Some(folder)) = (&mut run.failure, &self.plan.save_failures) {
-                match self.save(scenario, seed, folder, rig) {
+                match self.save(scenario, seed, folder) {
                     Ok((path, digest)) => {
                         failure.also.extend((run.digest.is_some() && digest != run.digest).then(|| "determinism".to_owned()));
                         failure.file = Some(path.display().to_string());
@@ -146,14 +150,19 @@ impl<'a> Crew<'a> {
         record
     }
 
-    /// Simulates a failing run once more and writes its history alone; the digest says whether it is the same run.
-    fn save(&self, scenario: &'static Scenario, seed: u64, folder: &Path, rig: &mut Rig) -> Result<(PathBuf, Option<[u8; 32]>), String> {
-        let mut history = History::default();
-        let orders = crate::rig::Orders { selection: None, twice: false, ..self.plan.orders.clone() };
-        let again = rig.run(scenario, seed, &orders, Some(&mut history));
-        let path = folder.join(file_name(scenario.name, seed, 1));
-        self.write(scenario, seed, 1, &path, &history)?;
-        Ok((path, again.digest))
+    /// Simulates a failing run once more, writing down its workload, and keeps it as a bundle; the digest says whether it is the
+    /// same run.
+    fn save(&self, scenario: &'static Scenario, seed: u64, folder: &Path) -> Result<(PathBuf, Option<[u8; 32]>), String> {
+        let orders = &self.plan.orders;
+        let path = folder.join(bundle::file_name(scenario.name, seed, orders.overrides.bug.as_deref()));
+        let request = RunRequest::new(scenario, seed, &orders.overrides).map_err(|error| error.to_string())?;
+        let selection = orders.selection.clone().unwrap_or_else(Selection::all);
+        let trial = Trial::run(&request, &selection, History::default())
+            .ok_or_else(|| format!("{}: the run cannot be simulated once more to be saved", path.display()))?;
+        let digest = trial.summary.digest;
+        let bundle = Bundle::of_trial(&request, trial, listing::scenario(scenario).to_string(), self.command.clone());
+        bundle.write(&path).map_err(|error| discarded(&path, &error))?;
+        Ok((path, digest))
     }
 
     /// The body of a thread that writes histories.
@@ -194,13 +203,7 @@ impl<'a> Crew<'a> {
             writer.write(history)?;
             writer.finish()
         });
-        written.map(drop).map_err(|error| {
-            // A half-written file is of no use to anyone, and a full disk needs the room.
-            std::fs::remove_file(vopr_schema::write::partial_path(path)).unwrap_or_default();
-            let text = error.to_string();
-            let name = path.display().to_string();
-            if text.contains(&name) { text } else { format!("{name}: {text}") }
-        })
+        written.map(drop).map_err(|error| discarded(path, &error))
     }
 
     fn recycle(&self, history: History) {
@@ -208,4 +211,12 @@ impl<'a> Crew<'a> {
             spare.push(history);
         }
     }
+}
+
+/// Why a history could not be written; what there is of it is removed, because a half-written file is of no use to anyone, and
+/// a full disk needs the room.
+fn discarded(path: &Path, error: &WriteError) -> String {
+    std::fs::remove_file(vopr_schema::write::partial_path(path)).unwrap_or_default();
+    let (text, name) = (error.to_string(), path.display().to_string());
+    if text.contains(&name) { text } else { format!("{name}: {text}") }
 }

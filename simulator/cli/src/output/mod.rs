@@ -59,6 +59,8 @@ pub struct Commands {
     pub record: Option<String>,
     /// Judges the recorded history.
     pub check: String,
+    /// Makes the saved run smaller, where one was saved.
+    pub minimize: Option<String>,
 }
 
 /// Prints a campaign in one form.
@@ -148,13 +150,20 @@ pub fn commands(plan: &Plan, failure: &Failure) -> Commands {
     let seed = failure.seed.to_string();
     if let Some(file) = &failure.file {
         let file = path_word(file.as_ref());
-        return Commands { reproduce, record: None, check: shell::command(["vopr-check", &file]) };
+        let smaller = file.strip_suffix(".kmb").map(|name| format!("{name}-min.kmb"));
+        let minimize = smaller.map(|smaller| shell::command(["vopr", "minimize", &file, "-o", &smaller]));
+        return Commands {
+            reproduce: shell::command(["vopr", "repro", &file]),
+            record: None,
+            check: shell::command(["vopr-check", &file]),
+            minimize,
+        };
     }
     if let Some(out) = &plan.out {
         let check = shell::command(["vopr-check", &path_word(out), "--scenario", &failure.scenario, "--seed", &seed]);
-        return Commands { reproduce, record: None, check };
+        return Commands { reproduce, record: None, check, minimize: None };
     }
     let record = plan.command_of(&failure.scenario, seeds, &["--out", FAILURES]);
     let file = format!("{FAILURES}/{}", vopr_schema::write::file_name(&failure.scenario, failure.seed, 1));
-    Commands { reproduce, record: Some(record), check: shell::command(["vopr-check", &file]) }
+    Commands { reproduce, record: Some(record), check: shell::command(["vopr-check", &file]), minimize: None }
 }

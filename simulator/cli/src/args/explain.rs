@@ -1,0 +1,99 @@
+//! The arguments of the commands that explain one failing run.
+
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use vopr_check::limits;
+
+/// Which failure to repeat.
+#[derive(Args, Debug)]
+pub struct ReproArguments {
+    /// A bundle, or a history
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The run with this seed, where the file holds several
+    #[arg(long, value_name = "SEED")]
+    pub run: Option<u64>,
+
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to show of a file.
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line, by name in its help")]
+pub struct ShowArguments {
+    /// A bundle, or a history
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Of a history of several runs: this one, instead of a list of all
+    #[arg(long, value_name = "SEED")]
+    pub run: Option<u64>,
+
+    /// Every event, one line each, in the order in which they happened
+    #[arg(long)]
+    pub events: bool,
+
+    /// What the run touches: kinds of faults, messages, transitions, and the situations that it came into
+    #[arg(long)]
+    pub coverage: bool,
+
+    /// The verdict of every invariant
+    #[arg(long)]
+    pub invariants: bool,
+
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to make smaller.
+#[derive(Args, Debug)]
+pub struct MinimizeArguments {
+    /// A bundle, or a history
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The run with this seed, where the file holds several
+    #[arg(long, value_name = "SEED")]
+    pub run: Option<u64>,
+
+    /// Where the smaller run goes; if it is there already and comes from the same run, the work goes on from it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Time to try; the smallest run found by then is kept
+    #[arg(long = "for", value_name = "TIME", value_parser = limits::duration, default_value = "5m")]
+    pub time: Duration,
+
+    /// Threads; as many as the machine has cores unless told otherwise
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where to look for the first event that breaks an invariant.
+#[derive(Args, Debug)]
+pub struct BisectArguments {
+    /// A bundle, or a history
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The run with this seed, where the file holds several
+    #[arg(long, value_name = "SEED")]
+    pub run: Option<u64>,
+
+    /// This invariant, instead of the one that the run is kept for
+    #[arg(long, value_name = "NAME", value_parser = vopr_check::args::invariant_names(), hide_possible_values = true)]
+    pub invariant: Option<String>,
+
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}

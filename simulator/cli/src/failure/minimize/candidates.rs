@@ -1,0 +1,147 @@
+//! What can be taken away from a run: time, clients, faults, rates, replicas, operations.
+
+use super::reduce::Reducer;
+use vopr_sim::RunRequest;
+use vopr_sim::fault_plan::FaultPlan;
+use vopr_sim::options::{Clogger, Rate, RunOptions};
+use vopr_sim::workload_plan::{PlannedStep, Step, WorkloadPlan};
+
+/// One thing made quieter.
+type Quieter = fn(&mut RunOptions);
+
+/// What happens at random besides the plan. Each is switched off alone or with others.
+const QUIETER: &[Quieter] = &[
+    |options| options.network.drop = Rate::NEVER,
+    |options| options.network.duplicate = Rate::NEVER,
+    |options| options.network.clogger = Clogger::Off,
+    |options| options.network.partition = Rate::NEVER,
+    |options| options.network.latency_ns_max = options.network.latency_ns_min,
+    |options| options.storage.write_failure = Rate::NEVER,
+    |options| options.storage.flush_failure = Rate::NEVER,
+    |options| options.storage.read_failure = Rate::NEVER,
+    |options| options.storage.corruption = Rate::NEVER,
+    |options| options.storage.torn_write = Rate::NEVER,
+    |options| options.storage.silent_read = Rate::NEVER,
+    |options| options.storage.latency_ns_max = options.storage.latency_ns_min,
+    |options| options.crash.per_commit = Rate::NEVER,
+    |options| options.crash.per_view_change_step = Rate::NEVER,
+    |options| options.crash.per_write = Rate::NEVER,
+    |options| options.gray.fail = Rate::NEVER,
+    |options| (options.clock.offset_ns_max, options.clock.drift_ppm_max, options.clock.step_ns_max) = (0, 0, 0),
+    |options| options.byzantine.mutation = Rate::NEVER,
+];
+
+/// The heal phase begins earlier: at an eighth of the time, a quarter, and so on; faults and steps after that are dropped.
+pub(super) fn less_time(reducer: &mut Reducer<'_>) {
+    loop {
+        let best = reducer.best();
+        let end_ns = end_of(best);
+        let candidates: Vec<RunRequest> =
+            [125, 250, 500, 750, 875, 950].into_iter().filter_map(|share| until(best, end_ns / 1_000 * share)).collect();
+        if reducer.first_of(candidates.into_iter()).is_none() {
+            return;
+        }
+    }
+}
+
+/// When a run's safety phase ends at the latest: its limit, or its last planned step, whichever is first.
+fn end_of(request: &RunRequest) -> u64 {
+    let steps = request.workload.iter().flat_map(|workload| workload.0.iter().flatten()).map(|planned| planned.time_ns);
+    let last = steps.chain(request.plan.0.iter().map(|planned| planned.time_ns)).max().unwrap_or(0);
+    request.options.limits.time_ns_max.min(last + last / 8 + 1_000_000)
+}
+
+fn until(request: &RunRequest, end_ns: u64) -> Option<RunRequest> {
+    let mut options = request.options.clone();
+    options.limits.time_ns_max = end_ns;
+    let plan = FaultPlan(request.plan.0.iter().filter(|planned| planned.time_ns <= end_ns).cloned().collect());
+    let workload = request.workload.clone().unwrap_or_default();
+    let steps = workload.0.into_iter().map(|steps| steps.into_iter().filter(|planned| planned.time_ns <= end_ns).collect());
+    RunRequest::planned(options, plan, WorkloadPlan(steps.collect())).ok()
+}
+
+/// Whole clients do nothing.
+pub(super) fn fewer_clients(reducer: &mut Reducer<'_>) {
+    let active = |request: &RunRequest| {
+        let clients = request.workload.iter().flat_map(|workload| workload.0.iter().enumerate());
+        clients.filter(|(_, steps)| !steps.is_empty()).map(|(client, _)| client).collect()
+    };
+    reducer.shrink(active, |request, kept: &[usize]| {
+        let keep = |(client, steps): (usize, &Vec<PlannedStep>)| if kept.contains(&client) { steps.clone() } else { Vec::new() };
+        let workload = WorkloadPlan(request.workload.as_ref()?.0.iter().enumerate().map(keep).collect());
+        RunRequest::planned(request.options.clone(), request.plan.clone(), workload).ok()
+    });
+}
+
+/// Planned faults do not happen.
+pub(super) fn fewer_faults(reducer: &mut Reducer<'_>) {
+    reducer.shrink(
+        |request| request.plan.0.clone(),
+        |request, kept| RunRequest::planned(request.options.clone(), FaultPlan(kept.to_vec()), request.workload.clone()?).ok(),
+    );
+}
+
+/// Operations are not invoked. A client without any does not even register.
+pub(super) fn fewer_operations(reducer: &mut Reducer<'_>) {
+    let all = |request: &RunRequest| {
+        let clients = request.workload.iter().flat_map(|workload| workload.0.iter().enumerate());
+        let mut all: Vec<(u64, usize, PlannedStep)> = clients
+            .flat_map(|(client, steps)| steps.iter().map(move |planned| (planned.time_ns, client, planned.clone())))
+            .filter(|(_, _, planned)| matches!(planned.step, Step::Invoke(_)))
+            .collect();
+        all.sort_by_key(|(time_ns, client, _)| (*time_ns, *client));
+        all
+    };
+    reducer.shrink(all, |request, kept| {
+        let mut workload = WorkloadPlan::idle(request.options.clients());
+        for (client, steps) in request.workload.as_ref()?.0.iter().enumerate() {
+            let own = kept.iter().filter(|(_, owner, _)| *owner == client).map(|(_, _, planned)| planned.clone());
+            let mut own: Vec<PlannedStep> = own.collect();
+            if !own.is_empty() {
+                own.extend(steps.iter().filter(|planned| !matches!(planned.step, Step::Invoke(_))).cloned());
+                own.sort_by_key(|planned| planned.time_ns);
+            }
+            workload.0[client] = own;
+        }
+        RunRequest::planned(request.options.clone(), request.plan.clone(), workload).ok()
+    });
+}
+
+/// Nothing happens at random: all of it at once, or as much as can be.
+pub(super) fn quieter(reducer: &mut Reducer<'_>) {
+    let options = reducer.best().options.clone();
+    let changes = |quieter: &&Quieter| {
+        let mut quiet = options.clone();
+        quieter(&mut quiet);
+        quiet != options
+    };
+    let loud: Vec<Quieter> = QUIETER.iter().filter(changes).copied().collect();
+    let list = |request: &RunRequest| {
+        let still = |quieter: &&Quieter| {
+            let mut quiet = request.options.clone();
+            quieter(&mut quiet);
+            quiet != request.options
+        };
+        loud.iter().filter(still).copied().collect()
+    };
+    reducer.shrink(list, |request, kept: &[Quieter]| {
+        let mut quiet = request.options.clone();
+        let stays = |quieter: &Quieter| kept.iter().any(|kept| core::ptr::fn_addr_eq(*kept, *quieter));
+        loud.iter().filter(|quieter| !stays(quieter)).for_each(|quieter| quieter(&mut quiet));
+        RunRequest::planned(quiet, request.plan.clone(), request.workload.clone()?).ok()
+    });
+}
+
+/// The smallest cluster: no standbys, three voters instead of five, one instead of three.
+pub(super) fn fewer_replicas(reducer: &mut Reducer<'_>) {
+    let best = reducer.best();
+    let smaller = |replicas: u8, standbys: u8| {
+        let mut options = best.options.clone();
+        (options.cluster.replicas, options.cluster.standbys) = (replicas, standbys);
+        RunRequest::planned(options, best.plan.clone(), best.workload.clone()?).ok()
+    };
+    let now = best.options.cluster;
+    let sizes = (1..now.replicas).map(|replicas| (replicas, 0)).chain((now.standbys > 0).then_some((now.replicas, 0)));
+    let candidates: Vec<RunRequest> = sizes.filter_map(|(replicas, standbys)| smaller(replicas, standbys)).collect();
+    reducer.first_of(candidates.into_iter());
+}

@@ -1,0 +1,241 @@
+//! `vopr show`: what is inside a bundle or a history.
+
+use crate::args::explain::ShowArguments;
+use crate::failure::bundle::Bundle;
+use crate::failure::trial::Trial;
+use crate::listing;
+use crate::output::tagged;
+use crate::rig::short;
+use crate::rows::{in_order, rows};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use vopr_check::exit::{Exit, Problem};
+use vopr_check::output;
+use vopr_check::output::violation::seconds;
+use vopr_check::terminal::{Sink, counted, grouped, table};
+use vopr_checker::situations::Situation;
+use vopr_checker::{Budget, RunVerdicts, Selection, judge_run};
+use vopr_schema::read::HistoryFile;
+use vopr_schema::{Dictionary, Run};
+
+/// Shows a file.
+///
+/// # Errors
+/// The file cannot be read, or standard output cannot be written.
+pub fn run(arguments: &ShowArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    let file = HistoryFile::open(&arguments.file).map_err(|error| Problem::refused(error.to_string()))?;
+    if arguments.run.is_none() && file.run_count() != 1 {
+        return list(&file, arguments.json, sink);
+    }
+    let bundle = Bundle::read(&arguments.file, arguments.run)?;
+    if arguments.json {
+        sink.object(&summary_object(&arguments.file, &bundle))?;
+    } else {
+        summary(&arguments.file, &bundle).iter().try_for_each(|line| sink.line(line))?;
+    }
+    if arguments.invariants {
+        invariants(&bundle, arguments.json, sink)?;
+    }
+    if arguments.coverage {
+        coverage(&bundle, arguments.json, sink)?;
+    }
+    if arguments.events {
+        events(&bundle, arguments.json, sink)?;
+    }
+    Ok(Exit::Held)
+}
+
+/// The runs of a file, a line each.
+fn list(file: &HistoryFile, as_json: bool, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    let runs = file.runs().map_err(|error| Problem::refused(error.to_string()))?;
+    if as_json {
+        runs.iter().try_for_each(|run| sink.object(&run_object(run)))?;
+        return Ok(Exit::Held);
+    }
+    let header =
+        ["scenario", "seed", "bug", "replicas", "clients", "events", "ok", "error", "unknown", "ended"].map(str::to_owned).to_vec();
+    let row = |run: &Run| {
+        let counts = [run.events, run.operations_ok, run.operations_error, run.operations_unknown].map(grouped);
+        let head = [run.scenario.clone(), run.seed.to_string(), run.bug.clone().unwrap_or_else(|| "-".to_owned())];
+        let people = [run.replicas.to_string(), run.clients.to_string()];
+        head.into_iter().chain(people).chain(counts).chain([run.ended.name().to_owned()]).collect()
+    };
+    let lines: Vec<Vec<String>> = core::iter::once(header).chain(runs.iter().map(row)).collect();
+    table(&lines).iter().try_for_each(|line| sink.line(line))?;
+    sink.line(&format!("{}; one of them: vopr show --run SEED", counted(runs.len() as u64, "run")))?;
+    Ok(Exit::Held)
+}
+
+fn run_object(run: &Run) -> Value {
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| json!(text));
+    tagged(
+        "run",
+        json!({
+            "scenario": run.scenario,
+            "seed": run.seed,
+            "bug": run.bug,
+            "replicas": run.replicas,
+            "standbys": run.standbys,
+            "clients": run.clients,
+            "tenants": run.tenants,
+            "events": run.events,
+            "operations_ok": run.operations_ok,
+            "operations_error": run.operations_error,
+            "operations_unknown": run.operations_unknown,
+            "end_time_ns": run.end_time_ns,
+            "heal_time_ns": run.heal_time_ns,
+            "ended": run.ended.name(),
+            "ended_detail": run.ended_detail,
+            "digest": output::json::hex(&run.digest),
+            "options": parsed(&run.options),
+            "plan": parsed(&run.plan),
+        }),
+    )
+}
+
+fn summary_object(path: &Path, bundle: &Bundle) -> Value {
+    let mut object = run_object(bundle.run());
+    object["file"] = json!(path);
+    object["program"] = json!([bundle.provenance.program_version, bundle.provenance.source_commit]);
+    object["symptom"] = json!(bundle.symptom);
+    object["origin"] = json!(bundle.origin);
+    object["workload"] = json!(bundle.request.workload);
+    object
+}
+
+/// The run on one screen.
+fn summary(path: &Path, bundle: &Bundle) -> Vec<String> {
+    let (run, provenance, size) = (bundle.run(), &bundle.provenance, bundle.size());
+    let bug = run.bug.as_deref().map_or_else(String::new, |bug| format!(", bug {bug} on"));
+    let mut rows = vec![
+        ("run", format!("{} seed {}{bug}", run.scenario, run.seed)),
+        ("program", format!("{} {} ({})", provenance.program, provenance.program_version, provenance.source_commit)),
+        ("recorded by", provenance.command_line.clone()),
+        (
+            "cluster",
+            format!(
+                "{}, {}, {} of {}",
+                counted(u64::from(run.replicas), "replica"),
+                counted(u64::from(run.standbys), "standby"),
+                counted(u64::from(run.clients), "client"),
+                counted(u64::from(run.tenants), "tenant")
+            ),
+        ),
+        ("size", size_in_words(size)),
+        ("operations", format!("{} ok, {} refused, {} without an answer", run.operations_ok, run.operations_error, run.operations_unknown)),
+        ("ended", format!("{} at {}", run.ended.name(), seconds(run.end_time_ns))),
+        ("digest", short(&run.digest)),
+    ];
+    rows.extend(run.ended_detail.iter().map(|detail| ("detail", detail.clone())));
+    if let Some(symptom) = &bundle.symptom {
+        rows.push(("fails", format!("{}: {}", symptom.invariant, symptom.sentence)));
+        rows.push(("group", symptom.fingerprint()));
+    }
+    if let Some(origin) = &bundle.origin {
+        let number = |name: &str| origin[name].as_u64().unwrap_or_default();
+        let text = format!(
+            "{}, {}, {}",
+            counted(number("events"), "event"),
+            counted(number("faults"), "fault"),
+            counted(number("operations"), "operation")
+        );
+        rows.push(("made from", text));
+    }
+    rows.extend(bundle.request.plan.0.iter().take(FAULTS_SHOWN).enumerate().map(|(index, planned)| {
+        let words = serde_json::to_string(&planned.fault).unwrap_or_default();
+        (if index == 0 { "faults" } else { "" }, format!("{}  {words}", seconds(planned.time_ns)))
+    }));
+    let hidden = bundle.request.plan.0.len().saturating_sub(FAULTS_SHOWN);
+    rows.extend((hidden > 0).then(|| ("", format!("({hidden} more with --json)"))));
+    let _ = path;
+    rows.into_iter().map(|(name, words)| format!("{name:<12} {words}").trim_end().to_owned()).collect()
+}
+
+/// Faults on the first screen.
+const FAULTS_SHOWN: usize = 12;
+
+/// A run's size in words.
+#[must_use]
+pub fn size_in_words(size: crate::failure::bundle::Size) -> String {
+    let parts = [counted(size.events, "event"), counted(size.faults as u64, "planned fault"), counted(size.operations as u64, "operation")];
+    parts.join(", ")
+}
+
+fn judged(bundle: &Bundle) -> RunVerdicts {
+    judge_run(&bundle.history, 0, &Selection::all(), &Budget::default())
+}
+
+fn invariants(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
+    let verdicts = judged(bundle);
+    if as_json {
+        return Ok(sink.object(&output::json::run(&verdicts))?);
+    }
+    sink.line("")?;
+    let header = ["invariant", "verdict", "facts", "why"].map(str::to_owned).to_vec();
+    let row = |(id, verdict): &(vopr_checker::InvariantId, vopr_checker::Verdict)| {
+        let why = match verdict {
+            vopr_checker::Verdict::Violation(witness) => witness.summary.clone(),
+            vopr_checker::Verdict::Unknown { reason } | vopr_checker::Verdict::NotApplicable { reason } => reason.clone(),
+            vopr_checker::Verdict::Pass { .. } => String::new(),
+        };
+        vec![id.name().to_owned(), verdict.name().to_owned(), grouped(verdict.facts()), why]
+    };
+    let lines: Vec<Vec<String>> = core::iter::once(header).chain(verdicts.verdicts.iter().map(row)).collect();
+    Ok(table(&lines).iter().try_for_each(|line| sink.line(line))?)
+}
+
+fn coverage(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
+    let history = &bundle.history;
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut count = |what, words: &[&'static str], codes: &[u8]| {
+        for code in codes {
+            if let Some(word) = words.get(usize::from(*code)) {
+                *counts.entry((what, word)).or_default() += 1;
+            }
+        }
+    };
+    count("fault", vopr_schema::FaultKind::NAMES, &history.faults.fault.codes);
+    count("message", vopr_schema::Command::NAMES, &history.messages.command.codes);
+    count("mutation", vopr_schema::Mutation::NAMES, &history.messages.mutation.codes);
+    count("refused message", vopr_schema::RejectReason::NAMES, &history.messages.reject_reason.codes);
+    count("transition", vopr_schema::TransitionEvent::NAMES, &history.transitions.event.codes);
+    count("disk access", vopr_schema::StorageOutcome::NAMES, &history.storage.outcome.codes);
+    let situations = judged(bundle).situations;
+    let seen = Situation::ALL.iter().map(|situation| ("situation", situation.name(), situations.of(*situation)));
+    let all = counts.iter().map(|((what, word), times)| (*what, *word, *times)).chain(seen.filter(|(_, _, times)| *times > 0));
+    if as_json {
+        let mut all = all;
+        return Ok(all.try_for_each(|(what, word, times)| {
+            sink.object(&tagged("coverage", json!({ "what": what, "word": word, "times": times })))
+        })?);
+    }
+    sink.line("")?;
+    let lines: Vec<Vec<String>> = all.map(|(what, word, times)| vec![what.to_owned(), word.to_owned(), grouped(times)]).collect();
+    Ok(table(&lines).iter().try_for_each(|line| sink.line(line))?)
+}
+
+fn events(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
+    let kinds = rows((&bundle.history, 0));
+    if !as_json {
+        sink.line("")?;
+    }
+    for (place, row) in in_order(&kinds) {
+        let rows = &kinds[place];
+        if as_json {
+            let cells: serde_json::Map<String, Value> = rows.cells(row).map(|(name, value)| (name.to_owned(), json!(value))).collect();
+            let object = json!({ "kind": rows.kind.name(), "seq": rows.seq[row], "time_ns": rows.time_ns[row], "cells": cells });
+            sink.object(&tagged("event", object))?;
+        } else {
+            sink.line(&rows.line(row))?;
+        }
+    }
+    Ok(())
+}
+
+/// A bundle made from a run that was simulated a moment ago.
+#[must_use]
+pub fn fresh(request: &vopr_sim::RunRequest, trial: Trial, command_line: String) -> Bundle {
+    let scenario = vopr_sim::scenarios::find(&request.options.scenario).map(|scenario| listing::scenario(scenario).to_string());
+    Bundle::of_trial(request, trial, scenario.unwrap_or_default(), command_line)
+}
