@@ -4,10 +4,24 @@
 //! transactions depend on one another, and a cycle of dependencies is an anomaly with a standard name. After Adya ("Weak
 //! Consistency", MIT 1999) and Elle (Kingsbury & Alvaro, VLDB 2020).
 
+mod analyze;
 mod anomaly;
 pub mod bank;
+mod certificate;
+mod cycles;
+mod explain;
+mod findings;
+mod graph;
 mod history;
 mod level;
+mod lists;
+pub mod oracle;
+mod partial;
+mod registers;
+#[cfg(test)]
+mod tests;
+
+pub use analyze::analyze;
 
 pub use anomaly::{Anomaly, AnomalyKind, CycleKind};
 pub use history::{Micro, NEVER, Names, Outcome, Transaction, Transactions};
