@@ -22,7 +22,7 @@ const BYTES: [u64; 2] = [256, 96];
 pub fn analyze(history: &Transactions, options: &Options, meter: &Meter) -> Result<Analysis, Exhausted> {
     let bytes = BYTES[0] * history.len() as u64 + BYTES[1] * history.micro_operations().len() as u64;
     meter.reserve(bytes)?;
-    let analysis = Course::new(history, options).finish(meter);
+    let analysis = Course::new(history, *options).finish(meter);
     meter.release(bytes);
     analysis
 }
@@ -41,7 +41,7 @@ struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    fn new(history: &'a Transactions, options: &Options) -> Self {
+    fn new(history: &'a Transactions, options: Options) -> Self {
         let lists = Lists::of(history);
         let registers = Registers::of(history, u32::try_from(lists.keys().len()).unwrap_or(u32::MAX));
         let mut observed = vec![false; history.len()];
@@ -76,6 +76,9 @@ impl<'a> Course<'a> {
                 Order::RealTime => add_real_time_edges(self.history, &mut self.findings.graph),
             }
             let rows = Rows::new(&self.findings.graph);
+            if order != Order::RealTime && serial_order(self.history, &self.findings.graph, &rows, false).is_some() {
+                continue;
+            }
             let graph = core::mem::take(&mut self.findings.graph);
             let found = self.search_order(order, &mut Searcher::new(&graph, &rows, meter));
             self.findings.graph = graph;

@@ -85,7 +85,9 @@ pub(super) fn exists(
 impl<'a> Search<'a> {
     fn new(transactions: usize, registers: &'a Registers, touches: &'a [Touch]) -> Self {
         let mut starts = vec![0; transactions + 1];
-        touches.iter().for_each(|touch| starts[touch.transaction as usize + 1] += 1);
+        for touch in touches {
+            starts[touch.transaction as usize + 1] += 1;
+        }
         (0..transactions).for_each(|row| starts[row + 1] += starts[row]);
         let initial = |key: u32| registers.versions.find(&(key, None)).unwrap_or(NONE);
         let mut readers = vec![0; registers.versions.len()];

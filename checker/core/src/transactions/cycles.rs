@@ -250,7 +250,9 @@ impl<'a> Searcher<'a> {
         let mut components = Components { of: vec![0; graph.node_count()], nontrivial: 0 };
         for (number, members) in kosaraju_scc(&graph).iter().enumerate() {
             components.nontrivial += u64::from(members.len() > 1);
-            members.iter().for_each(|member| components.of[member.index()] = number as u32);
+            for member in members {
+                components.of[member.index()] = number as u32;
+            }
         }
         Ok(components)
     }

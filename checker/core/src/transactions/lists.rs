@@ -182,18 +182,18 @@ impl Lists {
         }
         // Readers of the longest list of each key, and committed appends that nobody read.
         let mut tails = vec![Vec::new(); self.keys.len()];
-        let mut updates: Interner<(u32, u32)> = Interner::default();
-        let mut updaters: Vec<u32> = Vec::new();
+        let mut found: Interner<(u32, u32)> = Interner::default();
+        let mut first_of: Vec<u32> = Vec::new();
         self.each_read(history, |read| {
             let Some(version) = self.judge_read(history, &read, bad[read.key as usize], findings) else { return };
             self.depend(&read, version, &overwriters, &mut tails, findings);
             let appends = |micro: &&Micro| matches!(micro, Micro::Append { key, .. } if *key == read.raw_key);
             if read.after.iter().any(|micro| appends(&micro)) && !read.before.iter().any(|micro| appends(&micro)) {
-                let (update, new) = updates.intern((read.key, version));
+                let (update, new) = found.intern((read.key, version));
                 if new {
-                    updaters.push(read.transaction as u32);
-                } else if updaters[update as usize] != read.transaction as u32 {
-                    let other = updaters[update as usize] as usize;
+                    first_of.push(read.transaction as u32);
+                } else if first_of[update as usize] != read.transaction as u32 {
+                    let other = first_of[update as usize] as usize;
                     findings.anomaly(AnomalyKind::LostUpdate, &[other, read.transaction], || {
                         let (key, list) = (history.key_name(read.raw_key), history.list_words(read.list));
                         format!("T{other} and T{} both read {key}: {list}, and both appended to it", read.transaction)
@@ -266,7 +266,7 @@ impl Lists {
 
     /// Faults of one read; the number of the version that it saw before its own transaction's appends, if that is known.
     fn judge_read(&self, history: &Transactions, read: &Read<'_>, bad: u32, findings: &mut Findings) -> Option<u32> {
-        let own = self.judge_inside(history, read, findings);
+        let own = Self::judge_inside(history, read, findings);
         let (reader, key) = (read.transaction, read.raw_key);
         if !self.is_prefix(history, read.key, read.list) {
             self.judge_incompatible(history, read, findings);
@@ -287,7 +287,7 @@ impl Lists {
         }
         if (bad as usize) < read.list.len() {
             let writer = self.order[self.order_of(read.key).start + bad as usize] as usize;
-            self.aborted_read(history, read, writer, read.list[bad as usize], findings);
+            Self::aborted_read(history, read, writer, read.list[bad as usize], findings);
         }
         let version = read.list.len() - own;
         if version > 0 {
@@ -298,7 +298,7 @@ impl Lists {
         Some(version as u32)
     }
 
-    fn aborted_read(&self, history: &Transactions, read: &Read<'_>, writer: usize, value: u64, findings: &mut Findings) {
+    fn aborted_read(history: &Transactions, read: &Read<'_>, writer: usize, value: u64, findings: &mut Findings) {
         findings.anomaly(AnomalyKind::G1a, &[writer, read.transaction], || {
             let (key, value) = (history.key_name(read.raw_key), history.value_name(value));
             format!("T{} read {value} in {key}, which T{writer} appended before it aborted", read.transaction)
@@ -319,7 +319,7 @@ impl Lists {
     }
 
     /// Whether a transaction's reads agree with what it did before. How many of its own elements the list ends with is returned.
-    fn judge_inside(&self, history: &Transactions, read: &Read<'_>, findings: &mut Findings) -> usize {
+    fn judge_inside(history: &Transactions, read: &Read<'_>, findings: &mut Findings) -> usize {
         let key = read.raw_key;
         let same = |micro: &&Micro| micro.key() == key;
         let mut own: Vec<u64> = Vec::new();
@@ -379,7 +379,7 @@ impl Lists {
             };
             let writer = self.writers[element as usize];
             if history.transactions()[writer as usize].outcome == Outcome::Aborted {
-                self.aborted_read(history, read, writer as usize, *value, findings);
+                Self::aborted_read(history, read, writer as usize, *value, findings);
             }
             if place + 1 == read.list.len() {
                 self.judge_intermediate(history, read, element, *value, findings);
@@ -444,15 +444,21 @@ pub(super) fn precede(key: u32, readers: &[u32], writers: &[u32], findings: &mut
     }
     let (both, pure): (Vec<u32>, Vec<u32>) = readers.iter().partition(|reader| is_writer(reader));
     let moment = findings.graph.moment();
-    pure.iter().for_each(|reader| findings.graph.add(*reader, moment, RW, key));
-    writers.iter().for_each(|writer| findings.graph.add(moment, *writer, FREE, key));
+    for reader in &pure {
+        findings.graph.add(*reader, moment, RW, key);
+    }
+    for writer in writers {
+        findings.graph.add(moment, *writer, FREE, key);
+    }
     if both.is_empty() {
         return;
     }
     // Whoever reads and writes must not precede itself. If there are several, each lost the update of its neighbours: a chain of
     // edges both ways shows it, and nothing that all pairs would show besides.
     let moment = findings.graph.moment();
-    both.iter().for_each(|reader| findings.graph.add(*reader, moment, RW, key));
+    for reader in &both {
+        findings.graph.add(*reader, moment, RW, key);
+    }
     let rest = writers.iter().filter(|writer| both.binary_search(writer).is_err());
     rest.for_each(|writer| findings.graph.add(moment, *writer, FREE, key));
     for pair in both.windows(2) {

@@ -67,7 +67,9 @@ fn by_key_order(registers: &Registers, history: &Transactions, order: KeyOrder, 
 /// The initial state comes before every version that follows nothing else.
 fn initial_first(registers: &Registers, findings: &Findings, follows: &[Follows]) -> Vec<Follows> {
     let mut has_before = vec![false; registers.versions.len()];
-    follows.iter().for_each(|edge| has_before[edge.after as usize] = true);
+    for edge in follows {
+        has_before[edge.after as usize] = true;
+    }
     let mut found = Vec::new();
     for (version, (key, value)) in registers.versions.items().iter().enumerate() {
         let initial = registers.versions.find(&(*key, None));
@@ -82,7 +84,9 @@ fn initial_first(registers: &Registers, findings: &Findings, follows: &[Follows]
 /// Per key, whether its versions are ordered in a circle; that is an anomaly.
 fn cyclic_keys(registers: &Registers, history: &Transactions, follows: &[Follows], findings: &mut Findings) -> Vec<bool> {
     let mut waits = vec![0_u32; registers.versions.len()];
-    follows.iter().for_each(|edge| waits[edge.after as usize] += 1);
+    for edge in follows {
+        waits[edge.after as usize] += 1;
+    }
     let mut free: Vec<u32> = (0..waits.len() as u32).filter(|version| waits[*version as usize] == 0).collect();
     while let Some(version) = free.pop() {
         let start = follows.partition_point(|edge| edge.before < version);
@@ -137,7 +141,9 @@ fn depend(registers: &Registers, follows: &[Follows], readers: &mut [Vec<u32>], 
                 }
                 moments[version as usize]
             });
-            readers.iter().for_each(|reader| findings.graph.add(*reader, from, RW, key));
+            for reader in readers.iter() {
+                findings.graph.add(*reader, from, RW, key);
+            }
             findings.graph.add(from, to, FREE, key);
         }
     }

@@ -100,7 +100,7 @@ impl Registers {
     }
 
     /// Everything that the registers say.
-    pub fn infer(&self, history: &Transactions, options: &Options, findings: &mut Findings) -> Vec<Touch> {
+    pub fn infer(&self, history: &Transactions, options: Options, findings: &mut Findings) -> Vec<Touch> {
         let touches = self.touches(history, options, findings);
         self.lost_updates(history, &touches, findings);
         if self.is_recorded(history, findings) {
@@ -133,7 +133,7 @@ impl Registers {
     }
 
     /// Judges all reads by themselves and adds the wr edges; what each transaction did with each register is returned.
-    fn touches(&self, history: &Transactions, options: &Options, findings: &mut Findings) -> Vec<Touch> {
+    fn touches(&self, history: &Transactions, options: Options, findings: &mut Findings) -> Vec<Touch> {
         let mut touches: Vec<Touch> = Vec::new();
         for transaction in 0..history.len() as u32 {
             if !findings.is_included(transaction) {
@@ -187,7 +187,7 @@ impl Registers {
         self.versions.get(version).1.map_or_else(|| "absent".to_owned(), |value| history.value_name(value))
     }
 
-    fn judge_read(&self, history: &Transactions, options: &Options, reader: u32, version: u32, findings: &mut Findings) {
+    fn judge_read(&self, history: &Transactions, options: Options, reader: u32, version: u32, findings: &mut Findings) {
         let (key, value) = *self.versions.get(version);
         let name = || format!("{} of {}", self.words(history, version), history.key_name(*self.keys.get(key)));
         if value.is_none() {
@@ -243,13 +243,13 @@ impl Registers {
     /// The order of versions is the recorded commit order of their writers.
     fn follow_positions(&self, history: &Transactions, touches: &[Touch], findings: &mut Findings) {
         let position = |transaction: u32| history.transactions()[transaction as usize].position.unwrap_or(0);
-        let mut writes: Vec<(u32, u64, u32)> = touches
+        let mut installed: Vec<(u32, u64, u32)> = touches
             .iter()
             .filter(|touch| touch.wrote != NONE)
             .map(|touch| (touch.key, position(touch.transaction), touch.transaction))
             .collect();
-        writes.sort_unstable();
-        for pair in writes.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        installed.sort_unstable();
+        for pair in installed.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
             findings.graph.add(pair[0].2, pair[1].2, WW, self.first_key + pair[0].0);
         }
         for touch in touches.iter().filter(|touch| touch.read != NONE) {
@@ -260,8 +260,8 @@ impl Registers {
                     None => continue,
                 },
             };
-            let next = writes.partition_point(|write| *write < after);
-            if let Some(&(key, _, writer)) = writes.get(next).filter(|write| write.0 == touch.key && write.2 != touch.transaction) {
+            let next = installed.partition_point(|write| *write < after);
+            if let Some(&(key, _, writer)) = installed.get(next).filter(|write| write.0 == touch.key && write.2 != touch.transaction) {
                 findings.graph.add(touch.transaction, writer, RW, self.first_key + key);
             }
         }
