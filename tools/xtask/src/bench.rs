@@ -33,6 +33,9 @@ pub struct Options {
     /// Print the CPU time of each invariant too.
     #[arg(long)]
     pub invariants: bool,
+    /// Measure only how fast linearizability is decided without the recorded order.
+    #[arg(long)]
+    pub linearizability: bool,
 }
 
 fn find(name: &str) -> Result<&'static Scenario> {
@@ -67,6 +70,10 @@ pub fn run(options: &Options) -> Result<()> {
     if cfg!(debug_assertions) {
         println!("note: this is not a release build; use `cargo run --release -p xtask -- bench`");
     }
+    if options.linearizability {
+        crate::linearizability::run();
+        return Ok(());
+    }
     let seeds = options.first..options.first + options.seeds;
     simulate_alone(find("baseline")?, seeds.clone());
     let scenario = find(&options.scenario)?;
@@ -80,6 +87,7 @@ pub fn run(options: &Options) -> Result<()> {
         each_invariant(&HistoryFile::open(&path)?.read_all(&Projection::all())?);
     }
     growth(scenario, options.first);
+    crate::linearizability::run();
     if let Some(peak) = peak_memory_mib() {
         println!("peak memory of this whole process {peak:.0} MiB");
     }

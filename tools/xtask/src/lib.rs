@@ -5,7 +5,9 @@
 pub mod bench;
 pub mod campaign;
 pub mod cpu;
+pub mod differential;
 pub mod goldens;
+pub mod linearizability;
 pub mod matrix;
 
 use std::path::{Path, PathBuf};

@@ -23,6 +23,8 @@ enum Task {
     Matrix,
     /// Runs many seeds of every scenario with all guards on, checks each run in memory and prints a table.
     Campaign(xtask::campaign::Options),
+    /// Judges random small histories of every model by every engine and by brute force.
+    Differential(xtask::differential::Options),
 }
 
 fn main() -> Result<()> {
@@ -31,5 +33,6 @@ fn main() -> Result<()> {
         Task::Goldens => xtask::goldens::write_all(),
         Task::Matrix => xtask::matrix::write(),
         Task::Campaign(options) => xtask::campaign::run(&options),
+        Task::Differential(options) => xtask::differential::run(&options),
     }
 }

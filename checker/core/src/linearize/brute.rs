@@ -1,12 +1,15 @@
-//! The oracle of the engines' tests: every order, one by one.
+//! The oracle of the engines: every order, one by one.
 //!
 //! It shares nothing with the engines, remembers nothing, and prunes nothing but what is illegal.
 
 use super::{Call, NEVER};
 use crate::models::Model;
 
-/// Whether a legal order of all returned calls, and of any of the others, exists. At most 16 calls.
-pub(crate) fn linearizable<M: Model>(model: &M, calls: &[Call<M::Action>]) -> bool {
+/// Whether a legal order of all returned calls, and of any of the others, exists.
+///
+/// # Panics
+/// With more than 16 calls.
+pub fn linearizable<M: Model>(model: &M, calls: &[Call<M::Action>]) -> bool {
     assert!(calls.len() <= 16, "brute force is for tiny histories");
     extend(model, calls, 0, &model.initial())
 }

@@ -1,7 +1,7 @@
 //! Which engine decides what: the cheapest one first, each only as far as its limits go.
 
 use super::zones::{Scratch, Zones};
-use super::{Answer, Call, Effort, NEVER, Refutation, frontier, wgl, zones};
+use super::{Answer, Call, Effort, NEVER, Refutation, counters, frontier, queues, sets, streams, wgl, zones};
 use crate::budget::Meter;
 use crate::models::Model;
 use crate::models::counter::{Counter, CounterAction};
@@ -20,6 +20,14 @@ const TURNS: [u64; 2] = [100_000, 10_000_000];
 pub enum Engine {
     /// Zones of registers with unique values: [`super::zones`].
     Zones,
+    /// The one order of a stream's elements: [`super::streams`].
+    Stream,
+    /// The levels of a grow-only set: [`super::sets`].
+    Set,
+    /// The patterns of a queue: [`super::queues`].
+    Queue,
+    /// The places of a counter's additions: [`super::counters`].
+    Counter,
     /// Search in time order over all configurations: [`super::frontier`].
     Frontier,
     /// Depth-first search: [`super::wgl`].
@@ -32,6 +40,10 @@ impl Engine {
     pub fn name(self) -> &'static str {
         match self {
             Self::Zones => "zones",
+            Self::Stream => "stream order",
+            Self::Set => "set levels",
+            Self::Queue => "queue patterns",
+            Self::Counter => "counter places",
             Self::Frontier => "frontier search",
             Self::DepthFirst => "depth-first search",
         }
@@ -67,25 +79,30 @@ pub fn keys(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter, _scratch: &
 /// Decides the calls of one stream.
 #[must_use]
 pub fn stream(model: &Stream, calls: &[Call<StreamAction>], meter: &Meter) -> Decision {
-    general(model, calls, meter)
+    special(streams::decide(model, calls), Engine::Stream, || general(model, calls, meter))
 }
 
 /// Decides the calls of one set.
 #[must_use]
 pub fn set(calls: &[Call<SetAction>], meter: &Meter) -> Decision {
-    general(&Set, calls, meter)
+    special(sets::decide(calls), Engine::Set, || general(&Set, calls, meter))
 }
 
 /// Decides the calls of one queue.
 #[must_use]
 pub fn queue(calls: &[Call<QueueAction>], meter: &Meter) -> Decision {
-    general(&Queue, calls, meter)
+    special(queues::decide(calls), Engine::Queue, || general(&Queue, calls, meter))
 }
 
 /// Decides the calls of one counter.
 #[must_use]
 pub fn counter(model: &Counter, calls: &[Call<CounterAction>], meter: &Meter) -> Decision {
-    general(model, calls, meter)
+    special(counters::decide(model, calls), Engine::Counter, || general(model, calls, meter))
+}
+
+/// The answer of a method for one model, or that of a search where the method does not apply.
+fn special(answer: Answer, engine: Engine, otherwise: impl FnOnce() -> Decision) -> Decision {
+    if answer.decided().is_some() { Decision { answer, engine } } else { otherwise() }
 }
 
 /// Decides the calls of tied accounts.

@@ -312,7 +312,7 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         for class in 0..self.classes.len() as u32 {
-            let Class { call, available, .. } = self.classes[class as usize];
+            let Class { call, available, erases } = self.classes[class as usize];
             let possible = match self.pass {
                 Pass::Relaxed => available > 0 && node.at.used < self.invoked,
                 Pass::Beam | Pass::Exact => self.uses.get(node.at.used)[class as usize] < available,
@@ -321,7 +321,9 @@ impl<'a, M: Model> Search<'a, M> {
                 continue;
             }
             let Some(state) = self.step(node.at.state, call) else { continue };
-            if state != node.at.state && self.order_counts(&node, SLOTS + class, call, state, returning) {
+            // Even without changing the state it may cover the traces of an open call.
+            let absorbs = erases & self.open & !node.at.mask & !node.at.absorbed != 0;
+            if (state != node.at.state || absorbs) && self.order_counts(&node, SLOTS + class, call, state, returning) {
                 let used = self.spend_class(node.at.used, class);
                 self.arrive(node, Configuration { state, used, ..node.at }, SLOTS + class, returning);
             }
@@ -358,10 +360,11 @@ impl<'a, M: Model> Search<'a, M> {
         if absorbed & bit != 0 {
             self.survive(Configuration { mask, absorbed: absorbed ^ bit, ..at });
         }
-        if mask == at.mask {
+        let covers = order >= SLOTS && absorbed & !from.at.absorbed != 0;
+        if mask == at.mask && !covers {
             self.visit(Node { at, last: order, before: from.at.state });
         } else {
-            // A read needed the call: no further reason is asked for.
+            // A read, or an absorbed call, needed it: no further reason is asked for.
             self.visit(Node { at: Configuration { mask, ..at }, last: NO_CALL, before: 0 });
         }
     }

@@ -12,8 +12,9 @@
 
 pub mod actions;
 pub mod any;
-#[cfg(test)]
-pub(crate) mod brute;
+mod bounds;
+pub mod brute;
+pub mod counters;
 pub mod decide;
 #[cfg(test)]
 pub(crate) mod differential;
@@ -23,7 +24,11 @@ pub mod interner;
 pub mod objects;
 pub mod partition;
 pub mod parts;
+pub mod queues;
+pub mod sets;
 pub mod shrink;
+pub mod streams;
+pub mod trials;
 pub mod wgl;
 pub mod zones;
 

@@ -11,8 +11,12 @@
 //!
 //! A write of unknown outcome counts, with a return at infinity, when something observed its value, and is left out
 //! otherwise; both lose nothing, because nothing else could have made the observation, or none depends on it. Failed
-//! compare-and-sets say that the register held something else: they are tested against the order found, and if that order
-//! does not explain them the question is left to another engine.
+//! compare-and-sets say that the register held something else: they are tested against the order of values found, and if that
+//! order does not explain them the question is left to another engine.
+//!
+//! **Condition.** Every written value is unique and is not the initial one; additions tell their sums.
+
+mod failed;
 
 use super::{Call, NEVER};
 use crate::models::register::RegisterAction;
@@ -438,52 +442,6 @@ impl Builder<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Looks for an instant within each failed compare-and-set at which another chain occupies the register.
-    fn explain_failed(&mut self) -> Result<(), Zones> {
-        if self.scratch.failed.is_empty() {
-            return Ok(());
-        }
-        // The order found: forward chains from their first return on, backward ones at an instant of their own, which may be
-        // the one at which a forward chain begins, but never one inside of it.
-        let Scratch { forward, backward, .. } = &*self.scratch;
-        let mut starts: Vec<(u64, bool, u32)> = forward.iter().map(|zone| (zone.first_return, true, zone.root)).collect();
-        for zone in backward {
-            let instant = enclosing(forward, zone.last_invoke).map_or(0, |outer| outer.last_invoke).max(zone.last_invoke);
-            starts.push((instant, false, zone.root));
-        }
-        starts.sort_unstable();
-        let mut places: Vec<(u32, usize)> = starts.iter().enumerate().map(|(place, start)| (start.2, place)).collect();
-        places.sort_unstable();
-        for position in 0..self.scratch.failed.len() {
-            let call = self.scratch.failed[position] as usize;
-            let Call { invoke, returned, action: RegisterAction::CompareAndSet { expected, .. } } = self.calls[call] else { continue };
-            let number = self.value(expected);
-            let Some(root) = self.root_of(number) else { continue };
-            let Ok(found) = places.binary_search_by_key(&root, |place| place.0) else { continue };
-            let place = places[found].1;
-            let end = starts.get(place + 1).map_or(u64::MAX, |next| next.0);
-            if starts[place].0 < shifted(invoke) && shifted(returned) < end {
-                return Err(Zones::NotApplicable("a failed compare-and-set that the order found does not explain"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The write that began the chain of a value; none for a value that the register never held.
-    fn root_of(&self, mut number: u32) -> Option<u32> {
-        loop {
-            let writer = self.scratch.values[number as usize].writer;
-            if writer == NONE {
-                return (number == INITIAL).then_some(NONE);
-            }
-            let source = self.scratch.sources[writer as usize];
-            if source == NONE {
-                return Some(writer);
-            }
-            number = source;
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "draws are far below 2^32")]
 
 use crate::budget::Budget;
-use crate::linearize::differential::Random;
+use crate::linearize::trials::Random;
 use crate::models::layout::Layout;
 use crate::models::store::{Store, Told};
 use crate::testing::dialogue::{Dialogue, ask};
