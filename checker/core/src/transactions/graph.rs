@@ -220,7 +220,7 @@ mod tests {
     /// Reachability over pairs must be the order of real time, and no pair may be implied by others.
     #[test]
     fn the_reduction_of_real_time_is_exact() {
-        let mut random = crate::linearize::differential::Random(7);
+        let mut random = crate::linearize::trials::Random(7);
         for _ in 0..500 {
             let intervals: Vec<(u64, u64)> = (0..8)
                 .map(|_| {
