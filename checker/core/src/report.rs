@@ -174,6 +174,8 @@ pub struct Report {
     pub undecided: Vec<Undecided>,
     /// Evidence by scenario.
     pub evidence: BTreeMap<String, ScenarioEvidence>,
+    /// Runs of scenarios of which no evidence is asked, by scenario.
+    pub unasked: BTreeMap<String, u64>,
     /// The situations that the runs came into.
     pub situations: Coverage,
     /// Inputs that were refused.
@@ -231,6 +233,8 @@ impl Report {
             for missing in &evidence.missing {
                 *scenario.missing.entry(missing).or_default() += 1;
             }
+        } else {
+            *self.unasked.entry(run.scenario.clone()).or_default() += 1;
         }
         if let Some(failure) = failure(run) {
             self.failing_runs += 1;
@@ -282,6 +286,9 @@ impl Report {
             for (missing, runs) in theirs.missing {
                 *ours.missing.entry(missing).or_default() += runs;
             }
+        }
+        for (scenario, runs) in other.unasked {
+            *self.unasked.entry(scenario).or_default() += runs;
         }
     }
 

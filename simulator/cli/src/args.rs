@@ -25,6 +25,7 @@ const EXAMPLES: &str = "Examples:
                                                           a long campaign; the same command resumes it
   vopr run --scenario baseline --bug lost_update -n 50    a seeded bug, which must be caught
   vopr replay histories/combined-1-25.parquet             is the recorded history what this program simulates?
+  vopr stats runs --json                                  what the recorded runs came across, and what never came
   vopr scenarios --phase 0 --json                         the registry, for programs
   vopr bugs --score                                       how many seeds until each seeded bug is caught";
 
@@ -33,6 +34,7 @@ const RUN_EXAMPLES: &str = "Examples:
   vopr run --scenario phase:0 -n 1000 --strict --require-evidence  fit for CI
   vopr run --scenario swizzle,gray -n 200 --save-failures        keeps the histories of failing runs in failures/
   vopr run --scenario combined -n 20 --check-determinism         each seed twice, digests compared
+  vopr run --config mine.toml -n 200                             a scenario of your own: vopr scenarios --toml NAME
 
 A campaign of several scenarios runs the seeds S..S+N of each. The first Ctrl-C finishes the runs and files under way and prints
 how to resume; the second ends at once.";
@@ -70,6 +72,8 @@ pub enum Command {
     Minimize(MinimizeArguments),
     /// Finds the first event after which an invariant is broken
     Bisect(BisectArguments),
+    /// Counts what recorded runs came across, what never came, and what was checked
+    Stats(StatsArguments),
     /// Prints a completion script for a shell
     Completions {
         /// Which shell
@@ -82,10 +86,13 @@ pub enum Command {
 /// What to simulate, check, record and print.
 #[derive(Args, Clone, Debug)]
 pub struct RunArguments {
-    /// Scenarios by name or alias, `all`, or `phase:N` (repeat, or separate by commas)
-    #[arg(long, short, value_name = "NAME", value_delimiter = ',', default_value = "combined", value_parser = scenario_names())]
-    #[arg(hide_possible_values = true)]
+    /// Scenarios by name or alias, `all`, or `phase:N` (repeat, or separate by commas); combined when there is no --config either
+    #[arg(long, short, value_name = "NAME", value_delimiter = ',', value_parser = scenario_names(), hide_possible_values = true)]
     pub scenario: Vec<String>,
+
+    /// A scenario of your own, from a TOML file (repeat for several); see: vopr scenarios --toml NAME
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
 
     /// Seeds per scenario
     #[arg(long, short = 'n', value_name = "N", env = "VOPR_ITERATIONS", default_value_t = 100)]
@@ -198,7 +205,7 @@ pub struct JudgementArguments {
 }
 
 /// Which scenarios to list.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct ScenariosArguments {
     /// Only those with this text in name, alias or purpose
     #[arg(long, value_name = "TEXT")]
@@ -207,6 +214,15 @@ pub struct ScenariosArguments {
     /// Only those of this phase
     #[arg(long, value_name = "N")]
     pub phase: Option<u8>,
+
+    /// Print one scenario as TOML, to be edited and run: vopr run --config FILE
+    #[arg(long, value_name = "NAME", value_parser = row_names(), hide_possible_values = true)]
+    #[arg(conflicts_with_all = ["filter", "phase", "json", "schema"])]
+    pub toml: Option<String>,
+
+    /// Print the JSON Schema of these TOML files, for editors
+    #[arg(long, conflicts_with_all = ["filter", "phase", "json"])]
+    pub schema: bool,
 
     /// One JSON object per line
     #[arg(long)]
@@ -259,6 +275,30 @@ pub struct ReplayArguments {
     /// One JSON object per line
     #[arg(long)]
     pub json: bool,
+}
+
+/// What to count.
+#[derive(Args, Debug)]
+pub struct StatsArguments {
+    /// Histories, or directories of histories
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Count rows and words alone, which reads a fraction of each file: no facts, no situations
+    #[arg(long)]
+    pub no_check: bool,
+
+    /// Threads; as many as the machine has cores unless told otherwise
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
+    /// One JSON object per scenario, and one for all
+    #[arg(long)]
+    pub json: bool,
+
+    /// Also print the words, situations and facts of every scenario
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 /// Forms of output.
@@ -357,6 +397,16 @@ impl RunArguments {
     pub fn form(&self) -> Form {
         if self.json { Form::Json } else { self.output }
     }
+
+    /// The scenarios of the registry that were asked for, as one list.
+    #[must_use]
+    pub fn registered(&self) -> Option<String> {
+        match (self.scenario.is_empty(), self.config.is_empty()) {
+            (true, true) => Some("combined".to_owned()),
+            (true, false) => None,
+            (false, _) => Some(self.scenario.join(",")),
+        }
+    }
 }
 
 /// Words for all scenarios of a phase, by its number.
@@ -367,8 +417,16 @@ const PHASES: [&str; 12] =
 fn scenario_names() -> PossibleValuesParser {
     let exists = |phase: usize| scenarios::all().iter().any(|scenario| usize::from(scenario.phase) == phase);
     let phases = PHASES.iter().enumerate().filter(|(phase, _)| exists(*phase)).map(|(_, word)| *word);
-    let named = scenarios::all().iter().map(|scenario| PossibleValue::new(scenario.name).aliases(scenario.aliases.iter().copied()));
-    PossibleValuesParser::new(named.chain(core::iter::once("all").chain(phases).map(PossibleValue::new)))
+    PossibleValuesParser::new(rows().chain(core::iter::once("all").chain(phases).map(PossibleValue::new)))
+}
+
+/// Accepts names and aliases.
+fn row_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(rows())
+}
+
+fn rows() -> impl Iterator<Item = PossibleValue> {
+    scenarios::all().iter().map(|scenario| PossibleValue::new(scenario.name).aliases(scenario.aliases.iter().copied()))
 }
 
 fn bug_names() -> PossibleValuesParser {
@@ -422,7 +480,7 @@ mod tests {
         let short = run("--scenario swizzle -n 500 -v");
         let long = run("run --scenario swizzle --iterations 500 --verbose");
         assert_eq!((short.scenario, short.iterations, short.verbose), (long.scenario, long.iterations, long.verbose));
-        assert_eq!(run("").scenario, ["combined"]);
+        assert_eq!(run("").registered().as_deref(), Some("combined"));
         assert!(matches!(parse("--list-scenarios --phase 0"), Ok(Command::Scenarios(ScenariosArguments { phase: Some(0), .. }))));
         assert_eq!(parse("--help").unwrap_err().kind(), ErrorKind::DisplayHelp);
         assert_eq!(parse("--version").unwrap_err().kind(), ErrorKind::DisplayVersion);
@@ -432,6 +490,9 @@ mod tests {
     fn scenarios_may_be_lists_groups_and_aliases() {
         assert_eq!(run("--scenario baseline,swizzle --scenario phase:0").scenario.len(), 3);
         assert_eq!(run("--scenario all").scenario, ["all"]);
+        assert_eq!(run("--scenario phase:0,baseline,all").registered().as_deref(), Some("phase:0,baseline,all"));
+        assert_eq!(run("--config mine.toml").registered(), None);
+        assert_eq!(run("--config mine.toml --scenario gray").registered().as_deref(), Some("gray"));
     }
 
     #[test]

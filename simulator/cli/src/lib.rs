@@ -9,11 +9,13 @@ pub mod difference;
 pub mod failure;
 pub mod listing;
 pub mod output;
+pub mod own;
 pub mod replay;
 pub mod rig;
 pub mod rows;
 pub mod score;
 pub mod seeds;
+pub mod stats;
 pub mod tally;
 
 use args::{Arguments, Command};
@@ -57,6 +59,7 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
         Command::Show(arguments) => failure::show::run(arguments, &mut sink),
         Command::Minimize(arguments) => failure::minimize::run(arguments, &mut sink),
         Command::Bisect(arguments) => failure::bisect::run(arguments, &mut sink),
+        Command::Stats(arguments) => stats::run(arguments, &mut sink),
         Command::Completions { shell } => Ok(manual::completions(&mut Arguments::command(), *shell, &mut sink)?),
         Command::Man => Ok(manual::page(Arguments::command(), &mut sink)?),
     }

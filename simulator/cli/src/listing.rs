@@ -2,6 +2,7 @@
 
 use crate::args::ScenariosArguments;
 use crate::output::tagged;
+use crate::own;
 use serde_json::{Value, json};
 use std::io;
 use vopr_check::exit::{Exit, Problem};
@@ -39,6 +40,15 @@ pub fn bug(bug: &SeededBug) -> Value {
 /// # Errors
 /// When nothing matches, or standard output cannot be written.
 pub fn print_scenarios(arguments: &ScenariosArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    if arguments.schema {
+        sink.line(own::schema().trim_end())?;
+        return Ok(Exit::Held);
+    }
+    if let Some(scenario) = arguments.toml.as_deref().and_then(scenarios::find) {
+        sink.line("# vopr run --config THIS_FILE; every key: docs/guide/writing-a-scenario.md, or vopr scenarios --schema")?;
+        sink.line(own::to_toml(scenario).trim_end())?;
+        return Ok(Exit::Held);
+    }
     let text = arguments.filter.as_deref().unwrap_or_default().to_lowercase();
     let mentions = |scenario: &Scenario| {
         let names = core::iter::once(scenario.name).chain(scenario.aliases.iter().copied());
@@ -116,7 +126,7 @@ mod tests {
 
     #[test]
     fn listings_for_programs_have_a_name_on_every_line() {
-        let lines = lines(&ScenariosArguments { filter: None, phase: None, json: true });
+        let lines = lines(&ScenariosArguments { json: true, ..ScenariosArguments::default() });
         assert_eq!(lines.len(), scenarios::all().len());
         for line in lines {
             let object: Value = serde_json::from_str(&line).unwrap();
@@ -126,9 +136,9 @@ mod tests {
 
     #[test]
     fn filters_look_at_names_and_aliases() {
-        let lines = lines(&ScenariosArguments { filter: Some("SWIZZLE".to_owned()), phase: Some(0), json: true });
+        let lines = lines(&ScenariosArguments { filter: Some("SWIZZLE".to_owned()), phase: Some(0), json: true, ..ScenariosArguments::default() });
         assert_eq!(lines.len(), 1);
-        let nothing = ScenariosArguments { filter: Some("no such thing".to_owned()), phase: None, json: false };
+        let nothing = ScenariosArguments { filter: Some("no such thing".to_owned()), ..ScenariosArguments::default() };
         assert_eq!(print_scenarios(&nothing, &mut Sink::new(io::sink())).unwrap_err().exit, Exit::NothingToDo);
     }
 

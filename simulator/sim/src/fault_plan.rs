@@ -11,6 +11,7 @@ pub use draw::draw_plan;
 
 use crate::attack::{Attack, CommandName};
 use crate::options::Rate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vopr_schema::rows::{FaultFamily, FaultKind};
 
@@ -57,7 +58,7 @@ pub struct PlannedFault {
 }
 
 /// A replica, named by number or by its part at the time when the fault begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// This one.

@@ -14,7 +14,7 @@ pub mod gray;
 mod injection;
 pub mod machine;
 pub mod mutator;
-mod nearest;
+pub mod nearest;
 pub mod network;
 pub mod node;
 pub mod options;

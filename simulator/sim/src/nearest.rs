@@ -2,7 +2,7 @@
 
 /// The candidate with the fewest letters to insert, delete or replace (Levenshtein), if these are at most a third of the name.
 #[must_use]
-pub fn nearest(name: &str, candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name.to_ascii_lowercase().replace('-', "_").chars().collect();
     candidates
         .map(|candidate| (distance(&name, &candidate.replace('-', "_").chars().collect::<Vec<_>>()), candidate))

@@ -3,6 +3,7 @@
 //! The options go into the history as JSON; together with the fault plan they are all that `vopr replay` needs. Everything is
 //! an integer (rates in parts per million), so that the text gives back exactly the values that were used.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds in a millisecond.
@@ -45,6 +46,9 @@ impl Rate {
 pub struct RunOptions {
     /// Canonical name of the scenario.
     pub scenario: String,
+    /// The scenario of the registry whose evidence is asked of the run, where that is another one: a user's own scenario is like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_of: Option<String>,
     /// Seed of every stream.
     pub seed: u64,
     /// Guard that is switched off.
@@ -362,7 +366,7 @@ pub struct ByzantineOptions {
 }
 
 /// What mutation does to messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MutationKinds {
     /// Half flipped bits, the rest cut tails and false checksums.
@@ -417,8 +421,9 @@ pub struct WorkloadOptions {
     pub invalid: Rate,
 }
 
-/// Weights of the functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Weights of the functions; what is not named is not asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Mix {
     /// Plain writes.
     pub write: u32,

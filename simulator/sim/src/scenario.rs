@@ -3,6 +3,8 @@
 //! A scenario names ranges; [`Scenario::draw`] turns them into one run's options, from the seed's own stream.
 
 mod describe;
+mod possible;
+mod words;
 
 use crate::attack::Attack;
 use crate::entropy::{Actor, Purpose, Stream};
@@ -12,31 +14,49 @@ use crate::options::{
     ByzantineOptions, ClockOptions, Clogger, ClusterOptions, CrashOptions, Families, GrayOptions, Limits, MILLISECOND, Mix, NetworkOptions,
     Rate, RunOptions, SECOND, StorageOptions, WorkloadOptions,
 };
+pub use possible::Impossible;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vsr::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, PIPELINE_MAX, SESSIONS_MAX};
 use vsr::message::Command;
 
-/// One scenario of the registry.
-#[derive(Clone, Debug)]
+/// A text that lives as long as the program: in the registry's table, or read from a file once.
+pub type Text = &'static str;
+/// A list that lives as long as the program.
+pub type List<T> = &'static [T];
+
+/// A scenario: a row of the registry, or a user's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Canonical name.
-    pub name: &'static str,
+    #[serde(deserialize_with = "words::text")]
+    #[schemars(regex(pattern = "^[a-z][a-z0-9_]*$"))]
+    pub name: Text,
     /// Other names.
-    pub aliases: &'static [&'static str],
+    #[serde(default, deserialize_with = "words::texts")]
+    pub aliases: List<Text>,
     /// Number of its phase.
+    #[serde(default)]
     pub phase: u8,
     /// What it is for, one line.
-    pub purpose: &'static str,
-    /// Ranges that each seed draws from.
-    pub base: Base,
+    #[serde(default, deserialize_with = "words::text")]
+    pub purpose: Text,
     /// What its plan injects, in the order of drawing.
-    pub script: &'static [Inject],
+    #[serde(default, deserialize_with = "words::list")]
+    pub script: List<Inject>,
     /// The condition over one run's history that proves that it was exercised.
-    pub evidence: &'static str,
+    #[serde(skip)]
+    pub evidence: Text,
     /// What it puts to the test, besides everything else.
-    pub holds: &'static [&'static str],
+    #[serde(default, deserialize_with = "words::texts")]
+    pub holds: List<Text>,
+    /// Ranges that each seed draws from.
+    #[serde(default)]
+    pub base: Base,
 }
 
-/// A range of rates.
+/// A range of rates: one rate, or the lowest and the highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates(pub Rate, pub Rate);
 
@@ -55,12 +75,13 @@ impl Rates {
     }
 }
 
-/// A range of nominal times, nanoseconds.
+/// A range of nominal times, nanoseconds: one time, or the shortest and the longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times(pub u64, pub u64);
 
 /// What the clogger may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum CloggerDraw {
     /// Off.
     Off,
@@ -73,16 +94,19 @@ pub enum CloggerDraw {
 }
 
 /// Rounds of attacks on messages.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Assault {
     /// What happens to the primary in each round.
+    #[serde(default)]
     pub primary: PrimaryFate,
     /// Length of a round, nominal.
     pub round: Times,
     /// Pause after it, nominal.
     pub pause: Times,
     /// Who lies about what in each round.
-    pub ambushes: &'static [Ambush],
+    #[serde(deserialize_with = "words::list")]
+    pub ambushes: List<Ambush>,
 }
 
 impl Assault {
@@ -91,54 +115,71 @@ impl Assault {
 }
 
 /// What happens to the primary in a round of attacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum PrimaryFate {
     /// Nothing.
+    #[default]
     Stays,
     /// Its backups do not hear it; it hears them, and goes on to commit what they have voted for.
     Mute,
 }
 
 /// The links of one replica, named by its part at the beginning of the round, lie in one way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Ambush {
     /// Whose links.
     pub from: Target,
     /// To whom; none: to everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Target>,
     /// About which messages; none: about all.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "words::MaybeCommand")]
     pub command: Option<Command>,
     /// How.
     pub attack: Attack,
     /// How often.
+    #[serde(with = "words::Share")]
     pub chance: Rate,
 }
 
 /// How families of faults are drawn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Swarm {
     /// Every run has them: what the scenario promises.
+    #[serde(default, with = "words::FamilyNames")]
     pub always: Families,
     /// Half of the runs have all of these, half miss exactly one.
+    #[serde(default, with = "words::FamilyNames")]
     pub all_but_one: Families,
     /// Each of these is there in half of the runs.
+    #[serde(default, with = "words::FamilyNames")]
     pub sometimes: Families,
 }
 
 /// The configuration that a scenario's runs are drawn from.
-#[derive(Clone, Copy, Debug)]
+///
+/// As text a time is `"20s"`, a rate `"5%"` or `0.05`, a range of either one value or `[lowest, highest]`; a field of nanoseconds or a
+/// rate says so with one attribute, and what a file does not say is what [`Base::default`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Base {
     /// Numbers of replicas, drawn evenly.
-    pub replicas: &'static [u8],
+    #[serde(deserialize_with = "words::list")]
+    pub replicas: List<u8>,
     /// Tenants.
     pub tenants: u32,
     /// Clients of each tenant.
     pub clients_per_tenant: u32,
     /// Virtual time of the safety phase at most, nanoseconds.
+    #[serde(rename = "time", with = "words::Duration")]
     pub time_ns: u64,
     /// Events of the safety phase at most.
     pub events: u64,
     /// Faults are planned up to this virtual time, nanoseconds.
+    #[serde(rename = "plan", with = "words::Duration")]
     pub plan_ns: u64,
     /// Divisor of all delays.
     pub compression: u32,
@@ -153,8 +194,10 @@ pub struct Base {
     /// Clogging.
     pub clogger: CloggerDraw,
     /// Length of the clogger's tick, nominal nanoseconds.
+    #[serde(rename = "clog_tick", with = "words::Duration")]
     pub clog_tick_ns: u64,
     /// Partitions: chance per second of nominal time.
+    #[serde(with = "words::Share")]
     pub partition: Rate,
     /// Failing writes.
     pub write_failure: Rates,
@@ -163,18 +206,23 @@ pub struct Base {
     /// Damaged entries.
     pub corruption: Rates,
     /// Gray failures: per tick, healthy to gray.
+    #[serde(with = "words::Share")]
     pub gray_fail: Rate,
     /// Per tick, gray to healthy.
+    #[serde(with = "words::Share")]
     pub gray_recover: Rate,
     /// Length of the gray tick, nominal nanoseconds.
+    #[serde(rename = "gray_tick", with = "words::Duration")]
     pub gray_tick_ns: u64,
     /// Random crashes of replicas in the plan, at most.
     pub crashes: u32,
     /// Time until a restart, nominal.
     pub restart: Times,
     /// Crashes at commits.
+    #[serde(with = "words::Share")]
     pub crash_per_commit: Rate,
     /// Crashes at steps of a view change.
+    #[serde(with = "words::Share")]
     pub crash_per_view_change_step: Rate,
     /// Whether crashes at protocol steps may take the quorum away (until the restart).
     pub below_quorum: bool,
@@ -187,35 +235,45 @@ pub struct Base {
     /// Reads of the log that answer wrong content without an error.
     pub silent_read: Rates,
     /// Crashes in the middle of a write of a log entry, which they tear.
+    #[serde(with = "words::Share")]
     pub crash_per_write: Rate,
     /// Which share of a log's entries goes bad while its replica is down, for [`Inject::Restarts`].
     pub log_damage: Rates,
     /// Which share of a slow disk's accesses takes how much longer, for [`Inject::SlowDisks`].
+    #[serde(with = "words::SlowDisk")]
     pub slow_disk: (Rate, Times),
     /// What links do to messages, for [`Inject::Assaults`].
     pub assault: Assault,
     /// Clocks.
+    #[serde(with = "words::Clocks")]
     pub clock: ClockOptions,
     /// Messages on their way in one direction of one link, at most.
     pub link_messages: u32,
     /// How many backups are left behind at a time, and for how long (nominal), for [`Inject::Laggards`].
+    #[serde(with = "words::Laggards")]
     pub laggards: (u8, Times),
     /// Crashes of clients in the plan, at most.
     pub client_crashes: u32,
     /// Pauses between operations.
     pub think: Times,
     /// How often a client rests instead, and for how long (nominal nanoseconds).
+    #[serde(with = "words::Rest")]
     pub rest: (Rate, u64),
     /// Operations that must be refused.
+    #[serde(with = "words::Share")]
     pub invalid: Rate,
     /// Weights of the functions.
     pub mix: Mix,
     /// Clients of each tenant that only read.
     pub readers: u32,
+    /// The scenario of the registry whose evidence is asked of the runs; none: the scenario's own.
+    #[serde(skip)]
+    pub evidence_of: Option<Text>,
 }
 
 /// One kind of injection that a scenario's plan is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Inject {
     /// Links between replicas flap between clogged and clear, by the clogger's tick.
     Clogs,
@@ -272,6 +330,8 @@ pub enum Inject {
     LaggardsLead,
     /// Two backups come back without their primary: one is behind, and the newest entries of the other have gone bad.
     LastCopies,
+    /// The primary does not hear its backups, or neither side hears the other, for as long as partitions last at most; clients reach it.
+    LonelyPrimaries,
 }
 
 /// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.
@@ -350,11 +410,18 @@ impl Swarm {
     }
 }
 
+impl Default for Base {
+    fn default() -> Self {
+        crate::scenarios::DEFAULT
+    }
+}
+
 impl Base {
     fn draw(&self, name: &str, seed: u64, stream: &mut Stream) -> RunOptions {
         let replicas = *stream.pick(self.replicas).expect("every scenario names a number of replicas");
         RunOptions {
             scenario: name.to_owned(),
+            evidence_of: self.evidence_of.map(str::to_owned),
             seed,
             bug: None,
             cluster: ClusterOptions {

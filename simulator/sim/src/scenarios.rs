@@ -13,6 +13,7 @@ mod sessions;
 mod timers;
 
 use crate::scenario::Scenario;
+pub(crate) use defaults::DEFAULT;
 use std::sync::LazyLock;
 
 /// All scenarios, in the order of their phases.

@@ -62,7 +62,10 @@ fn evidence(report: &Report, verbose: bool, paint: Paint, sink: &mut Sink<'_>) -
             }
         }
     }
-    if report.evidence.is_empty() { Ok(()) } else { sink.line("") }
+    for (scenario, runs) in &report.unasked {
+        sink.line(&format!("evidence  {scenario}: not asked ({})", counted(*runs, "run")))?;
+    }
+    if report.evidence.is_empty() && report.unasked.is_empty() { Ok(()) } else { sink.line("") }
 }
 
 /// Which situations came about: how many, those that were asked for and did not, and with `verbose` all of them.

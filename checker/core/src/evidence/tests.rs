@@ -333,3 +333,14 @@ fn timers_are_known_by_what_they_do() {
     story.message(Command::StartViewChange, 1, 2, |row| row.view = Some(1));
     assert_eq!(missing(&story), 0);
 }
+
+#[test]
+fn a_scenario_that_nobody_knows_is_asked_for_nothing_unless_it_is_like_one() {
+    let mut story = named("mine");
+    let found = |story: &Story| of_run(&RunIndex::new(&story.history(), 0));
+    assert_eq!(found(&story), None);
+    story.run.options = r#"{"evidence_of":"gray_failures"}"#.to_owned();
+    assert_eq!(found(&story).map(|evidence| evidence.missing.len()), Some(1));
+    story.run.options = r#"{"evidence_of":"no such scenario"}"#.to_owned();
+    assert_eq!(found(&story), None);
+}

@@ -2,11 +2,13 @@
 
 use crate::args::{JudgementArguments, RunArguments};
 use crate::checkpoint::{Checkpoint, ScenarioState};
+use crate::own;
 use crate::rig::{Orders, Rig};
 use crate::seeds::{SeedRange, batches, random_seed};
 use std::path::{Path, PathBuf};
 use vopr_check::exit::Problem;
 use vopr_check::shell;
+use vopr_check::terminal::note;
 use vopr_check::version::VERSION_AND_COMMIT;
 use vopr_checker::{Budget, Selection};
 use vopr_schema::History;
@@ -46,6 +48,8 @@ pub struct Plan {
     pub checkpoint_file: Option<PathBuf>,
     /// What decides about the runs: words of a command line.
     pub words: Vec<String>,
+    /// The user's own scenarios among them: name and file.
+    pub configs: Vec<OwnScenario>,
 }
 
 /// Seeds of one scenario for one thread.
@@ -63,7 +67,7 @@ impl Plan {
     /// # Errors
     /// When the arguments contradict each other.
     pub fn new(arguments: &RunArguments, resumed: Option<&Checkpoint>) -> Result<Self, Problem> {
-        let scenarios = scenarios::select(&arguments.scenario.join(",")).map_err(|error| Problem::usage(error.to_string()))?;
+        let (scenarios, configs) = chosen(arguments)?;
         let seed = arguments.seed.or_else(|| resumed.map(|checkpoint| checkpoint.seed)).unwrap_or_else(random_seed);
         if seed.checked_add(arguments.iterations).is_none() {
             return Err(Problem::usage(format!("seeds {seed}.. are fewer than {} before the numbers end", arguments.iterations)));
@@ -97,6 +101,7 @@ impl Plan {
             save_failures: arguments.save_failures.clone(),
             checkpoint_file: arguments.checkpoint_file.clone(),
             words,
+            configs,
         })
     }
 
@@ -133,7 +138,10 @@ impl Plan {
     /// A checkpoint of this campaign.
     #[must_use]
     pub fn state_of(&self, scenarios: Vec<ScenarioState>) -> Checkpoint {
-        Checkpoint::new(VERSION_AND_COMMIT, self.seed, self.words.clone(), self.out.clone(), scenarios)
+        // A file that was edited is another scenario, whatever its name: its content belongs to what decides about the runs.
+        let contents = self.scenarios.iter().filter(|scenario| self.config_of(scenario.name).is_some());
+        let contents = contents.map(|scenario| own::to_toml(scenario));
+        Checkpoint::new(VERSION_AND_COMMIT, self.seed, self.words.iter().cloned().chain(contents).collect(), self.out.clone(), scenarios)
     }
 
     fn seeds_per_file(&self, scenario: &'static Scenario, rig: &mut Rig) -> u64 {
@@ -157,7 +165,7 @@ impl Plan {
     /// The command of the whole campaign, its seed spelled out.
     #[must_use]
     pub fn command(&self) -> String {
-        let names = self.scenarios.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(",");
+        let names: Vec<&str> = self.scenarios.iter().map(|scenario| scenario.name).collect();
         let mut words = self.prefix(&names, self.whole());
         for (flag, path) in [("--out", &self.out), ("--save-failures", &self.save_failures), ("--checkpoint-file", &self.checkpoint_file)] {
             words.extend(path.iter().flat_map(|path| [flag.to_owned(), path_word(path)]));
@@ -168,16 +176,51 @@ impl Plan {
     /// The command that simulates these seeds of one scenario as the campaign did.
     #[must_use]
     pub fn command_of(&self, scenario: &str, seeds: SeedRange, more: &[&str]) -> String {
-        let mut words = self.prefix(scenario, seeds);
+        let mut words = self.prefix(&[scenario], seeds);
         words.extend(more.iter().map(|&word| word.to_owned()));
         shell::command(words)
     }
 
-    fn prefix(&self, scenarios: &str, seeds: SeedRange) -> Vec<String> {
-        let (seed, count) = (seeds.first.to_string(), seeds.count.to_string());
-        let words = ["vopr", "run", "--scenario", scenarios, "--seed", &seed, "--iterations", &count];
-        words.into_iter().map(str::to_owned).chain(self.words.iter().cloned()).collect()
+    /// The file of a scenario that is the user's own.
+    fn config_of(&self, scenario: &str) -> Option<&Path> {
+        self.configs.iter().find(|(name, _)| *name == scenario).map(|(_, path)| path.as_path())
     }
+
+    fn prefix(&self, scenarios: &[&str], seeds: SeedRange) -> Vec<String> {
+        let mut words = vec!["vopr".to_owned(), "run".to_owned()];
+        let registered: Vec<&str> = scenarios.iter().filter(|name| self.config_of(name).is_none()).copied().collect();
+        if !registered.is_empty() {
+            words.extend(["--scenario".to_owned(), registered.join(",")]);
+        }
+        let files = scenarios.iter().filter_map(|name| self.config_of(name));
+        words.extend(files.flat_map(|path| ["--config".to_owned(), path_word(path)]));
+        words.extend(["--seed".to_owned(), seeds.first.to_string(), "--iterations".to_owned(), seeds.count.to_string()]);
+        words.extend(self.words.iter().cloned());
+        words
+    }
+}
+
+/// A user's own scenario: its name, and its file.
+type OwnScenario = (&'static str, PathBuf);
+
+/// The scenarios that were asked for, each once, the user's own ones last; and the files of those.
+fn chosen(arguments: &RunArguments) -> Result<(Vec<&'static Scenario>, Vec<OwnScenario>), Problem> {
+    let listed = arguments.registered().map(|list| scenarios::select(&list)).transpose();
+    let mut chosen = listed.map_err(|error| Problem::usage(error.to_string()))?.unwrap_or_default();
+    let mut configs = Vec::new();
+    for path in &arguments.config {
+        let scenario = own::read(path)?;
+        if chosen.iter().any(|other| other.name == scenario.name) {
+            let message = format!("{}: two scenarios are called {}, and their histories would be mixed up", path.display(), scenario.name);
+            return Err(Problem::usage(message));
+        }
+        if let Some(row) = scenarios::find(scenario.name).filter(|row| *row != scenario) {
+            note(&format!("note: {} is not the registry's {}: a name of its own would say so", path.display(), row.name));
+        }
+        chosen.push(scenario);
+        configs.push((scenario.name, path.clone()));
+    }
+    Ok((chosen, configs))
 }
 
 /// A path as a word that no program takes for a flag.

@@ -115,7 +115,11 @@ pub(super) fn finished(summary: &Summary<'_>, verbose: bool, paint: Paint, sink:
 fn rows(summary: &Summary<'_>) -> Vec<Vec<String>> {
     let header = ["scenario", "runs", "ok", "failed", "undecided", "evidence", "events/s", "rows"].map(str::to_owned).to_vec();
     let row = |name: &str, tally: &Tally| {
-        let evidence = if summary.checked { format!("{}/{}", tally.exercised, tally.promised) } else { "-".to_owned() };
+        let evidence = match (summary.checked, tally.promised) {
+            (false, _) => "-".to_owned(),
+            (true, 0) => "not asked".to_owned(),
+            (true, promised) => format!("{}/{promised}", tally.exercised),
+        };
         let counts = [tally.runs, tally.runs - tally.failed, tally.failed, tally.undecided].map(grouped);
         let rates = [evidence, grouped(tally.events_per_second()), grouped(tally.rows)];
         core::iter::once(name.to_owned()).chain(counts).chain(rates).collect()
