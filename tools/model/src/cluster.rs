@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES, VIEW_CHANGE_TICKS};
+use vsr::ids::{Peer, View};
 use vsr::io::{DiskImage, Effect, Input, Stored, Timer, Write, WriteId};
-use vsr::message::Message;
+use vsr::message::{Command, Message};
 use vsr::{Config, Replica};
 
 /// A replica, its disk, and the writes between them.
@@ -47,6 +48,25 @@ impl Node {
             _ => None,
         });
         entries.max().map(|(_, slot)| slot)
+    }
+
+    /// The view that this replica will not fall behind any more, whatever happens to it.
+    fn durable_view(&self) -> View {
+        let views = self.disk.superblocks.iter().filter_map(|stored| match stored {
+            Stored::Value(superblock) => Some(superblock.view),
+            _ => None,
+        });
+        views.max().unwrap_or_default()
+    }
+
+    /// Whether a message can never again mean anything to this replica. Who works for an older view is still answered, so that
+    /// questions count in any view.
+    fn is_past(&self, message: &Message) -> bool {
+        let belongs_to_its_view = matches!(
+            message.command(),
+            Command::Prepare | Command::PrepareOk | Command::Commit | Command::StartViewChange | Command::DoViewChange | Command::StartView
+        );
+        belongs_to_its_view && message.view < self.durable_view()
     }
 
     /// A write becomes durable.
@@ -133,9 +153,18 @@ impl Cluster {
     }
 
     fn send(&mut self, message: Message) {
-        if matches!(message.to, vsr::ids::Peer::Replica(_)) {
+        if let Peer::Replica(to) = message.to
+            && !self.nodes[usize::from(to.0)].is_past(&message)
+        {
             self.network.insert(fingerprint(&message), Arc::new(message));
         }
+    }
+
+    /// Takes messages that can never again mean anything to a replica from the network: states that differ in nothing else are one.
+    fn forget_past(&mut self, index: usize) {
+        let node = &self.nodes[index];
+        let is_past = |message: &Message| matches!(message.to, Peer::Replica(to) if usize::from(to.0) == index) && node.is_past(message);
+        self.network.retain(|_, message| !is_past(message));
     }
 
     /// Gives one input to a replica and carries out what follows. Reads are answered at once, and writes too on an eager disk.
@@ -152,7 +181,9 @@ impl Cluster {
         }
         let node = Arc::make_mut(&mut self.nodes[index]);
         node.fingerprint = fingerprint(&(&node.replica, &node.disk, &node.writes, &node.timers));
-        node.fingerprint != before || self.network.len() != sent
+        let changed = node.fingerprint != before || self.network.len() != sent;
+        self.forget_past(index);
+        changed
     }
 
     fn carry_out(&mut self, index: usize, effect: Effect, eager_disk: bool, inputs: &mut VecDeque<Input>) {
@@ -187,14 +218,14 @@ impl Cluster {
 
     /// A timer fires. The one that looks for words from the primary fires as often as it takes to matter.
     pub fn fire(&mut self, index: usize, timer: Timer, eager_disk: bool) -> bool {
-        let sent = self.network.len();
+        let keys: BTreeSet<u64> = self.network.keys().copied().collect();
         let mut changed = false;
         for _ in 0..=VIEW_CHANGE_TICKS {
             if !Arc::make_mut(&mut self.nodes[index]).timers.remove(&timer) {
                 break;
             }
             changed |= self.step(index, Input::Timer(timer), eager_disk);
-            if timer != Timer::ViewChange || self.network.len() != sent {
+            if timer != Timer::ViewChange || self.network.keys().any(|key| !keys.contains(key)) {
                 break;
             }
         }

@@ -17,6 +17,10 @@ pub enum Broken {
     Durability,
     /// A replica came back in an older view than it had voted for.
     Promise,
+    /// A primary counted a vote for an entry that its voter had not cast in that view.
+    Votes,
+    /// A replica handed its log to a new primary before a quorum had left the old view.
+    Agreed,
 }
 
 /// An entry that some replica has committed.
@@ -35,6 +39,10 @@ pub struct Facts {
     pub committed: BTreeMap<Op, Commitment>,
     commit: Vec<Op>,
     voted: Vec<View>,
+    /// By replica and view, up to where it has acknowledged the log in that view.
+    acknowledged: Vec<BTreeMap<View, Op>>,
+    /// By view, a bit for each replica that has left an older one for it.
+    left: BTreeMap<View, u32>,
     /// The first contradiction.
     pub broken: Option<Broken>,
 }
@@ -43,7 +51,14 @@ impl Facts {
     /// Of a cluster that has just been formatted.
     #[must_use]
     pub fn new(replicas: usize) -> Self {
-        Self { committed: BTreeMap::new(), commit: vec![Op(0); replicas], voted: vec![View(0); replicas], broken: None }
+        Self {
+            committed: BTreeMap::new(),
+            commit: vec![Op(0); replicas],
+            voted: vec![View(0); replicas],
+            acknowledged: vec![BTreeMap::new(); replicas],
+            left: BTreeMap::new(),
+            broken: None,
+        }
     }
 
     fn expect(&mut self, holds: bool, broken: Broken) {
@@ -59,8 +74,23 @@ impl Facts {
                 self.expect(state.view >= self.voted[replica], Broken::Promise);
                 self.commit[replica] = state.commit;
             }
-            Note::VoteCast { view, .. } => self.voted[replica] = self.voted[replica].max(*view),
-            Note::Committed { entry, .. } => {
+            Note::VoteCast { view, head } => {
+                self.voted[replica] = self.voted[replica].max(*view);
+                let left = self.left.entry(*view).or_default();
+                *left |= 1 << replica;
+                let quorum = (left.count_ones() as usize) > self.voted.len() / 2;
+                self.expect(head.is_none() || quorum, Broken::Agreed);
+            }
+            Note::Acknowledged(entry) => {
+                let up_to = self.acknowledged[replica].entry(state.view).or_default();
+                *up_to = entry.op.max(*up_to);
+            }
+            Note::Committed { entry, quorum } => {
+                let has_voted = |voter: usize| self.acknowledged[voter].get(&state.view).is_some_and(|up_to| *up_to >= entry.op);
+                let counted = |voter: &usize| quorum.is_some_and(|quorum| quorum >> voter & 1 == 1);
+                // The primary's own vote is its durable entry, which the disks show.
+                let true_votes = (0..self.voted.len()).filter(counted).all(|voter| voter == replica || has_voted(voter));
+                self.expect(true_votes, Broken::Votes);
                 self.expect(entry.op.0 == self.commit[replica].0 + 1, Broken::Prefix);
                 self.agree(entry, state.view);
                 self.commit[replica] = entry.op;
@@ -116,5 +146,17 @@ mod tests {
         let votes = Note::VoteCast { view: View(3), head: None };
         assert_eq!(after(&[(0, 3, 0, votes.clone()), (0, 3, 0, Note::Restarted)]), None);
         assert_eq!(after(&[(0, 3, 0, votes), (0, 2, 0, Note::Restarted)]), Some(Broken::Promise));
+    }
+
+    #[test]
+    fn votes_count_in_their_own_view_and_logs_leave_after_a_quorum_has() {
+        let counts = |op, quorum| Note::Committed { entry: name(op, 1), quorum: Some(quorum) };
+        let acknowledges = |op| Note::Acknowledged(name(op, 1));
+        assert_eq!(after(&[(1, 0, 1, acknowledges(1)), (0, 0, 1, counts(1, 0b11))]), None);
+        assert_eq!(after(&[(0, 0, 1, counts(1, 0b11))]), Some(Broken::Votes));
+        assert_eq!(after(&[(1, 0, 1, acknowledges(1)), (0, 1, 1, counts(1, 0b11))]), Some(Broken::Votes));
+        let (leaves, hands_over) = (Note::VoteCast { view: View(1), head: None }, Note::VoteCast { view: View(1), head: Some(Hash::default()) });
+        assert_eq!(after(&[(0, 1, 0, leaves.clone()), (1, 1, 0, leaves.clone()), (0, 1, 0, hands_over.clone())]), None);
+        assert_eq!(after(&[(0, 1, 0, leaves), (0, 1, 0, hands_over)]), Some(Broken::Agreed));
     }
 }

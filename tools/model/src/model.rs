@@ -144,6 +144,15 @@ impl Protocol {
         (0..self.bounds.operations).flat_map(|client| (0..self.bounds.views).map(move |view| ask(client, view))).collect()
     }
 
+    /// Whether it is this client's turn to be heard for the first time. Clients differ in nothing but their numbers: whoever is heard
+    /// first may be called the first one. A delivered copy that stays would look like one that was never delivered.
+    fn is_next(&self, state: &Cluster, message: &Message) -> bool {
+        let Peer::Client(key) = message.from else { return true };
+        let Some(before) = key.client.0.checked_sub(1) else { return true };
+        let waits = |other: &&Arc<Message>| matches!(other.from, Peer::Client(key) if key.client.0 == before);
+        self.bounds.duplicates > 0 || (state.network.values().filter(waits).count() as u64) < self.bounds.views
+    }
+
     fn quorum(&self) -> usize {
         usize::from(self.bounds.replicas / 2 + 1)
     }
@@ -162,6 +171,9 @@ impl Model for Protocol {
             return;
         }
         for (key, message) in &state.network {
+            if !self.is_next(state, message) {
+                continue;
+            }
             let deliver = |stays| Action::Deliver { key: *key, message: Arc::clone(message), stays };
             actions.push(deliver(false));
             if state.spent.duplicates < self.bounds.duplicates {
@@ -225,6 +237,8 @@ impl Model for Protocol {
             Property::always("prefix", |_, state| whole(state, Broken::Prefix)),
             Property::always("durability", |_, state| whole(state, Broken::Durability)),
             Property::always("promise", |_, state| whole(state, Broken::Promise)),
+            Property::always("votes of the view", |_, state| whole(state, Broken::Votes)),
+            Property::always("agreed departure", |_, state| whole(state, Broken::Agreed)),
             Property::always("on a quorum of disks", |model: &Self, state: &Cluster| {
                 let damaged = state.spent.damage as usize;
                 state.facts.committed.iter().all(|(op, entry)| state.holders(*op, entry.hash) + damaged >= model.quorum())

@@ -95,3 +95,18 @@ fn a_commit_number_that_falls_is_refuted() {
     let bounds = Bounds { timers: 1, kinds: vec![Timer::Abdication], eager_disk: true, ..BOUNDS };
     refuted(Bug::LosesCommitOnStartView, bounds, "prefix");
 }
+
+/// A whole view change with nothing else going wrong: the current primary steps down, once.
+fn one_view_change() -> Bounds {
+    Bounds { timers: 1, kinds: vec![Timer::Abdication], eager_disk: true, ..BOUNDS }
+}
+
+#[test]
+fn a_log_that_leaves_before_a_quorum_did_is_refuted() {
+    refuted(Bug::UnilateralViewChange, one_view_change(), "agreed departure");
+}
+
+#[test]
+fn a_vote_of_an_older_view_is_refuted() {
+    refuted(Bug::OldAcksCountInNewView, one_view_change(), "votes of the view");
+}
