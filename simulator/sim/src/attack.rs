@@ -11,13 +11,14 @@ use crate::entropy::{Actor, Purpose, Stream};
 use crate::options::Rate;
 use forge::Scene;
 pub use memory::Memory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use vopr_schema::Mutation;
 use vsr::message::{Command, Message};
 
 /// What a link does to a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attack {
     /// The commit number is raised so far beyond the head, or beyond the entry.
@@ -142,7 +143,7 @@ impl core::fmt::Display for Attack {
 }
 
 /// How a range is senseless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RangeShape {
     /// The first op comes after the last.
@@ -285,8 +286,8 @@ impl Attacks {
             if !rule.concerns(from, to, message.command()) || !self.hits(rule, from, to) {
                 continue;
             }
-            let scene = Scene { receiver, memory: &self.memory };
-            if let Some(lie) = forge::lie(rule.attack, message, &scene) {
+            let mut scene = Scene { receiver, memory: &mut self.memory };
+            if let Some(lie) = forge::lie(rule.attack, message, &mut scene) {
                 return Some(lie);
             }
         }

@@ -20,11 +20,11 @@ pub(super) struct Scene<'a> {
     /// The receiver at present, if it is a replica that runs.
     pub receiver: Option<StateSummary>,
     /// What the links have seen.
-    pub memory: &'a Memory,
+    pub memory: &'a mut Memory,
 }
 
 /// The lie that an attack makes of a message; none when this message gives no occasion for it.
-pub(super) fn lie(attack: Attack, message: &Message, scene: &Scene<'_>) -> Option<Lie> {
+pub(super) fn lie(attack: Attack, message: &Message, scene: &mut Scene<'_>) -> Option<Lie> {
     if let Attack::ViewNumber { ahead } = attack {
         return view_number(message, ahead);
     }
@@ -42,7 +42,7 @@ pub(super) fn lie(attack: Attack, message: &Message, scene: &Scene<'_>) -> Optio
         Attack::CommittedEntry => (committed_entry(&message.body, scene)?, Mutation::TailContent, 1),
         Attack::LogFromNowhere { beyond } => (log_from_nowhere(message, scene, beyond)?, Mutation::TailContent, beyond + 1),
         Attack::IdenticalClaim => (identical_claim(message, scene)?, Mutation::IdenticalClaim, 1),
-        Attack::OversizedTail { entries } => (oversized_tail(&message.body, entries)?, Mutation::Oversized, entries),
+        Attack::OversizedTail { entries } => (oversized_tail(&message.body, entries, scene.memory)?, Mutation::Oversized, entries),
         Attack::Range { shape } => (range(&message.body, shape)?, Mutation::Range, 1),
     };
     let form = Form::Message(Message { body, ..message.clone() });
@@ -240,16 +240,15 @@ fn rechained(entries: &[&Arc<Entry>], later: u64) -> Vec<Arc<Entry>> {
     tail
 }
 
-/// Entries in a proper chain behind the true head: nothing is wrong with them but their number.
-fn oversized_tail(body: &Body, entries: u32) -> Option<Body> {
+/// Entries in a proper chain behind the true head: nothing is wrong with them but their number. Start_views of one head share them.
+fn oversized_tail(body: &Body, entries: u32, memory: &mut Memory) -> Option<Body> {
     let Body::StartView(start) = body else { return None };
     let mut forged = start.clone();
     let view = start.entries.last().map_or(View(0), |entry| entry.view);
-    while forged.entries.len() < entries as usize {
-        forged.op.0 += 1;
-        let entry = Entry::new(EntryFields { op: forged.op, view, previous_hash: forged.hash, ..EntryFields::default() });
-        forged.hash = entry.hash;
-        forged.entries.push(Arc::new(entry));
+    let more = (entries as usize).saturating_sub(forged.entries.len());
+    forged.entries.extend_from_slice(memory.continuation((forged.op, forged.hash, view), more));
+    if let Some(last) = forged.entries.last() {
+        (forged.op, forged.hash) = (last.op, last.hash);
     }
     Some(Body::StartView(forged))
 }

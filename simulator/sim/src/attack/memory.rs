@@ -5,8 +5,8 @@
 use crate::entropy::Stream;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use vsr::entry::Entry;
-use vsr::ids::{Op, View};
+use vsr::entry::{Entry, EntryFields};
+use vsr::ids::{Hash, Op, View};
 use vsr::message::{Body, Message};
 
 /// Entries that are remembered: more than a log ring holds.
@@ -27,6 +27,19 @@ pub struct Memory {
     /// By op, the one that was seen last.
     entries: BTreeMap<u64, Arc<Entry>>,
     links: BTreeMap<(u16, u16), Link>,
+    /// Invented entries behind the head that was asked for last.
+    invented: Invented,
+}
+
+/// Where a chain goes on: the op, hash and view of its last entry.
+type Head = (Op, Hash, View);
+
+/// A chain of entries that nobody prepared, behind some head. Hashing tens of thousands of them takes longer than the rest of a run,
+/// so that they are made once and shared by all messages with that head.
+#[derive(Debug, Default)]
+struct Invented {
+    behind: Option<Head>,
+    entries: Vec<Arc<Entry>>,
 }
 
 impl Memory {
@@ -44,6 +57,23 @@ impl Memory {
             self.entries.pop_first();
         }
         self.keep(from, to, message);
+    }
+
+    /// So many entries that go on behind `head`, hash-connected.
+    pub fn continuation(&mut self, head: (Op, Hash, View), count: usize) -> &[Arc<Entry>] {
+        let Invented { behind, entries } = &mut self.invented;
+        if *behind != Some(head) {
+            entries.clear();
+            *behind = Some(head);
+        }
+        let (mut op, mut previous_hash) = entries.last().map_or((head.0, head.1), |last| (last.op, last.hash));
+        while entries.len() < count {
+            op.0 += 1;
+            let entry = Entry::new(EntryFields { op, view: head.2, previous_hash, ..EntryFields::default() });
+            previous_hash = entry.hash;
+            entries.push(Arc::new(entry));
+        }
+        &entries[..count]
     }
 
     fn keep(&mut self, from: u16, to: u16, message: &Message) {

@@ -62,8 +62,8 @@ fn receiver(status: Status, commit: u64, op: u64) -> Option<StateSummary> {
 }
 
 fn forged(attack: Attack, message: &Message, receiver: Option<StateSummary>) -> Option<Body> {
-    let memory = memory();
-    let lie = lie(attack, message, &Scene { receiver, memory: &memory })?;
+    let mut memory = memory();
+    let lie = lie(attack, message, &mut Scene { receiver, memory: &mut memory })?;
     match lie.form {
         Form::Message(message) | Form::Bytes(message) => Some(message.body),
         Form::FalseChecksum | Form::Nothing => None,
@@ -177,6 +177,21 @@ fn senseless_ranges_and_oversized_tails() {
     let Some(Body::StartView(long)) = forged(Attack::OversizedTail { entries: 10_001 }, &start(), None) else { panic!("a start_view") };
     assert_eq!((long.entries.len(), long.op), (10_001, Op(10_004)));
     assert_eq!(breaks(&long.entries.iter().map(|entry| &**entry).collect::<Vec<_>>(), long.commit_hash), [0; 0]);
+}
+
+#[test]
+fn a_long_tail_is_made_once_and_shared() {
+    let mut memory = memory();
+    let mut tail = |entries| {
+        let lie = lie(Attack::OversizedTail { entries }, &start(), &mut Scene { receiver: None, memory: &mut memory }).expect("a start_view");
+        let Form::Message(Message { body: Body::StartView(start), .. }) = lie.form else { panic!("a message") };
+        start
+    };
+    let (long, short) = (tail(50_000), tail(12_000));
+    assert_eq!((long.entries.len(), short.entries.len()), (50_000, 12_000));
+    assert_eq!(breaks(&long.entries.iter().map(|entry| &**entry).collect::<Vec<_>>(), long.commit_hash), [0; 0]);
+    assert!(Arc::ptr_eq(&long.entries[11_999], &short.entries[11_999]));
+    assert_eq!((short.op, short.hash), (short.entries[11_999].op, short.entries[11_999].hash));
 }
 
 #[test]

@@ -68,6 +68,7 @@ impl Planner<'_> {
             Inject::Laggards => self.laggards(false),
             Inject::LaggardsLead => self.laggards(true),
             Inject::LastCopies => self.last_copies(),
+            Inject::LonelyPrimaries => self.lonely_primaries(),
             Inject::Skews => self.skews(),
             Inject::BackwardJumps => self.backward_jumps(),
             Inject::Assaults => self.assaults(),

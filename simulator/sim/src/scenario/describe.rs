@@ -127,7 +127,7 @@ byzantine_leader_race: 5 replicas, 1 tenant, 8 clients each, 20 s, 25000 events,
 1.4-1.8 s: 30% of prepare_ok with 1 more copies; 50% of start_view with another entry where the receiver has committed; 10% of \
 prepare with an entry at another op
 byzantine_oversized_start_view: 3 replicas, 1 tenant, 8 clients each, 20 s, 20000 events, latency 1-5 ms, links lie for 1.4-1.8 \
-s: 10% of start_view with more than 16 MiB; 40% of start_view with 12000 entries
+s: 10% of start_view with more than 16 MiB; 40% of start_view with 50000 entries
 byzantine_invalid_repair_range: 3 replicas, 1 tenant, 8 clients each, 20 s, 20000 events, latency 1-5 ms, 10% drops, links lie \
 for 1-2 s: 30% of repair_request with a reversed range; 30% of repair_request with a range from op 0; 50% of repair_request with \
 a range that is too long
@@ -161,7 +161,8 @@ combined: 3 or 5 replicas, 3 tenants, 3 clients each, 50 s, 30000 events, latenc
 0-2% write failures, 0-2% flush failures, 0-0.2% corruption, 0.1-1% mutated messages, 5% partitions per second, \
 mild or aggressive clogger, gray: 15% fail, 25% recover per tick, delays divided by 5
 corruption_bit_flip: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 1% corruption, 1% mutated messages
-corruption_checksum_validation: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 5% mutated messages
+corruption_checksum_validation: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 1% corruption, \
+5% mutated messages
 corruption_silent_disk_failure: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 1% write failures, \
 1-2% silently wrong reads
 corruption_torn_write: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 2% write failures, 5% crashes per write

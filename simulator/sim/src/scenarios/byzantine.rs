@@ -193,7 +193,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             drop: Rates::NEVER,
             assault: round(&[
                 about(Command::StartView, NEXT, Attack::OversizedBytes, 10),
-                about(Command::StartView, NEXT, Attack::OversizedTail { entries: 12_000 }, 40),
+                about(Command::StartView, NEXT, Attack::OversizedTail { entries: 50_000 }, 40),
             ]),
             ..VIEW_CHANGES
         },

@@ -35,14 +35,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "corruption_checksum_validation",
         aliases: &[],
         phase: 2,
-        purpose: "every kind of damage to messages: flipped bits, cut tails, inserted bytes, false checksums",
+        purpose: "every kind of damage to messages (flipped bits, cut tails, inserted bytes, false checksums), and damaged entries on disks",
         base: Base {
             mutation: Rates::fixed(Rate::percent(5)),
             mutation_kinds: MutationKinds::AllDamage,
-            swarm: Swarm { always: Families { byzantine: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            corruption: Rates::fixed(Rate::percent(1)),
+            crashes: 5,
+            swarm: Swarm {
+                always: Families { byzantine: true, ..STORAGE_AND_CRASH },
+                sometimes: CLIENT_AND_LOAD,
+                ..Swarm::NONE
+            },
             ..DAMAGED
         },
-        script: &[Inject::ClientFaults, Inject::LoadBursts],
+        script: &[Inject::Restarts, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a message of each of the 4 kinds of damage arrived; all of them were refused, and no other for its checksum",
         holds: &["corruption_detection", "byzantine_rejection"],
     },

@@ -31,7 +31,7 @@ pub(super) const CRASH: Families = Families { crash: true, ..Families::NONE };
 pub(super) const CLIENT_AND_LOAD: Families = Families { client: true, load: true, ..Families::NONE };
 
 /// What holds where a row says nothing.
-pub(super) const DEFAULT: Base = Base {
+pub(crate) const DEFAULT: Base = Base {
     replicas: &[3],
     tenants: 1,
     clients_per_tenant: 4,
@@ -74,4 +74,5 @@ pub(super) const DEFAULT: Base = Base {
     invalid: Rate::NEVER,
     mix: MIXED,
     readers: 0,
+    evidence_of: None,
 };

@@ -20,7 +20,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             readers: 1,
             ..DEFAULT
         },
-        script: &[Inject::Partitions, Inject::ClientFaults, Inject::LoadBursts],
+        script: &[Inject::Partitions, Inject::LonelyPrimaries, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "at least one one-way partition (all four kinds over 20 seeds)",
         holds: &["leader_uniqueness", "liveness"],
     },

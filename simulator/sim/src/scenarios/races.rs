@@ -34,6 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             latency: milliseconds(1, 10),
             drop: Rates::fixed(Rate::percent(10)),
             swarm: Swarm { always: NETWORK, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            readers: 1,
             ..DEFAULT
         },
         script: &[Inject::LatePrepares, Inject::ClientFaults, Inject::LoadBursts],

@@ -142,8 +142,23 @@ impl Planner<'_> {
         }
     }
 
+    /// What makes stale answers possible is an old primary that its clients still reach while the others have a new one.
+    pub(super) fn lonely_primaries(&mut self) {
+        let longest = self.options.network.partition_ns_max;
+        let mut start = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
+        while start < self.horizon() {
+            let end = start + self.duration(longest / 10 * 9, longest);
+            let primary = Target::Primary;
+            let deaf = self.stream.hit(Rate::percent(50));
+            let shape = if deaf { Partition::Asymmetric { deaf: primary } } else { Partition::Full { isolated: primary } };
+            self.push_if_on(start, Some(end), Fault::Partition { shape, clients_too: false });
+            start = end + self.duration(800 * MILLISECOND, 2_500 * MILLISECOND);
+        }
+    }
+
     /// The primary is cut off, and before it is back its successor too: when the first one returns, on its way to the view that the
-    /// second one led, the third one goes on to the next.
+    /// second one led, the third one goes on to the next. In half of the rounds the first one is mute, not cut off: it goes on to commit
+    /// what the others have voted for, and hears of the new view from a primary that has not heard of these commits.
     pub(super) fn chained_losses(&mut self) {
         let mut start = self.duration(300 * MILLISECOND, 1_000 * MILLISECOND);
         while start < self.horizon() {
@@ -152,23 +167,31 @@ impl Planner<'_> {
             let second = start + self.duration(2_200 * MILLISECOND, 2_500 * MILLISECOND);
             let first_end = start + self.duration(ABDICATES_WITHIN_NS + 100 * MILLISECOND, ABDICATES_WITHIN_NS + 400 * MILLISECOND);
             let second_end = first_end + self.duration(700 * MILLISECOND, 1_200 * MILLISECOND);
-            self.push_if_on(start, Some(first_end), Fault::Partition { shape, clients_too });
+            if self.stream.hit(Rate::percent(50)) {
+                for place in 0..self.options.cluster.replicas - 1 {
+                    let shape = Partition::OneWay { from: Target::Primary, to: Target::Backup(place) };
+                    self.push_if_on(start, Some(first_end), Fault::Partition { shape, clients_too: false });
+                }
+            } else {
+                self.push_if_on(start, Some(first_end), Fault::Partition { shape, clients_too });
+            }
             self.push_if_on(second, Some(second_end), Fault::Partition { shape, clients_too });
             start = second_end + self.duration(500 * MILLISECOND, 1_000 * MILLISECOND);
         }
     }
 
     /// The primary hears nobody and steps down after one or two timeouts; until then it sends its prepares again and again, and those
-    /// arrive up to forty latencies later.
+    /// arrive up to forty latencies later. In half of the rounds most of them never arrive: then the new view does without them.
     pub(super) fn late_prepares(&mut self) {
         let mut start = self.duration(200 * MILLISECOND, 500 * MILLISECOND);
         while start < self.horizon() {
             let end = start + self.duration(ABDICATES_WITHIN_NS + 200 * MILLISECOND, ABDICATES_WITHIN_NS + 600 * MILLISECOND);
             let (delay_factor, drop) = (self.stream.range_u32(25..=40), Rate::NEVER);
+            let loss = if self.stream.hit(Rate::percent(50)) { Rate::percent(self.stream.range_u32(85..=95)) } else { drop };
             let places = self.options.cluster.replicas - 1;
             for place in 0..places {
                 let (from, to) = (Endpoint::Replica(Target::Primary), Endpoint::Replica(Target::Backup(place)));
-                self.push_if_on(start, Some(end), Fault::Clog { from, to, delay_factor, drop });
+                self.push_if_on(start, Some(end), Fault::Clog { from, to, delay_factor, drop: loss });
                 // Votes take their time too, so that there is something to come in the middle of.
                 let (from, to) = (Endpoint::Replica(Target::Backup(place)), Endpoint::Replica(Target::Backup((place + 1) % places)));
                 if from != to {
