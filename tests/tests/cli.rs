@@ -165,13 +165,14 @@ fn objects_for_programs_have_a_format_and_a_type() {
         ("vopr --list-scenarios --json", "vopr/1", "scenario"),
         ("vopr bugs --json", "vopr/1", "bug"),
         ("vopr-check histories --json", "vopr-check/1", "summary"),
-        ("vopr-check --list-invariants --json", "vopr-check/1", "invariant"),
+        ("vopr stats histories --json", "vopr/1", "summary"),
+        ("vopr-check --list-invariants --json", "vopr-check/1", "elsewhere"),
         ("vopr-check verify histories --json", "vopr-check/1", "verify"),
     ] {
         let objects = objects(&sandbox.run(line).exits(0));
         assert!(objects.iter().all(|object| object["format"] == format && object["type"].is_string()), "{line}");
         assert_eq!(objects.last().unwrap()["type"], last, "{line}");
-        if ["scenario", "bug", "invariant"].contains(&last) {
+        if ["scenario", "bug", "elsewhere"].contains(&last) {
             assert!(objects.iter().all(|object| object["name"].is_string()), "{line}");
         }
     }

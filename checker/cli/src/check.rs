@@ -13,7 +13,7 @@ use crate::terminal::{Paint, Sink, note, table};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use vopr_checker::registry::{Category, INVARIANTS};
+use vopr_checker::registry::{Category, ELSEWHERE, INVARIANTS};
 use vopr_checker::report::Refused;
 use vopr_checker::store::Stores;
 use vopr_checker::{Budget, Event, Options, Report, Selection, try_check_files};
@@ -178,7 +178,7 @@ fn selection(arguments: &CheckArguments) -> Result<Selection, Problem> {
 
 fn list(format: Format, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
     if format == Format::Json {
-        for object in json::invariants() {
+        for object in json::invariants().chain(json::elsewhere()) {
             sink.object(&object)?;
         }
         return Ok(Exit::Held);
@@ -198,6 +198,10 @@ fn list(format: Format, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
         for (head, row) in table(&heads).iter().zip(&rows) {
             sink.line(&format!("{head}  {}", row[2]))?;
         }
+    }
+    sink.line("decided by another simulation")?;
+    for property in ELSEWHERE {
+        sink.line(&format!("  {}  {} ({})", property.name, property.statement, property.decided_by.join("; ")))?;
     }
     Ok(Exit::Held)
 }

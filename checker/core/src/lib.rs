@@ -28,7 +28,7 @@ pub use budget::{Budget, Exhausted, Meter};
 pub use check::{check_history, check_run, judge_run};
 pub use index::RunIndex;
 pub use parallel::{Event, Options, check_files, try_check_files};
-pub use registry::{Category, INVARIANTS, Invariant, InvariantId, Selection};
+pub use registry::{Category, ELSEWHERE, INVARIANTS, Invariant, InvariantId, Selection};
 pub use report::{Failure, Finding, Report, RunVerdicts};
 pub use verdict::{Decision, Verdict};
 pub use witness::{Step, Witness};

@@ -53,6 +53,24 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::linearizability::INVARIANT,
 ];
 
+/// A property that no single history shows: it takes another simulation to decide it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Elsewhere {
+    /// Name, as in lists and documents.
+    pub name: &'static str,
+    /// What must hold, in one line.
+    pub statement: &'static str,
+    /// The commands that decide it.
+    pub decided_by: &'static [&'static str],
+}
+
+/// What this checker cannot decide, and what can.
+pub const ELSEWHERE: &[Elsewhere] = &[Elsewhere {
+    name: "storage_determinism",
+    statement: "a run that is simulated again from its recorded row gives the same rows, and so the same digest",
+    decided_by: &["vopr replay FILE", "vopr run --check-determinism"],
+}];
+
 /// The invariant that reports rows which cannot be ordered or numbered; all others answer "unknown" to such a run.
 pub const JUDGES_ILL_FORMED: &str = "message_causality";
 

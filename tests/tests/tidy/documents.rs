@@ -68,5 +68,10 @@ fn every_invariant_has_a_page_and_a_file() {
             findings.push(format!("{}: one invariant, one file: checker/core/src/invariants/{}.rs", invariant.name, invariant.name));
         }
     }
+    for property in vopr_checker::ELSEWHERE {
+        if !root().join(format!("docs/invariants/{}.md", property.name)).exists() {
+            findings.push(format!("{0}: write docs/invariants/{0}.md", property.name));
+        }
+    }
     super::assert_clean(&findings);
 }

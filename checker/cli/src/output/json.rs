@@ -7,7 +7,7 @@ use crate::terminal::Sink;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io;
-use vopr_checker::registry::INVARIANTS;
+use vopr_checker::registry::{ELSEWHERE, INVARIANTS};
 use vopr_checker::situations::{Coverage, Situation};
 use vopr_checker::{Report, RunVerdicts, Verdict};
 
@@ -100,6 +100,15 @@ pub fn invariants() -> impl Iterator<Item = Value> {
             "because_of": invariant.because_of,
             "page": invariant.page(),
         })
+    })
+}
+
+/// What takes another simulation to decide, one object each.
+pub fn elsewhere() -> impl Iterator<Item = Value> {
+    ELSEWHERE.iter().map(|property| {
+        let mut object = tagged("elsewhere", json!(property));
+        object["page"] = json!(format!("docs/invariants/{}.md", property.name));
+        object
     })
 }
 
