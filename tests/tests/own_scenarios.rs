@@ -44,7 +44,8 @@ fn every_row_that_is_printed_can_be_run() {
 #[test]
 fn own_scenarios_and_those_of_the_registry_run_together() {
     let sandbox = sandbox();
-    let both = sandbox.run("vopr run --config mine.toml --scenario baseline,gray --seed 1 -n 1 --max-events 500 --no-check --json").exits(0);
+    let both =
+        sandbox.run("vopr run --config mine.toml --scenario baseline,gray --seed 1 -n 1 --max-events 500 --no-check --json").exits(0);
     let start: Value = serde_json::from_str(both.out.lines().next().unwrap()).unwrap();
     assert_eq!(start["scenarios"], serde_json::json!(["baseline", "gray_failures", "mine"]));
     let _ = sandbox.run("vopr run --config mine.toml --config mine.toml -n 1").exits(2).warns("two scenarios are called mine");
@@ -94,7 +95,11 @@ fn statistics_count_words_and_name_what_is_damaged() {
     let broken = sandbox.files("runs", ".parquet").remove(0);
     let bytes = std::fs::read(&broken).unwrap();
     std::fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
-    let stats = sandbox.run("vopr stats runs --no-check").exits(4).says("all 1 scenario").warns(&broken.display().to_string()[broken.display().to_string().len() - 12..]);
+    let stats = sandbox
+        .run("vopr stats runs --no-check")
+        .exits(4)
+        .says("all 1 scenario")
+        .warns(&broken.display().to_string()[broken.display().to_string().len() - 12..]);
     assert!(stats.err.contains("refused"), "{}", stats.err);
     let _ = sandbox.run("vopr stats nothing*.parquet").exits(5);
 }

@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn filters_look_at_names_and_aliases() {
-        let lines = lines(&ScenariosArguments { filter: Some("SWIZZLE".to_owned()), phase: Some(0), json: true, ..ScenariosArguments::default() });
+        let lines =
+            lines(&ScenariosArguments { filter: Some("SWIZZLE".to_owned()), phase: Some(0), json: true, ..ScenariosArguments::default() });
         assert_eq!(lines.len(), 1);
         let nothing = ScenariosArguments { filter: Some("no such thing".to_owned()), ..ScenariosArguments::default() };
         assert_eq!(print_scenarios(&nothing, &mut Sink::new(io::sink())).unwrap_err().exit, Exit::NothingToDo);

@@ -98,7 +98,8 @@ pub fn run(arguments: &BugsArguments, sink: &mut Sink<'_>) -> Result<Exit, Probl
     let scores = measure(&bugs, &hunts, arguments);
     let paint = Paint::for_stdout();
     let mut exit = Exit::Held;
-    let mut rows = vec![["bug", "scenario", "caught", "median seeds", "worst", "median CPU s", "worst", "fired"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["bug", "scenario", "caught", "median seeds", "worst", "median CPU s", "worst", "fired"].map(str::to_owned).to_vec()];
     for (bug_index, bug) in bugs.iter().enumerate() {
         let of_bug: Vec<_> = scores.iter().filter(|((index, _), _)| *index == bug_index).collect();
         let caught = of_bug.iter().any(|(_, score)| score.is_caught());

@@ -155,7 +155,8 @@ mod tests {
         assert_eq!(after(&[(1, 0, 1, acknowledges(1)), (0, 0, 1, counts(1, 0b11))]), None);
         assert_eq!(after(&[(0, 0, 1, counts(1, 0b11))]), Some(Broken::Votes));
         assert_eq!(after(&[(1, 0, 1, acknowledges(1)), (0, 1, 1, counts(1, 0b11))]), Some(Broken::Votes));
-        let (leaves, hands_over) = (Note::VoteCast { view: View(1), head: None }, Note::VoteCast { view: View(1), head: Some(Hash::default()) });
+        let (leaves, hands_over) =
+            (Note::VoteCast { view: View(1), head: None }, Note::VoteCast { view: View(1), head: Some(Hash::default()) });
         assert_eq!(after(&[(0, 1, 0, leaves.clone()), (1, 1, 0, leaves.clone()), (0, 1, 0, hands_over.clone())]), None);
         assert_eq!(after(&[(0, 1, 0, leaves), (0, 1, 0, hands_over)]), Some(Broken::Agreed));
     }

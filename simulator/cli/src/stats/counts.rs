@@ -204,6 +204,9 @@ mod tests {
         let mut two = one.clone();
         two.merge(&one);
         assert_eq!((two.runs, two.all_rows(), two.events), (2, 2 * one.all_rows(), 2 * one.events));
-        assert_eq!(two.words[&(Kind::Fault, "fault")].counts[..], one.words[&(Kind::Fault, "fault")].counts.iter().map(|c| 2 * c).collect::<Vec<_>>()[..]);
+        assert_eq!(
+            two.words[&(Kind::Fault, "fault")].counts[..],
+            one.words[&(Kind::Fault, "fault")].counts.iter().map(|c| 2 * c).collect::<Vec<_>>()[..]
+        );
     }
 }

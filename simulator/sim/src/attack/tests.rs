@@ -183,7 +183,8 @@ fn senseless_ranges_and_oversized_tails() {
 fn a_long_tail_is_made_once_and_shared() {
     let mut memory = memory();
     let mut tail = |entries| {
-        let lie = lie(Attack::OversizedTail { entries }, &start(), &mut Scene { receiver: None, memory: &mut memory }).expect("a start_view");
+        let lie =
+            lie(Attack::OversizedTail { entries }, &start(), &mut Scene { receiver: None, memory: &mut memory }).expect("a start_view");
         let Form::Message(Message { body: Body::StartView(start), .. }) = lie.form else { panic!("a message") };
         start
     };

@@ -35,7 +35,11 @@ impl Scenario {
         self.base.times_are_possible()?;
         self.base.assault.is_possible(&self.base)?;
         let clocks = [Inject::Clocks, Inject::Skews].iter().any(|inject| self.script.contains(inject));
-        demand(!clocks || self.base.clock.drift_ppm_max > 0, &["base", "clock", "drift_ppm_max"], "the script lets clocks drift: at least 1")
+        demand(
+            !clocks || self.base.clock.drift_ppm_max > 0,
+            &["base", "clock", "drift_ppm_max"],
+            "the script lets clocks drift: at least 1",
+        )
     }
 }
 
@@ -60,7 +64,11 @@ impl Base {
         demand(self.laggards.0 < self.replicas_min(), &["base", "laggards"], "fewer backups than replicas")?;
         let weights = serde_json::to_value(self.mix).ok().and_then(|mix| mix.as_object().cloned()).unwrap_or_default();
         let asked: u64 = weights.values().filter_map(serde_json::Value::as_u64).sum();
-        demand((1..=u64::from(u32::MAX)).contains(&asked), &["base", "mix"], "at least one function has a weight, and their sum is below 2^32")?;
+        demand(
+            (1..=u64::from(u32::MAX)).contains(&asked),
+            &["base", "mix"],
+            "at least one function has a weight, and their sum is below 2^32",
+        )?;
         let mix = self.mix.only_reads();
         let reads = mix.read + mix.scan + mix.stream_read + mix.balance > 0;
         demand(self.readers == 0 || reads, &["base", "mix"], "there are clients that only read, and no function that reads")
@@ -91,7 +99,11 @@ impl Assault {
             Target::Backup(place) => place + 1 < base.replicas_min(),
         };
         for ambush in self.ambushes {
-            demand(ambush.attack.is_possible(), &["base", "assault", "ambushes"], "1 to 50,000 entries, 1 to 1,000 copies, 1 to 2^32 ahead")?;
+            demand(
+                ambush.attack.is_possible(),
+                &["base", "assault", "ambushes"],
+                "1 to 50,000 entries, 1 to 1,000 copies, 1 to 2^32 ahead",
+            )?;
             let there = is_there(ambush.from) && ambush.to.is_none_or(is_there);
             demand(there, &["base", "assault", "ambushes"], "an ambush names a replica that not every run has")?;
         }

@@ -486,7 +486,8 @@ mod tests {
             assert_eq!(nanoseconds(text), Some(expected), "{text}");
             assert_eq!(nanoseconds(&time_words(expected)), Some(expected), "{text}");
         }
-        for text in ["", "20", "s", "-1s", "1.s", ".5s", "1.0000000001s", "1e3s", "20 fortnights", "99999999999999999999s", "18446744074s"] {
+        for text in ["", "20", "s", "-1s", "1.s", ".5s", "1.0000000001s", "1e3s", "20 fortnights", "99999999999999999999s", "18446744074s"]
+        {
             assert_eq!(nanoseconds(text), None, "{text}");
         }
     }
@@ -502,7 +503,8 @@ mod tests {
         for text in ["5", "%", "101%", "-1%", "0.00001%"] {
             assert_eq!(parts_per_million(text), None, "{text}");
         }
-        let share = |number: f64| Share::deserialize(number.into_deserializer()).map_err(|error: serde::de::value::Error| error.to_string());
+        let share =
+            |number: f64| Share::deserialize(number.into_deserializer()).map_err(|error: serde::de::value::Error| error.to_string());
         assert_eq!(share(0.05), Ok(Rate::percent(5)));
         assert!(share(1.5).is_err() && share(-0.1).is_err() && share(f64::NAN).is_err() && share(0.000_000_1).is_err());
     }

@@ -41,11 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             mutation_kinds: MutationKinds::AllDamage,
             corruption: Rates::fixed(Rate::percent(1)),
             crashes: 5,
-            swarm: Swarm {
-                always: Families { byzantine: true, ..STORAGE_AND_CRASH },
-                sometimes: CLIENT_AND_LOAD,
-                ..Swarm::NONE
-            },
+            swarm: Swarm { always: Families { byzantine: true, ..STORAGE_AND_CRASH }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
             ..DAMAGED
         },
         script: &[Inject::Restarts, Inject::ClientFaults, Inject::LoadBursts],
