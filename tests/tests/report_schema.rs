@@ -109,7 +109,7 @@ fn everything_that_is_printed_fits_the_published_schema() {
     ] {
         types.extend(tested(&schema, &sandbox.run(line)));
     }
-    let expected = ["evidence", "invariant", "refused", "run", "situations", "summary", "unknown", "verify", "violation"];
+    let expected = ["elsewhere", "evidence", "invariant", "refused", "run", "situations", "summary", "unknown", "verify", "violation"];
     assert_eq!(types, expected.map(str::to_owned).into(), "each type was printed and tested");
 }
 
