@@ -175,8 +175,8 @@ gray_failure_intermittent_network: 3 replicas, 1 tenant, 4 clients each, 10 s, 2
 5% duplicates, 15% partitions per second
 gray_failure_slow_disk: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-5 ms, \
 10% of a disk's accesses 100-1000 ms late
-race_concurrent_view_changes: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-15 ms, 10-15% drops
-race_commit_during_dvc: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-10 ms, 10% drops
+race_concurrent_view_changes: 3 replicas, 1 tenant, 4 clients each, 15 s, 25000 events, latency 1-15 ms, 10-15% drops
+race_commit_during_dvc: 3 replicas, 1 tenant, 6 clients each, 20 s, 20000 events, latency 1-10 ms, 10% drops
 clock_drift: 3 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 2% drops
 clock_backward_jump: 3 replicas, 1 tenant, 4 clients each, 25 s, 40000 events, latency 1-5 ms, 15% drops, mild clogger
 client_session_crash: 3 replicas, 1 tenant, 4 clients each, 15 s, 40000 events, latency 1-5 ms, 5% drops, 2% duplicates

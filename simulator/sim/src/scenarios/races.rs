@@ -12,7 +12,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         purpose: "backups give up their primary at the same time; it and its successor go on to different views",
         base: Base {
             events: 25_000,
-            plan_ns: 10 * SECOND,
+            time_ns: 15 * SECOND,
+            plan_ns: 14 * SECOND,
             latency: milliseconds(1, 15),
             drop: Rates(Rate::percent(10), Rate::percent(15)),
             think: milliseconds(0, 5),
@@ -30,11 +31,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         purpose: "prepares and commits of the old view arrive while the new one is being agreed on",
         base: Base {
             events: 20_000,
+            time_ns: 20 * SECOND,
+            plan_ns: 18 * SECOND,
             think: milliseconds(0, 5),
             latency: milliseconds(1, 10),
             drop: Rates::fixed(Rate::percent(10)),
             swarm: Swarm { always: NETWORK, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
-            readers: 1,
+            clients_per_tenant: 6,
+            readers: 2,
             ..DEFAULT
         },
         script: &[Inject::LatePrepares, Inject::ClientFaults, Inject::LoadBursts],

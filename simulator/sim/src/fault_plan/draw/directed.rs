@@ -157,8 +157,8 @@ impl Planner<'_> {
     }
 
     /// The primary is cut off, and before it is back its successor too: when the first one returns, on its way to the view that the
-    /// second one led, the third one goes on to the next. In half of the rounds the first one is mute, not cut off: it goes on to commit
-    /// what the others have voted for, and hears of the new view from a primary that has not heard of these commits.
+    /// second one led, the third one goes on to the next. Afterwards the primary of that view is mute for a while, not cut off: it goes on
+    /// to commit what the others have voted for, and hears of the new view from a primary that has not heard of these commits.
     pub(super) fn chained_losses(&mut self) {
         let mut start = self.duration(300 * MILLISECOND, 1_000 * MILLISECOND);
         while start < self.horizon() {
@@ -167,27 +167,28 @@ impl Planner<'_> {
             let second = start + self.duration(2_200 * MILLISECOND, 2_500 * MILLISECOND);
             let first_end = start + self.duration(ABDICATES_WITHIN_NS + 100 * MILLISECOND, ABDICATES_WITHIN_NS + 400 * MILLISECOND);
             let second_end = first_end + self.duration(700 * MILLISECOND, 1_200 * MILLISECOND);
-            if self.stream.hit(Rate::percent(50)) {
-                for place in 0..self.options.cluster.replicas - 1 {
-                    let shape = Partition::OneWay { from: Target::Primary, to: Target::Backup(place) };
-                    self.push_if_on(start, Some(first_end), Fault::Partition { shape, clients_too: false });
-                }
-            } else {
-                self.push_if_on(start, Some(first_end), Fault::Partition { shape, clients_too });
-            }
+            self.push_if_on(start, Some(first_end), Fault::Partition { shape, clients_too });
             self.push_if_on(second, Some(second_end), Fault::Partition { shape, clients_too });
-            start = second_end + self.duration(500 * MILLISECOND, 1_000 * MILLISECOND);
+            let mute = second_end + self.duration(500 * MILLISECOND, 1_000 * MILLISECOND);
+            let heard_again = mute + self.duration(1_600 * MILLISECOND, 2_000 * MILLISECOND);
+            for place in 0..self.options.cluster.replicas - 1 {
+                let shape = Partition::OneWay { from: Target::Primary, to: Target::Backup(place) };
+                self.push_if_on(mute, Some(heard_again), Fault::Partition { shape, clients_too: false });
+            }
+            start = heard_again + self.duration(500 * MILLISECOND, 1_000 * MILLISECOND);
         }
     }
 
     /// The primary hears nobody and steps down after one or two timeouts; until then it sends its prepares again and again, and those
-    /// arrive up to forty latencies later. In half of the rounds most of them never arrive: then the new view does without them.
+    /// arrive up to forty latencies later. In every second round they never arrive: then the new view does without them.
     pub(super) fn late_prepares(&mut self) {
         let mut start = self.duration(200 * MILLISECOND, 500 * MILLISECOND);
+        let mut in_vain = false;
         while start < self.horizon() {
-            let end = start + self.duration(ABDICATES_WITHIN_NS + 200 * MILLISECOND, ABDICATES_WITHIN_NS + 600 * MILLISECOND);
+            let enough = if in_vain { ABDICATES_WITHIN_NS / 2 } else { ABDICATES_WITHIN_NS };
+            let end = start + self.duration(enough + 200 * MILLISECOND, enough + 600 * MILLISECOND);
             let (delay_factor, drop) = (self.stream.range_u32(25..=40), Rate::NEVER);
-            let loss = if self.stream.hit(Rate::percent(50)) { Rate::percent(self.stream.range_u32(85..=95)) } else { drop };
+            let loss = if in_vain { Rate::ALWAYS } else { drop };
             let places = self.options.cluster.replicas - 1;
             for place in 0..places {
                 let (from, to) = (Endpoint::Replica(Target::Primary), Endpoint::Replica(Target::Backup(place)));
@@ -200,6 +201,7 @@ impl Planner<'_> {
             }
             let shape = Partition::Asymmetric { deaf: Target::Primary };
             self.push_if_on(start, Some(end), Fault::Partition { shape, clients_too: false });
+            in_vain = !in_vain;
             start = end + self.duration(300 * MILLISECOND, 600 * MILLISECOND);
         }
     }
