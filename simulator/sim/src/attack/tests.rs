@@ -148,8 +148,8 @@ fn numbers_that_cannot_be() {
     let Some(Body::DoViewChange(vote)) = forged(Attack::LastNormalView, &vote(), None) else { panic!("a vote") };
     assert_eq!(vote.last_normal_view, View(2));
     let prepare = message(Body::Prepare { entry: chain(1)[0].clone(), commit: Op(0) });
-    let memory = memory();
-    let lie = lie(Attack::ViewNumber { ahead: 3 }, &prepare, &Scene { receiver: None, memory: &memory }).expect("a prepare");
+    let mut memory = memory();
+    let lie = lie(Attack::ViewNumber { ahead: 3 }, &prepare, &mut Scene { receiver: None, memory: &mut memory }).expect("a prepare");
     let Form::Message(newer) = lie.form else { panic!("a message") };
     assert_eq!((newer.view, newer.body), (View(5), prepare.body));
 }
