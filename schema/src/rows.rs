@@ -134,6 +134,8 @@ dictionary! {
         Oversized => "oversized" /** More entries, or more bytes, than a message may have. */,
         IdenticalClaim => "identical_claim" /** Another tail under the claims of the receiver's own log. */,
         Withheld => "withheld" /** It left its sender and was never delivered: the link keeps silent. */,
+        ClockSample => "clock_sample" /** A pong that says another time than its sender's clock. */,
+        ClockSampleWithheld => "clock_sample_withheld" /** A pong without its sender's time: a sign of life only. */,
     }
 }
 
@@ -165,6 +167,7 @@ dictionary! {
         OldRequest => "old_request" /** A request number below the session's last one. */,
         PipelineFull => "pipeline_full" /** The primary's pipeline or log ring has no room: the client tries again. */,
         SlotChanged => "slot_changed" /** The slot holds another entry by now. */,
+        ClockUnsynchronised => "clock_unsynchronised" /** The primary does not know the time: the client tries again. */,
     }
 }
 
@@ -199,9 +202,9 @@ dictionary! {
         CorruptionDetected => "corruption_detected" /** A stored entry (`op` of its slot), superblock or checkpoint copy (`op` null), or a message (`cause` set, `op` null) failed its check. `detail` says which. */,
         ScrubRead => "scrub_read" /** `op`: the scrubber read the slot. */,
         TourCompleted => "tour_completed" /** The scrubber has seen every slot once more. */,
-        ClockSynchronised => "clock_synchronised" /** The cluster time is known. */,
-        ClockLost => "clock_lost" /** The cluster time is not known any more. */,
-        TimestampAssigned => "timestamp_assigned" /** `op`, `timestamp`: the primary stamped an entry. */,
+        ClockSynchronised => "clock_synchronised" /** The cluster time is known: a quorum's clocks agree that it lies from `clock_low_ns` to `clock_high_ns`; `quorum` holds the members whose clocks were compared, this replica included. */,
+        ClockLost => "clock_lost" /** The cluster time is not known any more; `detail` says why. */,
+        TimestampAssigned => "timestamp_assigned" /** `op`, `timestamp`: the primary stamped an entry. `detail` is `clock_unsynchronised` if it did not know the cluster time and its fallback rule said what to stamp; else null. */,
         EpochEntered => "epoch_entered" /** `epoch` is in force here. */,
         Abdicated => "abdicated" /** A primary stepped down; `detail` says why. */,
         Rejected => "rejected" /** A message was refused: `cause` names it, its own row has the reason. */,
@@ -246,6 +249,9 @@ dictionary! {
         NoQuorum => "no_quorum" /** Acknowledgements of a quorum stopped. */,
         HigherView => "higher_view" /** A newer view was seen. */,
         ClockUnsynchronised => "clock_unsynchronised" /** The clock is not synchronised. */,
+        ClockExpired => "clock_expired" /** What a quorum's clocks agreed on is older than the epoch limit. */,
+        ClockContradicted => "clock_contradicted" /** A quorum's clocks agree that this replica's is wrong. */,
+        ClockStepped => "clock_stepped" /** This replica's clock has been set. */,
     }
 }
 

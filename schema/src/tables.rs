@@ -199,6 +199,8 @@ table! {
         quorum: Nullable<u32>, "", "Bit set of the members that voted.";
         cause: Nullable<u64>, "", "Id of the message that caused the event.";
         detail: NullableCodes<Detail>, "", "Timer's name, kind of damage, or reason.";
+        clock_low_ns: Nullable<u64>, "ns", "The cluster time is at least this, as the replica's synchronised clock has it.";
+        clock_high_ns: Nullable<u64>, "ns", "The cluster time is at most this.";
     }
 }
 

@@ -82,6 +82,13 @@ pub enum Attack {
         /// How many.
         copies: u16,
     },
+    /// The clock's reading in a pong is off by so many milliseconds.
+    ClockSample {
+        /// Ahead, or behind if negative; not 0.
+        off_ms: i32,
+    },
+    /// A pong arrives as a sign of life without the clock's reading.
+    NoClockSample,
 }
 
 /// The largest number that an attack may add to another one.
@@ -103,6 +110,7 @@ impl Attack {
                 entries > 0 && entries <= ENTRIES_MAX
             }
             Self::Flood { copies } => copies > 0 && copies <= COPIES_MAX,
+            Self::ClockSample { off_ms } => off_ms != 0,
             Self::EntryPlace
             | Self::LastNormalView
             | Self::CommittedEntry
@@ -111,7 +119,8 @@ impl Attack {
             | Self::Checksum
             | Self::Range { .. }
             | Self::Replay
-            | Self::Withhold => true,
+            | Self::Withhold
+            | Self::NoClockSample => true,
         }
     }
 }
@@ -138,6 +147,8 @@ impl core::fmt::Display for Attack {
             Self::Replay => formatter.write_str("followed by an older one"),
             Self::Withhold => formatter.write_str("withheld"),
             Self::Flood { copies } => write!(formatter, "with {copies} more copies"),
+            Self::ClockSample { off_ms } => write!(formatter, "with a time that is off by {off_ms} ms"),
+            Self::NoClockSample => formatter.write_str("without the time"),
         }
     }
 }

@@ -90,7 +90,7 @@ impl World {
         for node in 0..self.nodes.len() {
             self.nodes[node].gray.heal();
             self.nodes[node].disk.heal();
-            self.nodes[node].clock.heal();
+            self.nodes[node].clock.heal(self.now_ns);
             match self.nodes[node].process {
                 Process::Up => {}
                 Process::Paused => self.resume(node),

@@ -30,8 +30,8 @@ impl World {
     pub(crate) fn step(&mut self, node: usize, input: Input) {
         let mut effects = core::mem::take(&mut self.effects);
         let machine = &mut self.nodes[node];
-        let clock_ns = machine.clock.read_ns(self.now_ns);
-        machine.replica.as_mut().expect("only replicas that run are stepped").step(clock_ns, input, &mut effects);
+        let now = machine.clock.now(self.now_ns);
+        machine.replica.as_mut().expect("only replicas that run are stepped").step(now, input, &mut effects);
         let mut crashed = None;
         for index in 0..effects.len() {
             let effect = core::mem::replace(&mut effects[index], Effect::CancelTimer(Timer::Scrub));

@@ -332,6 +332,10 @@ pub enum Inject {
     LastCopies,
     /// The primary does not hear its backups, or neither side hears the other, for as long as partitions last at most; clients reach it.
     LonelyPrimaries,
+    /// The primary's clock is off by more than the tolerance for a while, again and again.
+    OffsetsExceeded,
+    /// No clock samples arrive for longer than the epoch limit; then some say a wrong time.
+    TimeService,
 }
 
 /// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.

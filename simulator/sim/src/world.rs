@@ -20,9 +20,9 @@ use crate::recorder::Recorder;
 use crate::simulator::RunRequest;
 use crate::stall::Watch;
 use crate::workload_plan::{Script, WorkloadPlan};
-use vsr::Config;
 use vsr::ids::ReplicaId;
 use vsr::io::{Effect, Timer};
+use vsr::{ClockSource, Config};
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +183,7 @@ impl World {
             pipeline_max: cluster.pipeline_max,
             sessions_max: cluster.sessions_max,
             time_divisor: u64::from(self.options.time_compression.max(1)),
+            clock: ClockSource::Cluster,
             bug: self.replica_bug,
             ..Config::new(ReplicaId(self.nodes[node].id), cluster.replicas)
         }

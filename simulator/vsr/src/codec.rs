@@ -162,11 +162,12 @@ fn encode_body(writer: &mut Writer, body: &Body) {
             writer.u64(checkpoint.0);
             writer.hash(hash);
         }
-        Body::Commit { commit, commit_hash, trim, ask } => {
+        Body::Commit { commit, commit_hash, trim, ask, round } => {
             writer.u64(commit.0);
             writer.u64(trim.0);
             writer.hash(commit_hash);
             writer.bool(*ask);
+            writer.u64(*round);
         }
         Body::Reconfigure { session, request, members } => {
             writer.u64(session.0);
@@ -177,9 +178,11 @@ fn encode_body(writer: &mut Writer, body: &Body) {
             writer.u64(*sent_ns);
             writer.bool(*suspects);
         }
-        Body::Pong { sent_ns, clock_ns, suspects, checkpoint } => {
+        Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint } => {
             writer.u64(*sent_ns);
             writer.u64(*clock_ns);
+            writer.bool(*synchronised);
+            writer.u64(*round);
             writer.bool(*suspects);
             writer.u64(checkpoint.0);
         }
@@ -271,10 +274,10 @@ fn body_len(body: &Body) -> usize {
         Body::Redirect | Body::StartViewChange | Body::GetView => 0,
         Body::Prepare { entry, .. } => 8 + entry.encoded_len(),
         Body::PrepareOk { .. } | Body::RepairRequest { .. } => 8 * 2 + 32,
-        Body::Commit { .. } => 8 * 2 + 32 + 1,
+        Body::Commit { .. } => 8 * 3 + 32 + 1,
         Body::Reconfigure { .. } => 8 * 2 + 4,
         Body::Ping { .. } => 8 + 1,
-        Body::Pong { .. } => 8 * 3 + 1,
+        Body::Pong { .. } => 8 * 4 + 2,
         Body::DoViewChange(vote) => 8 * 5 + 32 * 2 + 4 + 4 + vote.tail.iter().map(tail_slot_len).sum::<usize>(),
         Body::StartView(start) => start_view_len(start),
         Body::RepairResponse { entries } => entries_len(entries),
@@ -325,10 +328,17 @@ fn decode_body(reader: &mut Reader<'_>, command: Command, checks: Checks) -> Opt
         }
         Command::Commit => {
             let (commit, trim) = (reader.op()?, reader.op()?);
-            Body::Commit { commit, commit_hash: reader.hash()?, trim, ask: reader.bool()? }
+            Body::Commit { commit, commit_hash: reader.hash()?, trim, ask: reader.bool()?, round: reader.u64()? }
         }
         Command::Ping => Body::Ping { sent_ns: reader.u64()?, suspects: reader.bool()? },
-        Command::Pong => Body::Pong { sent_ns: reader.u64()?, clock_ns: reader.u64()?, suspects: reader.bool()?, checkpoint: reader.op()? },
+        Command::Pong => Body::Pong {
+            sent_ns: reader.u64()?,
+            clock_ns: reader.u64()?,
+            synchronised: reader.bool()?,
+            round: reader.u64()?,
+            suspects: reader.bool()?,
+            checkpoint: reader.op()?,
+        },
         Command::Reconfigure => Body::Reconfigure { session: reader.session()?, request: reader.request()?, members: reader.u32()? },
         _ => return decode_log_body(reader, command, checks),
     })

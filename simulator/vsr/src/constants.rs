@@ -56,8 +56,27 @@ pub const REPAIR_TIMEOUT_NS: u64 = 200 * MS;
 pub const STATE_TRANSFER_TIMEOUT_NS: u64 = 200 * MS;
 /// A primary that has not heard from a quorum for this long steps down: later than its backups replace it, if they miss it too.
 pub const ABDICATION_TIMEOUT_NS: u64 = 2 * VIEW_CHANGE_TIMEOUT_NS;
-/// A suspicious backup asks the others again this often.
+/// A suspicious backup asks the others again this often, and a replica that does not know the time asks for clock samples.
 pub const PING_NS: u64 = 250 * MS;
+
+/// A replica that knows the time asks for clock samples this often.
+pub const CLOCK_PING_NS: u64 = 1_000 * MS;
+/// A right clock is at most this far from true time.
+pub const CLOCK_TOLERANCE_NS: u64 = 500 * MS;
+/// Samples are collected for at least this long before what they agree on replaces what is in force.
+pub const CLOCK_WINDOW_MIN_NS: u64 = 3_000 * MS;
+/// Samples without an agreement are given up after this long.
+pub const CLOCK_WINDOW_MAX_NS: u64 = 10_000 * MS;
+/// An agreement is in force for this long at most.
+pub const CLOCK_EPOCH_NS: u64 = 30_000 * MS;
+/// A primary that does not know the time lets another one lead after this long, if a voter knows it.
+pub const CLOCK_ABDICATION_NS: u64 = 500 * MS;
+/// A primary goes on without knowing the time if for this long no voter has claimed to know it.
+pub const CLOCK_FALLBACK_NS: u64 = 2_000 * MS;
+/// A clock that leaves what was agreed on by more than this has been set.
+pub const CLOCK_SLACK_NS: u64 = 50 * MS;
+/// Two clocks drift apart by at most the elapsed time divided by this: 1,000 parts per million.
+pub const CLOCK_DRIFT_DIVISOR: u64 = 1_000;
 
 /// Entries asked for in one repair request.
 pub const REPAIR_ENTRIES_MAX: u64 = 16;
@@ -75,6 +94,10 @@ const _: () = {
     assert!(HEARTBEAT_NS * 2 <= VIEW_CHANGE_TIMEOUT_NS, "one lost heartbeat must not start a view change");
     assert!(HEARTBEAT_NS * 2 <= ABDICATION_TIMEOUT_NS, "one lost answer must not end a view");
     assert!(VIEW_CHANGE_RESEND_NS * 2 <= VIEW_CHANGE_WINDOW_NS, "a lost vote must be sent again inside the window");
+    assert!(PING_NS < CLOCK_ABDICATION_NS && CLOCK_PING_NS * 2 <= CLOCK_WINDOW_MIN_NS, "a window holds more than one round of samples");
+    assert!(CLOCK_WINDOW_MIN_NS < CLOCK_WINDOW_MAX_NS && CLOCK_WINDOW_MAX_NS < CLOCK_EPOCH_NS, "an agreement outlives the next window");
+    assert!(CLOCK_ABDICATION_NS < CLOCK_FALLBACK_NS, "who knows the time leads before somebody goes on without");
+    assert!(CLOCK_EPOCH_NS / CLOCK_DRIFT_DIVISOR <= CLOCK_SLACK_NS, "a clock that drifts has not been set");
     assert!(REPAIR_ENTRIES_MAX < LOG_SLOTS as u64, "a repair must fit into the ring");
 };
 

@@ -10,6 +10,22 @@ use crate::superblock::Superblock;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+/// What the host's clocks read at a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// The clock that tells the time, and that can be wrong and be set, nanoseconds.
+    pub wall_ns: u64,
+    /// The clock that only ever goes on while the incarnation lasts, at about the rate of true time, nanoseconds from any beginning.
+    pub monotonic_ns: u64,
+}
+
+impl From<u64> for Now {
+    /// A host with one clock, which nobody sets.
+    fn from(ns: u64) -> Self {
+        Self { wall_ns: ns, monotonic_ns: ns }
+    }
+}
+
 /// What a host hands to a replica.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -326,7 +342,20 @@ pub enum Note {
         op: Op,
         /// Nanoseconds.
         timestamp: u64,
+        /// Whether the primary did not know the time, and its fallback rule said what to stamp.
+        is_fallback: bool,
     },
+    /// The time is known: a quorum's clocks agree on it, the own one among them.
+    ClockSynchronised {
+        /// It is at least this, nanoseconds.
+        low_ns: u64,
+        /// It is at most this, nanoseconds.
+        high_ns: u64,
+        /// Bit set of the members whose clocks were compared.
+        sources: u32,
+    },
+    /// The time is not known any more.
+    ClockLost(ClockLoss),
     /// A primary stepped down.
     Abdicated(AbdicationCause),
     /// A timer ran out (heartbeats are not noted).
@@ -348,6 +377,17 @@ pub enum Damage {
     Checkpoint,
     /// A message.
     Message,
+}
+
+/// Why the time is not known any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClockLoss {
+    /// What was agreed on is too old.
+    Expired,
+    /// A quorum agrees that the own clock is wrong.
+    Contradicted,
+    /// The own clock has been set.
+    Stepped,
 }
 
 /// Why a primary stepped down.

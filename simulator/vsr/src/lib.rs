@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod bug;
 pub mod checkpoint;
+mod clock;
 pub mod codec;
 pub mod constants;
 pub mod entry;
@@ -16,6 +17,7 @@ mod execution;
 pub mod ids;
 pub mod io;
 mod log;
+pub mod marzullo;
 pub mod message;
 mod normal;
 mod outbox;
@@ -35,4 +37,5 @@ mod view_change;
 mod wire;
 
 pub use bug::Bug;
+pub use clock::ClockSource;
 pub use replica::{Config, Replica};

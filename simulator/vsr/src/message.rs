@@ -141,6 +141,8 @@ names! {
         PipelineFull => "pipeline_full",
         /// The slot holds another entry by now.
         SlotChanged => "slot_changed",
+        /// The primary does not know the time.
+        ClockUnsynchronised => "clock_unsynchronised",
     }
 }
 
@@ -298,10 +300,12 @@ pub enum Body {
         trim: Op,
         /// Whether the primary wants a sign of life.
         ask: bool,
+        /// Which round of heartbeats this is: the answer names it.
+        round: u64,
     },
     /// Sample of a clock, and a backup's question whether others still hear the primary.
     Ping {
-        /// The sender's clock, nanoseconds.
+        /// The sender's monotonic clock, nanoseconds: the answer repeats it.
         sent_ns: u64,
         /// Whether the sender has lost its primary.
         suspects: bool,
@@ -312,6 +316,10 @@ pub enum Body {
         sent_ns: u64,
         /// The sender's clock, nanoseconds.
         clock_ns: u64,
+        /// Whether the sender's clock is synchronised.
+        synchronised: bool,
+        /// Round of the heartbeat; 0 for a ping.
+        round: u64,
         /// Whether the sender has lost its primary.
         suspects: bool,
         /// Op of the sender's durable checkpoint.

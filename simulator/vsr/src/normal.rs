@@ -32,9 +32,10 @@ impl<S: StateMachine> Replica<S> {
         fields.op = Op(head.0 + 1);
         fields.view = self.view;
         fields.previous_hash = self.log.head_hash();
-        fields.timestamp = self.next_timestamp();
+        let (timestamp, is_fallback) = self.next_timestamp();
+        fields.timestamp = timestamp;
         let entry = Arc::new(Entry::new(fields));
-        self.note(fx, Note::TimestampAssigned { op: entry.op, timestamp: entry.timestamp });
+        self.note(fx, Note::TimestampAssigned { op: entry.op, timestamp, is_fallback });
         self.append(Arc::clone(&entry), fx);
         for backup in self.other_members() {
             self.send(backup, Body::Prepare { entry: Arc::clone(&entry), commit: self.commit }, fx);
@@ -43,16 +44,6 @@ impl<S: StateMachine> Replica<S> {
             self.primary.prepare_mark = entry.op;
             self.set_timer(Timer::Prepare, fx);
         }
-    }
-
-    /// Later than everything in the log, whatever the clock says. A synchronised clock will stand in for the local one.
-    fn next_timestamp(&self) -> u64 {
-        let last = match self.log.get(self.log.head()) {
-            Some(entry) => entry.timestamp,
-            None => self.checkpoints.content.as_ref().map_or(0, |checkpoint| checkpoint.timestamp),
-        };
-        // The guard: the log's time never goes back.
-        if self.has_bug(Bug::FollowsLocalClock) { self.clock_ns } else { self.clock_ns.max(last + 1) }
     }
 
     /// Puts the next entry into the log in memory and on its way to the disk.
@@ -245,7 +236,7 @@ impl<S: StateMachine> Replica<S> {
         view: View,
         (commit, commit_hash): (Op, Hash),
         trim: Op,
-        ask: bool,
+        asked: Option<u64>,
         fx: &mut Vec<Effect>,
     ) -> Handled {
         self.follow(from, view, fx)?;
@@ -253,9 +244,8 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::InvalidMetadata);
         }
         self.heard_primary();
-        if ask {
-            let (clock_ns, checkpoint) = (self.clock_ns, self.checkpoints.named.op);
-            self.send(from, Body::Pong { sent_ns: 0, clock_ns, suspects: false, checkpoint }, fx);
+        if let Some(round) = asked {
+            self.send_pong(from, 0, round, fx);
         }
         if commit <= self.log.head() && self.log.hash_of(commit).is_some_and(|hash| hash != commit_hash) {
             return Err(RejectReason::HashMismatch);
@@ -296,7 +286,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_heartbeat_timer(&mut self, fx: &mut Vec<Effect>) {
-        if self.is_primary() {
+        if self.is_primary() && !self.abdicate_without_time(fx) {
             self.send_heartbeats(fx);
             self.set_timer(Timer::Heartbeat, fx);
         }
@@ -309,7 +299,7 @@ impl<S: StateMachine> Replica<S> {
         let is_full = !self.has_room(Op(self.log.head().0 + 1));
         for member in self.other_members() {
             let ask = self.config.is_voter(member) && (is_full || !self.primary.recent.contains(member));
-            self.send(member, Body::Commit { commit, commit_hash, trim, ask }, fx);
+            self.send(member, Body::Commit { commit, commit_hash, trim, ask, round: 0 }, fx);
         }
         self.primary.recent = Members::default();
     }
@@ -339,6 +329,7 @@ impl<S: StateMachine> Replica<S> {
     /// Primary: starts a view with nobody heard yet, and what is left to commit to be sent again in time.
     pub(crate) fn start_primary(&mut self, fx: &mut Vec<Effect>) {
         self.primary = Primary { prepare_mark: self.log.head(), ..Primary::default() };
+        self.clock_leads();
         self.run_timers(&[Timer::Heartbeat, Timer::Abdication], fx);
         if self.commit < self.log.head() {
             self.set_timer(Timer::Prepare, fx);

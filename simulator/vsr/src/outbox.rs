@@ -3,7 +3,7 @@
 //! Message headers are filled in here only, so that no sub-protocol can forget one of their fields.
 
 use crate::constants::{
-    ABDICATION_TIMEOUT_NS, HEARTBEAT_NS, PREPARE_TIMEOUT_NS, RECOVERY_RETRY_NS, REPAIR_DELAY_NS, STATE_TRANSFER_TIMEOUT_NS,
+    ABDICATION_TIMEOUT_NS, HEARTBEAT_NS, PING_NS, PREPARE_TIMEOUT_NS, RECOVERY_RETRY_NS, REPAIR_DELAY_NS, STATE_TRANSFER_TIMEOUT_NS,
     VIEW_CHANGE_RESEND_NS, VIEW_CHANGE_TICKS, VIEW_CHANGE_TIMEOUT_NS, VIEW_CHANGE_WINDOW_NS,
 };
 use crate::ids::{ClientKey, Peer, ReplicaId, View};
@@ -66,7 +66,8 @@ impl<S: StateMachine> Replica<S> {
             Timer::Repair => REPAIR_DELAY_NS,
             Timer::StateTransfer => STATE_TRANSFER_TIMEOUT_NS,
             Timer::Abdication => ABDICATION_TIMEOUT_NS,
-            Timer::Ping | Timer::Scrub => return,
+            Timer::Ping => PING_NS,
+            Timer::Scrub => return,
         };
         self.set_timer_for(timer, after_ns, fx);
     }
@@ -88,9 +89,9 @@ impl<S: StateMachine> Replica<S> {
         self.timers & (1 << timer as u16) != 0
     }
 
-    /// Lets exactly these of the timers that belong to a status run; the others stop.
+    /// Lets exactly these of the timers that belong to a status run; the others stop. Clocks are compared in any status.
     pub(crate) fn run_timers(&mut self, wanted: &[Timer], fx: &mut Vec<Effect>) {
-        for timer in Timer::ALL {
+        for timer in Timer::ALL.into_iter().filter(|timer| *timer != Timer::Ping) {
             if wanted.contains(&timer) {
                 self.ensure_timer(timer, fx);
             } else {

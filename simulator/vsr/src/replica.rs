@@ -3,11 +3,12 @@
 //! The sub-protocols are separate files with separate `impl` blocks; nothing here decides anything but who is asked.
 
 use crate::bug::Bug;
+use crate::clock::{Clock, ClockSource};
 use crate::codec::CLUSTER_DEFAULT;
 use crate::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, MEMBERS_MAX, PIPELINE_MAX, REPLICAS_MAX, SESSIONS_MAX, ring_is_large_enough};
 use crate::execution::Checkpoints;
 use crate::ids::{ClientKey, Epoch, Hash, Op, Peer, ReplicaId, View};
-use crate::io::{Damage, Effect, EntryName, Input, Note, StateSummary, Status, Timer};
+use crate::io::{Damage, Effect, EntryName, Input, Note, Now, StateSummary, Status, Timer};
 use crate::log::Log;
 use crate::message::{Body, Message, RejectReason};
 use crate::normal::Primary;
@@ -40,6 +41,8 @@ pub struct Config {
     pub sessions_max: u32,
     /// All timeouts are divided by this.
     pub time_divisor: u64,
+    /// Whose word counts for the time.
+    pub clock: ClockSource,
     /// The guard that is switched off.
     pub bug: Option<Bug>,
 }
@@ -58,6 +61,7 @@ impl Config {
             pipeline_max: PIPELINE_MAX,
             sessions_max: SESSIONS_MAX,
             time_divisor: 1,
+            clock: ClockSource::Host,
             bug: None,
         }
     }
@@ -100,6 +104,7 @@ pub struct Replica<S> {
     pub(crate) machine: S,
     /// The local clock at this step, nanoseconds; never used to decide anything that must be the same elsewhere.
     pub(crate) clock_ns: u64,
+    pub(crate) clock: Clock,
 
     /// The configuration in force; membership changes will raise it.
     pub(crate) epoch: Epoch,
@@ -161,6 +166,7 @@ impl<S: StateMachine> Replica<S> {
             quorums: Quorums::of(config.replicas),
             machine,
             clock_ns: 0,
+            clock: Clock::new(&config),
             epoch: Epoch(0),
             status: Status::Normal,
             view: View(0),
@@ -194,8 +200,10 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// Handles one input; effects are appended in the order in which they must be carried out.
-    pub fn step(&mut self, clock_ns: u64, input: Input, effects: &mut Vec<Effect>) {
-        self.clock_ns = clock_ns;
+    pub fn step(&mut self, now: impl Into<Now>, input: Input, effects: &mut Vec<Effect>) {
+        let now = now.into();
+        self.clock_ns = now.wall_ns;
+        self.clock.tick(now);
         if self.lost {
             if matches!(input, Input::Start) {
                 self.start(effects);
@@ -205,6 +213,7 @@ impl<S: StateMachine> Replica<S> {
         let handled = match input {
             Input::Start => {
                 self.start(effects);
+                self.start_clock(effects);
                 Ok(())
             }
             Input::Message(message) => self.on_message(message, effects),
@@ -279,12 +288,15 @@ impl<S: StateMachine> Replica<S> {
         match body {
             Body::Prepare { entry, commit } => self.on_prepare(from, view, entry, commit, fx),
             Body::PrepareOk { op, hash, checkpoint } => self.on_prepare_ok(from, view, op, hash, checkpoint, fx),
-            Body::Commit { commit, commit_hash, trim, ask } => self.on_commit(from, view, (commit, commit_hash), trim, ask, fx),
+            Body::Commit { commit, commit_hash, trim, ask, round } => {
+                self.on_commit(from, view, (commit, commit_hash), trim, ask.then_some(round), fx)
+            }
             Body::Ping { sent_ns, suspects } => {
                 self.on_ping(from, view, sent_ns, suspects, fx);
                 Ok(())
             }
-            Body::Pong { suspects, checkpoint, .. } => {
+            Body::Pong { sent_ns, clock_ns, synchronised, suspects, checkpoint, .. } => {
+                self.on_clock_sample(from, sent_ns, clock_ns, synchronised, fx);
                 self.on_pong(from, view, suspects, checkpoint, fx);
                 Ok(())
             }
@@ -337,8 +349,9 @@ impl<S: StateMachine> Replica<S> {
             Timer::Repair => self.on_repair_timer(fx),
             Timer::StateTransfer => self.on_state_transfer_timer(fx),
             Timer::Abdication => self.on_abdication_timer(fx),
-            // Clock samples and the scrubber come with their sub-protocols; nothing sets these yet.
-            Timer::Ping | Timer::Scrub => {}
+            Timer::Ping => self.on_ping_timer(fx),
+            // The scrubber comes with its sub-protocol; nothing sets this yet.
+            Timer::Scrub => {}
         }
     }
 

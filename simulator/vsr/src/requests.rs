@@ -44,6 +44,7 @@ impl<S: StateMachine> Replica<S> {
             return Ok(());
         }
         self.has_pipeline_room()?;
+        self.has_time(fx)?;
         // The state machine may have a say in what goes into the log.
         let body = self.machine.prepare(client.tenant, command).map_or_else(|| command.into(), Vec::into_boxed_slice);
         let operation = EntryKind::Command;
@@ -66,6 +67,7 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::Duplicate);
         }
         self.has_pipeline_room()?;
+        self.has_time(fx)?;
         let session = SessionNumber(self.log.head().0 + 1);
         let operation = EntryKind::Register;
         let request_hash = registration_hash(client, nonce);

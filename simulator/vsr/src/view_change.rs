@@ -166,7 +166,7 @@ impl<S: StateMachine> Replica<S> {
     /// Asks all voters whether they have lost their primary too.
     fn canvass(&mut self, fx: &mut Vec<Effect>) {
         for voter in self.other_voters() {
-            self.send(voter, Body::Ping { sent_ns: self.clock_ns, suspects: true }, fx);
+            self.send(voter, Body::Ping { sent_ns: self.clock.now_ns(), suspects: true }, fx);
         }
         let own = self.config.replica;
         self.count_suspicion(own, fx);
@@ -180,16 +180,23 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_ping(&mut self, from: ReplicaId, view: View, sent_ns: u64, suspects: bool, fx: &mut Vec<Effect>) {
-        let (own_suspicion, checkpoint) = (self.suspects(), self.checkpoints.named.op);
-        self.send(from, Body::Pong { sent_ns, clock_ns: self.clock_ns, suspects: own_suspicion, checkpoint }, fx);
+        self.send_pong(from, sent_ns, 0, fx);
         if self.is_primary() && suspects && view <= self.view {
             let (commit, commit_hash) = (self.commit, self.commit_hash());
-            self.send(from, Body::Commit { commit, commit_hash, trim: self.trim.min(commit), ask: false }, fx);
+            self.send(from, Body::Commit { commit, commit_hash, trim: self.trim.min(commit), ask: false, round: 0 }, fx);
         }
-        if view > self.view {
+        // Who only asks for the time need not be in a view that has started.
+        if suspects && view > self.view {
             self.ask_view(view, fx);
         }
         self.count_if_suspicious(from, view, suspects, fx);
+    }
+
+    /// A sign of life, and what the clock reads, in answer to a ping or to a round of heartbeats.
+    pub(crate) fn send_pong(&self, to: ReplicaId, sent_ns: u64, round: u64, fx: &mut Vec<Effect>) {
+        let (clock_ns, synchronised) = (self.clock_ns, self.claims_time());
+        let (suspects, checkpoint) = (self.suspects(), self.checkpoints.named.op);
+        self.send(to, Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint }, fx);
     }
 
     pub(crate) fn on_pong(&mut self, from: ReplicaId, view: View, suspects: bool, checkpoint: Op, fx: &mut Vec<Effect>) {

@@ -237,6 +237,20 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
+        scenario: "clock_offset_exceeded",
+        conditions: &[Condition {
+            words: "the clock of a primary was off by more than 500 ms, it lost its clock, and another replica stamped entries meanwhile",
+            holds: clocks::primary_beyond_tolerance,
+        }],
+    },
+    Promise {
+        scenario: "clock_ntp_failure",
+        conditions: &[
+            Condition { words: "an agreement on the time expired", holds: clocks::agreement_expired },
+            Condition { words: "a primary stamped entries by its fallback rule after that", holds: clocks::stamped_by_fallback },
+        ],
+    },
+    Promise {
         scenario: "clock_backward_jump",
         conditions: &[Condition {
             words: "the clock of a primary stepped back, and it was normal in a newer view later",

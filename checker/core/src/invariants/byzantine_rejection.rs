@@ -15,7 +15,7 @@
 //! **Evidence.** message: command, from, to, op, commit, view, `last_normal_view`, mutation, fate, `reject_reason`.
 //!
 //! **Deliberately not checked.** Mutations that may leave a message acceptable (a commit number within the log; an older last
-//! normal view; another view; identical claims; replays; floods): what accepting them does to the cluster is the business of all other invariants. That a
+//! normal view; another view; identical claims; replays; floods; another time): what accepting them does to the cluster is the business of all other invariants. That a
 //! refused message had no effect, and clean messages refused for their checksum: `corruption_detection`.
 
 use crate::budget::Meter;
@@ -127,9 +127,14 @@ fn admitted(index: &RunIndex<'_>, mutation: Mutation, row: usize) -> Option<(&'s
             let (last, view) = index.messages().last_normal_view.get(row).zip(index.messages().view.get(row))?;
             (last >= view).then_some((&[Reason::InvalidMetadata], true))
         }
-        Mutation::Other | Mutation::ViewNumber | Mutation::IdenticalClaim | Mutation::Withheld | Mutation::Replayed | Mutation::Flood => {
-            None
-        }
+        Mutation::Other
+        | Mutation::ViewNumber
+        | Mutation::IdenticalClaim
+        | Mutation::Withheld
+        | Mutation::Replayed
+        | Mutation::Flood
+        | Mutation::ClockSample
+        | Mutation::ClockSampleWithheld => None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! `clock`: the timestamps of a log rise strictly, and none is ahead of true time by more than its clock could be.
+//! `clock`: the timestamps of a log rise strictly, none is ahead of true time by more than its clock could be, and who stamps knows the
+//! time.
 //!
 //! Commands may use the timestamp of their entry as the time; a time that stands still, goes back or lies in the future breaks leases
 //! and expiries on every replica at once.
@@ -7,13 +8,26 @@
 //! the entry before it (by `previous_hash`). (3) A `timestamp_assigned` at time t is at most t + s + n nanoseconds, where s is the
 //! largest sum, over replicas, of all that recorded faults may have put that replica's clock ahead by t (positive `clock_offset` and
 //! `clock_step`, and positive `clock_drift` since it began), and n is the op number: a primary whose clock is behind adds one
-//! nanosecond to the entry before.
+//! nanosecond to the entry before. (4) Let a `clock_synchronised` of replica r stand at time t. Call a member of its `quorum` right if
+//! from t - 11 s to t its clock was, by the recorded faults, at most 500 ms from true time, and no pong from it that r received in that
+//! time had its reading changed (`clock_sample`). If more than half of the members are right, then `clock_low_ns` <= t <=
+//! `clock_high_ns`: that is what Marzullo's interval promises, whatever the others say. (5) In a run with any `clock_synchronised`, who
+//! stamps an entry without `detail` has a `clock_synchronised` at most 30 s before, and no `clock_lost` since. Who stamps one with the
+//! detail `clock_unsynchronised` (the fallback) has none in force, and has had none for at least 2 s; or it has never had one, was never
+//! restarted, is in view 0 and started at most 3 s before. All these times are divided by the run's time compression, and measured by
+//! a replica's own clock: a thousandth is forgiven.
 //!
-//! **Evidence.** transition: event, op, `entry_hash`, `previous_hash`, timestamp. fault: fault, target, magnitude. (`time_ns` is true
-//! time: no replica sees it.)
+//! **Evidence.** run: options (`time_compression`), `heal_time_ns`. transition: replica, event, view, op, `entry_hash`, `previous_hash`,
+//! timestamp, quorum, detail, and, where the file has them, `clock_low_ns`, `clock_high_ns`. message: command, from, to, mutation, fate,
+//! `fate_time_ns`. fault: fault, target, magnitude, `end_time_ns`. (`time_ns` is true time: no replica sees it.)
 //!
-//! **Deliberately not checked.** That a synchronised clock's interval contains true time: histories record none. Timestamps of 0 may
-//! repeat: a clock that is behind by more than the run is old is recorded as 0.
+//! **Deliberately not checked.** Intervals for which fewer than a quorum of the compared clocks was right: then they may be anywhere.
+//! That nobody else knew the time when a primary fell back: it can only know what it has heard. That a timestamp lies inside the
+//! interval: it follows the log where that is ahead. Timestamps of 0 may repeat: a clock that is behind by more than the run is old is
+//! recorded as 0.
+
+mod skews;
+mod synchronised;
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, RunIndex};
@@ -26,19 +40,28 @@ use vopr_schema::{FaultKind, Kind, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "clock",
-    version: 1,
+    version: 2,
     category: Category::Replication,
     reads: &[
-        Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "entry_hash", "previous_hash", "timestamp"] },
-        Reads { kind: Kind::Fault, columns: &["fault", "target", "magnitude"] },
+        Reads { kind: Kind::Run, columns: &["options", "heal_time_ns"] },
+        Reads { kind: Kind::Message, columns: &["command", "from", "to", "mutation", "fate", "fate_time_ns"] },
+        Reads {
+            kind: Kind::Transition,
+            columns: &["replica", "event", "view", "op", "entry_hash", "previous_hash", "timestamp", "quorum", "detail"],
+        },
+        Reads { kind: Kind::Fault, columns: &["fault", "target", "magnitude", "end_time_ns"] },
     ],
-    statement: "timestamps rise strictly along the log, and are ahead of true time by no more than recorded clock faults allow",
+    statement: "timestamps rise strictly along the log, are ahead of true time by no more than recorded clock faults allow, and come from \
+                replicas that know the time; an interval that enough right clocks agree on contains true time",
     because_of: &["hash_chain", "vsr_agreement"],
     check,
 };
 
 fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
-    Verdict::decide("no entry carries a timestamp", || Ok(rising(index, meter)? + not_ahead(index, meter)?))
+    Verdict::decide("no entry carries a timestamp, and no clock is synchronised", || {
+        let of_the_log = rising(index, meter)? + not_ahead(index, meter)?;
+        Ok(of_the_log + synchronised::intervals(index, meter)? + synchronised::stamps(index, meter)?)
+    })
 }
 
 const STAMPED: EventSet = EventSet::of(&[Event::EntryAppended, Event::Applied]);
@@ -149,7 +172,7 @@ fn is_clock_fault(fault: FaultKind) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{FaultKind, FaultRow, TransitionEvent as Event};
+    use vopr_schema::{Command, Detail, Fate, FaultKind, FaultRow, MessageRow, Mutation, TransitionEvent as Event};
 
     const NAME: &str = "clock";
 
@@ -208,6 +231,104 @@ mod tests {
         });
         assign(&mut drifting, 3, 5_000);
         assert!(drifting.verdict(NAME).is_pass());
+    }
+
+    fn know(story: &mut Story, replica: u8, below_ns: u64, above_ns: u64) {
+        story.event(replica, Event::ClockSynchronised, |row| {
+            (row.clock_low_ns, row.clock_high_ns) = (Some(row.time_ns - below_ns), Some(row.time_ns + above_ns));
+            row.quorum = Some(0b111);
+        });
+    }
+
+    fn assign_by_fallback(story: &mut Story, op: u64) {
+        story.event(0, Event::TimestampAssigned, |row| {
+            (row.op, row.timestamp, row.detail) = (Some(op), Some(row.time_ns), Some(Detail::ClockUnsynchronised));
+        });
+    }
+
+    /// Lets nominal milliseconds pass in a story whose time is compressed a thousandfold: a row is worth a millisecond.
+    fn wait(story: &mut Story, ms: u64) {
+        story.run.options = r#"{"time_compression":1000}"#.to_owned();
+        (0..ms).for_each(|_| {
+            story.tick();
+        });
+    }
+
+    #[test]
+    fn an_interval_contains_true_time_while_enough_clocks_are_right() {
+        let mut story = Story::clean(2);
+        know(&mut story, 0, 10, 20);
+        assert_eq!(story.verdict(NAME).facts(), 2);
+        story.event(1, Event::ClockSynchronised, |row| {
+            (row.clock_low_ns, row.clock_high_ns, row.quorum) = (Some(row.time_ns + 1), Some(row.time_ns + 9), Some(0b110));
+        });
+        assert_eq!(shape(&story), "true_time_outside_interval");
+        // With one of the two wrong, or lying, there is no quorum of right clocks behind it.
+        let mut wrong = story.clone();
+        let begin = FaultRow { fault: FaultKind::ClockOffset, target: Some(2), magnitude: 6e8, ..FaultRow::default() };
+        wrong.faults.push(FaultRow { seq: 1, time_ns: 1000, ..begin });
+        assert!(wrong.verdict(NAME).is_pass());
+        let mut told = story.clone();
+        let (send, arrive) = (told.tick(), told.tick());
+        let last = told.transitions.last_mut().unwrap();
+        (last.seq, last.time_ns) = (arrive + 1, (arrive + 1) * 1000);
+        (last.clock_low_ns, last.clock_high_ns) = (Some(1), Some(2));
+        told.tick();
+        told.messages.push(MessageRow {
+            seq: send,
+            time_ns: send * 1000,
+            id: 900,
+            command: Command::Pong,
+            from: 2,
+            to: 1,
+            mutation: Some(Mutation::ClockSample),
+            fate: Fate::Delivered,
+            fate_seq: Some(arrive),
+            fate_time_ns: Some(arrive * 1000),
+            ..MessageRow::default()
+        });
+        assert!(told.verdict(NAME).is_pass(), "{:?}", told.verdict(NAME));
+        told.messages[0].mutation = Some(Mutation::ClockSampleWithheld);
+        assert_eq!(shape(&told), "true_time_outside_interval");
+    }
+
+    #[test]
+    fn who_stamps_knows_the_time() {
+        let mut story = Story::clean(2);
+        know(&mut story, 0, 10, 20);
+        assign(&mut story, 3, 0);
+        assert!(story.verdict(NAME).is_pass());
+        story.event(0, Event::ClockLost, |row| row.detail = Some(Detail::ClockStepped));
+        assign(&mut story, 4, 0);
+        assert_eq!(shape(&story), "stamped_without_knowing_the_time");
+        let mut old = Story::clean(2);
+        know(&mut old, 0, 10, 20);
+        wait(&mut old, 29_000);
+        assign(&mut old, 3, 0);
+        assert!(old.verdict(NAME).is_pass());
+        wait(&mut old, 1_100);
+        assign(&mut old, 4, 0);
+        assert_eq!(shape(&old), "stamped_after_the_epoch_limit");
+    }
+
+    #[test]
+    fn who_falls_back_has_waited_or_has_only_just_begun() {
+        let mut story = Story::clean(2);
+        wait(&mut story, 100);
+        assign_by_fallback(&mut story, 3);
+        know(&mut story, 0, 10, 20);
+        assert!(story.verdict(NAME).is_pass());
+        let mut known = story.clone();
+        assign_by_fallback(&mut known, 4);
+        assert_eq!(shape(&known), "fallback_of_a_synchronised_clock");
+        story.event(0, Event::ClockLost, |row| row.detail = Some(Detail::ClockExpired));
+        let mut early = story.clone();
+        wait(&mut early, 1_900);
+        assign_by_fallback(&mut early, 4);
+        assert_eq!(shape(&early), "fallback_too_early");
+        wait(&mut story, 2_000);
+        assign_by_fallback(&mut story, 4);
+        assert!(story.verdict(NAME).is_pass());
     }
 
     #[test]

@@ -56,6 +56,10 @@ situations! {
     OldPrimaryFollows "old_primary_follows" "a replica that had led its last view entered another one as a backup";
     PrimaryLostItsQuorum "primary_lost_its_quorum" "a primary stepped down because it did not hear from a quorum";
     PrimaryLostItsClock "primary_lost_its_clock" "a primary stepped down because its clock was not synchronised";
+    ClockContradicted "clock_contradicted" "a replica learnt that a quorum agreed on another time than its own";
+    ClockSet "clock_set" "a replica noticed that its clock had been set";
+    TimeExpired "time_expired" "what a quorum's clocks had agreed on became too old before they agreed again";
+    StampedWithoutTime "stamped_without_time" "a primary that did not know the time stamped an entry by its fallback rule";
     EntryOfOlderViewCommitted "entry_of_older_view_committed" "an entry prepared in an older view was committed by votes in a newer one";
     PrimaryCrashed "primary_crashed" "a replica crashed while it was primary";
     CrashInViewChange "crash_in_view_change" "a replica crashed in the middle of a view change";

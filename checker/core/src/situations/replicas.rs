@@ -114,6 +114,15 @@ impl Sweep<'_, '_> {
                 Some(Detail::ClockUnsynchronised) => self.counts.hit(Situation::PrimaryLostItsClock),
                 _ => {}
             },
+            Event::ClockLost => match table.detail.get(row) {
+                Some(Detail::ClockContradicted) => self.counts.hit(Situation::ClockContradicted),
+                Some(Detail::ClockStepped) => self.counts.hit(Situation::ClockSet),
+                Some(Detail::ClockExpired) => self.counts.hit(Situation::TimeExpired),
+                _ => {}
+            },
+            Event::TimestampAssigned => {
+                self.hit_if(table.detail.get(row) == Some(Detail::ClockUnsynchronised), Situation::StampedWithoutTime);
+            }
             Event::Repaired | Event::StateInstalled | Event::CheckpointDurable | Event::LogTrimmed => self.upkeep(event),
             _ => {}
         }

@@ -109,6 +109,18 @@ fn entries_that_go_and_come() {
 }
 
 #[test]
+fn clocks_are_lost_in_three_ways_and_missed() {
+    let mut story = Story::clean(1);
+    for detail in [Detail::ClockContradicted, Detail::ClockStepped, Detail::ClockExpired] {
+        story.event(0, Event::ClockLost, |row| row.detail = Some(detail));
+    }
+    story.event(0, Event::TimestampAssigned, |row| row.op = Some(2));
+    assert_eq!(seen(&story), [("clock_contradicted", 1), ("clock_set", 1), ("time_expired", 1)]);
+    story.event(0, Event::TimestampAssigned, |row| (row.op, row.detail) = (Some(3), Some(Detail::ClockUnsynchronised)));
+    assert!(seen(&story).contains(&("stamped_without_time", 1)));
+}
+
+#[test]
 fn repairs_and_transfers_in_a_view_change() {
     let mut story = Story::clean(1);
     story.entry(2, Event::Repaired, 1, 0);

@@ -44,6 +44,8 @@ pub(super) fn lie(attack: Attack, message: &Message, scene: &mut Scene<'_>) -> O
         Attack::IdenticalClaim => (identical_claim(message, scene)?, Mutation::IdenticalClaim, 1),
         Attack::OversizedTail { entries } => (oversized_tail(&message.body, entries, scene.memory)?, Mutation::Oversized, entries),
         Attack::Range { shape } => (range(&message.body, shape)?, Mutation::Range, 1),
+        Attack::ClockSample { off_ms } => (clock_sample(&message.body, Some(off_ms))?, Mutation::ClockSample, 1),
+        Attack::NoClockSample => (clock_sample(&message.body, None)?, Mutation::ClockSampleWithheld, 1),
     };
     let form = Form::Message(Message { body, ..message.clone() });
     Some(Lie { mutation, magnitude, form })
@@ -275,4 +277,18 @@ fn range(body: &Body, shape: RangeShape) -> Option<Body> {
         RangeShape::TooLong => (Op(1), Op(last.0.max(REPAIR_ENTRIES_MAX + 1))),
     };
     Some(Body::RepairRequest { first, last, hash })
+}
+
+/// A pong to a ping, with another time or with none; the answer to a heartbeat brings no sample in the first place.
+fn clock_sample(body: &Body, off_ms: Option<i32>) -> Option<Body> {
+    let mut body = body.clone();
+    let Body::Pong { sent_ns, clock_ns, .. } = &mut body else { return None };
+    if *sent_ns == 0 {
+        return None;
+    }
+    match off_ms {
+        Some(off_ms) => *clock_ns = clock_ns.saturating_add_signed(i64::from(off_ms) * 1_000_000),
+        None => *sent_ns = 0,
+    }
+    Some(body)
 }

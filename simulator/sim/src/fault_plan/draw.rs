@@ -3,6 +3,7 @@
 //! Every kind of injection has its own random stream, so that a plan without one kind is otherwise the same plan.
 
 mod assaults;
+mod clocks;
 mod directed;
 
 use super::{ClientName, Endpoint, Fault, FaultPlan, GrayMode, Partition, Place, PlannedFault, Target};
@@ -72,6 +73,8 @@ impl Planner<'_> {
             Inject::Skews => self.skews(),
             Inject::BackwardJumps => self.backward_jumps(),
             Inject::Assaults => self.assaults(),
+            Inject::OffsetsExceeded => self.offsets_exceeded(),
+            Inject::TimeService => self.time_service(),
             _ => {}
         }
     }

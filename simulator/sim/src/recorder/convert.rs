@@ -3,7 +3,7 @@
 //! The protocol crate knows no columns and the format knows no protocol, so each pair of words is joined here, once.
 
 use vopr_schema::{Command, Detail, RejectReason, Status};
-use vsr::io::{AbdicationCause, Damage, Timer};
+use vsr::io::{AbdicationCause, ClockLoss, Damage, Timer};
 
 /// Protocol status.
 pub fn status(status: vsr::io::Status) -> Status {
@@ -32,6 +32,15 @@ pub fn abdication_detail(cause: AbdicationCause) -> Detail {
     match cause {
         AbdicationCause::NoQuorum => Detail::NoQuorum,
         AbdicationCause::ClockUnsynchronised => Detail::ClockUnsynchronised,
+    }
+}
+
+/// Why the time is not known any more.
+pub fn clock_detail(cause: ClockLoss) -> Detail {
+    match cause {
+        ClockLoss::Expired => Detail::ClockExpired,
+        ClockLoss::Contradicted => Detail::ClockContradicted,
+        ClockLoss::Stepped => Detail::ClockStepped,
     }
 }
 
@@ -107,6 +116,7 @@ pub fn reject_reason(reason: vsr::message::RejectReason) -> RejectReason {
         vsr::message::RejectReason::OldRequest => RejectReason::OldRequest,
         vsr::message::RejectReason::PipelineFull => RejectReason::PipelineFull,
         vsr::message::RejectReason::SlotChanged => RejectReason::SlotChanged,
+        vsr::message::RejectReason::ClockUnsynchronised => RejectReason::ClockUnsynchronised,
     }
 }
 

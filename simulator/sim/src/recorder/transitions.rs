@@ -2,9 +2,9 @@
 //!
 //! This is the only place where the protocol's words meet the history's words for what a replica did.
 
-use super::convert::{abdication_detail, damage_detail, status, timer_detail};
+use super::convert::{abdication_detail, clock_detail, damage_detail, status, timer_detail};
 use crate::clocks::CLOCK_BASE_NS;
-use vopr_schema::{Status, TransitionEvent, TransitionRow};
+use vopr_schema::{Detail, Status, TransitionEvent, TransitionRow};
 use vsr::entry::Entry;
 use vsr::ids::ClientKey;
 use vsr::io::{EntryName, Note, StateSummary};
@@ -121,10 +121,16 @@ fn rest_of_note(row: &mut TransitionRow, note: &Note) {
             row.op = op.map(|op| op.0);
             row.detail = Some(damage_detail(*what));
         }
-        Note::TimestampAssigned { op, timestamp } => {
+        Note::TimestampAssigned { op, timestamp, is_fallback } => {
             row.op = Some(op.0);
             row.timestamp = Some(history_time(*timestamp));
+            row.detail = is_fallback.then_some(Detail::ClockUnsynchronised);
         }
+        Note::ClockSynchronised { low_ns, high_ns, sources } => {
+            (row.clock_low_ns, row.clock_high_ns) = (Some(history_time(*low_ns)), Some(history_time(*high_ns)));
+            row.quorum = Some(*sources);
+        }
+        Note::ClockLost(cause) => row.detail = Some(clock_detail(*cause)),
         Note::Abdicated(cause) => row.detail = Some(abdication_detail(*cause)),
         Note::TimerFired(timer) => row.detail = Some(timer_detail(*timer)),
         _ => {}
@@ -160,6 +166,8 @@ fn event_of(note: &Note) -> TransitionEvent {
         Note::Repaired(_) => TransitionEvent::Repaired,
         Note::CorruptionDetected { .. } => TransitionEvent::CorruptionDetected,
         Note::TimestampAssigned { .. } => TransitionEvent::TimestampAssigned,
+        Note::ClockSynchronised { .. } => TransitionEvent::ClockSynchronised,
+        Note::ClockLost(_) => TransitionEvent::ClockLost,
         Note::Abdicated(_) => TransitionEvent::Abdicated,
         Note::TimerFired(_) => TransitionEvent::TimerFired,
     }

@@ -3,7 +3,7 @@
 //! Disks complete their writes at once unless they are held. Commands (`FROM->TO` and a message's name choose the oldest messages
 //! in flight that match; `*` stands for anybody):
 //!
-//! * `start N [standbys M] [sessions S] [slots L interval I]`: N voters in view 0
+//! * `start N [standbys M] [sessions S] [slots L interval I] [clocks]`: N voters in view 0; with `clocks` they compare their clocks
 //! * `register C`, `request C WORDS`, `again C`: a client sends to replica 0, or `to R`; `again` sends the last message once more
 //! * `other C WORDS`: the last request's number, with another command; `register_again C`: the last registration's nonce;
 //!   `outdated C SESSION`: a request of a session that is not its own
@@ -16,6 +16,7 @@
 //! * `hold R`, `hold R checkpoints`, `release R`, `fail R`: R's writes wait, complete, or the oldest one fails
 //! * `crash R`, `crash R tearing`, `crash R keeping`: it stops; held writes are lost, torn, or on disk without its knowledge
 //! * `restart R`, `corrupt R op N`, `corrupt R superblock`, `clock NS`, `stamps` (the newest timestamp)
+//! * `skew R MS`: R's clock is set so far ahead of the others' (behind, if negative); `wait MS`: time passes
 //! * `silence R..`: each of them misses its primary until it suspects it; only the last step is told
 //! * `quietly COMMAND`: tells nothing of it; `show`: a line for each replica
 
@@ -26,14 +27,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use vsr::entry::{Entry, EntryFields};
 use vsr::ids::{ClientId, ClientKey, Epoch, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
-use vsr::io::{Effect, Input, Note, Status, Timer, Write, WriteId};
+use vsr::io::{Effect, Input, Note, Now, Status, Timer, Write, WriteId};
 use vsr::message::{Body, Message, StartView};
-use vsr::{Config, Replica};
+use vsr::{ClockSource, Config, Replica};
 
 #[derive(Debug)]
 struct Actor {
     config: Config,
     disk: Disk,
+    skew_ns: i64,
     held: Option<Vec<(WriteId, Write)>>,
     holds_all: bool,
     timers: BTreeSet<Timer>,
@@ -122,6 +124,8 @@ impl Stage {
             ["corrupt", replica, "superblock"] => self.corrupt_superblock(parse(replica)),
             ["stamps"] => self.told.push(self.stamp.clone()),
             ["clock", time] => self.clock = parse(time),
+            ["skew", replica, ms] => self.actors[parse::<usize>(replica)].skew_ns = 1_000_000 * parse::<i64>(ms),
+            ["wait", ms] => self.clock += 1_000_000 * parse::<u64>(ms),
             ["silence", ref replicas @ ..] => self.silence(replicas),
             ["quietly", ..] => self.quietly(command.trim_start_matches("quietly ")),
             ["show"] => self.show(),
@@ -145,6 +149,7 @@ impl Stage {
         for index in 0..voters + standbys {
             let config = Config {
                 standbys,
+                clock: if options.contains(&"clocks") { ClockSource::Cluster } else { ClockSource::Host },
                 sessions_max: u32::try_from(option("sessions", 8)).unwrap(),
                 log_slots: u32::try_from(option("slots", 64)).unwrap(),
                 checkpoint_interval: option("interval", 16),
@@ -153,7 +158,7 @@ impl Stage {
             };
             let disk = Disk::formatted(config.log_slots);
             self.replicas.push(Some(Replica::new(config.clone(), Machine::default())));
-            self.actors.push(Actor { config, disk, held: None, holds_all: true, timers: BTreeSet::new(), isolated: false });
+            self.actors.push(Actor { config, disk, skew_ns: 0, held: None, holds_all: true, timers: BTreeSet::new(), isolated: false });
         }
         let quiet = core::mem::replace(&mut self.quiet, true);
         for index in 0..self.replicas.len() {
@@ -332,6 +337,7 @@ impl Stage {
             ("repair", Timer::Repair),
             ("state_transfer", Timer::StateTransfer),
             ("abdication", Timer::Abdication),
+            ("ping", Timer::Ping),
         ];
         let (_, timer) = *all.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no timer {name}"));
         if self.actors[index].timers.remove(&timer) {
@@ -436,7 +442,8 @@ impl Stage {
     fn step(&mut self, index: usize, input: Input) {
         self.clock += 1_000_000;
         let mut effects = Vec::new();
-        self.replicas[index].as_mut().expect("it is up").step(self.clock, input, &mut effects);
+        let now = Now { wall_ns: self.clock.saturating_add_signed(self.actors[index].skew_ns), monotonic_ns: self.clock };
+        self.replicas[index].as_mut().expect("it is up").step(now, input, &mut effects);
         let mut writes = Vec::new();
         for effect in effects {
             match effect {
@@ -454,8 +461,8 @@ impl Stage {
                 Effect::SetTimer { timer, .. } => drop(self.actors[index].timers.insert(timer)),
                 Effect::CancelTimer(timer) => drop(self.actors[index].timers.remove(&timer)),
                 Effect::Note { state, note } => {
-                    if let Note::TimestampAssigned { op, timestamp } = note {
-                        self.stamp = format!("op {op} at {timestamp} ns");
+                    if let Note::TimestampAssigned { op, timestamp, is_fallback } = note {
+                        self.stamp = format!("op {op} at {timestamp} ns{}", if is_fallback { " (fallback)" } else { "" });
                     }
                     if let Some(words) = telling::note(&state, &note) {
                         self.tell(format!("  {index}: {words}"));

@@ -99,6 +99,8 @@ pub fn note(state: &StateSummary, note: &Note) -> Option<String> {
         Note::Repaired(name) => format!("repaired op {}", name.op),
         Note::CorruptionDetected { op: Some(op), what } => format!("found {what:?} at op {op}"),
         Note::CorruptionDetected { op: None, what } => format!("found damage: {what:?}"),
+        Note::ClockSynchronised { sources, .. } => format!("knows the time{}", members(Some(*sources))),
+        Note::ClockLost(cause) => format!("does not know the time any more: {cause:?}"),
         Note::Abdicated(cause) => format!("abdicated: {cause:?}"),
         Note::TimerFired(timer) => format!("timer {timer:?} ran out"),
     })

@@ -167,10 +167,19 @@ fn normal_body() -> impl Strategy<Value = Body> {
     prop_oneof![
         (entry(), op()).prop_map(|(entry, commit)| Body::Prepare { entry: Arc::new(entry), commit }),
         (op(), hash(), op()).prop_map(|(op, hash, checkpoint)| Body::PrepareOk { op, hash, checkpoint }),
-        (op(), hash(), op(), any::<bool>()).prop_map(|(commit, commit_hash, trim, ask)| Body::Commit { commit, commit_hash, trim, ask }),
+        (op(), hash(), op(), any::<bool>(), any::<u64>()).prop_map(|(commit, commit_hash, trim, ask, round)| Body::Commit {
+            commit,
+            commit_hash,
+            trim,
+            ask,
+            round
+        }),
         (any::<u64>(), any::<bool>()).prop_map(|(sent_ns, suspects)| Body::Ping { sent_ns, suspects }),
-        (any::<u64>(), any::<u64>(), any::<bool>(), op())
-            .prop_map(|(sent_ns, clock_ns, suspects, checkpoint)| { Body::Pong { sent_ns, clock_ns, suspects, checkpoint } }),
+        (any::<u64>(), any::<u64>(), any::<bool>(), any::<u64>(), any::<bool>(), op()).prop_map(
+            |(sent_ns, clock_ns, synchronised, round, suspects, checkpoint)| {
+                Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint }
+            }
+        ),
     ]
 }
 
