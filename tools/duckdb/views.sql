@@ -111,7 +111,9 @@ select
     "transition"."request_number" as "request_number",
     "transition"."quorum" as "quorum",
     "transition"."cause" as "cause",
-    "transition"."detail" as "detail"
+    "transition"."detail" as "detail",
+    "transition"."clock_low_ns" as "clock_low_ns",
+    "transition"."clock_high_ns" as "clock_high_ns"
 from read_parquet(getvariable('histories'), filename = true)
 where kind = 'transition';
 

@@ -67,6 +67,8 @@ fn transition() -> BoxedStrategy<TransitionRow> {
             quorum: rest.2,
             cause: rest.3,
             detail: rest.4,
+            clock_low_ns: entry.4.or(entry.3),
+            clock_high_ns: entry.3,
             ..TransitionRow::default()
         })
         .boxed()

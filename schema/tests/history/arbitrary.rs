@@ -257,6 +257,8 @@ fn transition(cells: &mut Cells, seq: u64) -> TransitionRow {
         quorum: cells.some32(),
         cause: cells.some64(),
         detail: cells.some_word(),
+        clock_low_ns: cells.some64(),
+        clock_high_ns: cells.some64(),
     }
 }
 

@@ -24,6 +24,8 @@ const INJECTED: &[(&str, &[FaultKind])] = &[
     ("race_commit_during_dvc", &[FaultKind::PartitionAsymmetric, FaultKind::Clog]),
     ("clock_drift", &[FaultKind::ClockOffset, FaultKind::ClockDrift, FaultKind::ClockStep]),
     ("clock_backward_jump", &[FaultKind::ClockStep, FaultKind::PartitionFull, FaultKind::Clog]),
+    ("clock_offset_exceeded", &[FaultKind::ClockOffset, FaultKind::Clog]),
+    ("clock_ntp_failure", &[FaultKind::Attack, FaultKind::MessageMutation, FaultKind::Loss]),
     ("client_session_crash", &[FaultKind::ClientCrash, FaultKind::Duplication]),
     ("client_session_view_change_lockout", &[FaultKind::ClientCrash, FaultKind::PartitionFull]),
     ("repair_budget_prevents_storm", &[FaultKind::PartitionFull, FaultKind::Clog]),

@@ -226,6 +226,41 @@ fn clocks_are_as_far_apart_as_their_faults_have_put_them() {
 }
 
 #[test]
+fn a_primary_with_a_wrong_clock_must_notice_and_another_one_stamp() {
+    let mut story = named("clock_offset_exceeded");
+    enters(&mut story, 1, 1);
+    fault(&mut story, FaultKind::ClockOffset, 1, 4e8);
+    fault(&mut story, FaultKind::ClockOffset, 0, 6e8);
+    story.event(1, TransitionEvent::ClockLost, |_| {});
+    story.event(0, TransitionEvent::TimestampAssigned, |_| {});
+    assert_eq!(missing(&story), 1, "within the tolerance, and not the primary's");
+    fault(&mut story, FaultKind::ClockOffset, 1, -6e8);
+    story.event(0, TransitionEvent::TimestampAssigned, |_| {});
+    story.event(1, TransitionEvent::ClockLost, |_| {});
+    story.event(1, TransitionEvent::TimestampAssigned, |_| {});
+    assert_eq!(missing(&story), 1, "nobody else stamped after the loss");
+    story.event(2, TransitionEvent::TimestampAssigned, |_| {});
+    assert_eq!(missing(&story), 0);
+    let last = story.faults.len() - 1;
+    story.faults[last].end_time_ns = Some(story.faults[last].time_ns + 1_000);
+    assert_eq!(missing(&story), 1, "it was set right before");
+}
+
+#[test]
+fn an_agreement_must_expire_before_a_fallback_counts() {
+    let mut story = named("clock_ntp_failure");
+    let fall_back = |story: &mut Story| {
+        story.event(0, TransitionEvent::TimestampAssigned, |row| row.detail = Some(Detail::ClockUnsynchronised));
+    };
+    fall_back(&mut story);
+    assert_eq!(missing(&story), 2);
+    story.event(0, TransitionEvent::ClockLost, |row| row.detail = Some(Detail::ClockExpired));
+    assert_eq!(missing(&story), 1);
+    fall_back(&mut story);
+    assert_eq!(missing(&story), 0);
+}
+
+#[test]
 fn a_clock_must_step_back_on_a_primary_that_comes_back() {
     let mut story = named("clock_backward_jump");
     fault(&mut story, FaultKind::ClockStep, 0, 1e8);

@@ -244,3 +244,16 @@ fn commands_are_written_by_name() {
     assert_eq!(serde_json::from_str::<CommandName>(&text).expect("it can be read"), name);
     assert!(serde_json::from_str::<CommandName>("\"do_view_changes\"").is_err());
 }
+
+#[test]
+fn a_pong_loses_its_time_or_says_another_one() {
+    let pong =
+        |sent_ns, clock_ns| message(Body::Pong { sent_ns, clock_ns, synchronised: true, round: 0, suspects: false, checkpoint: Op(0) });
+    let sample = pong(5, 9_000_000_000);
+    let off = |off_ms| forged(Attack::ClockSample { off_ms }, &sample, None);
+    assert_eq!(off(-2_000), Some(pong(5, 7_000_000_000).body));
+    assert_eq!(off(1), Some(pong(5, 9_001_000_000).body));
+    assert_eq!(forged(Attack::NoClockSample, &sample, None), Some(pong(0, 9_000_000_000).body));
+    assert_eq!(forged(Attack::NoClockSample, &pong(0, 9), None), None, "the answer to a heartbeat");
+    assert!(!Attack::ClockSample { off_ms: 0 }.is_possible());
+}

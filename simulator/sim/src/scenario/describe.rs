@@ -179,6 +179,8 @@ race_concurrent_view_changes: 3 replicas, 1 tenant, 4 clients each, 15 s, 25000 
 race_commit_during_dvc: 3 replicas, 1 tenant, 6 clients each, 20 s, 20000 events, latency 1-10 ms, 10% drops
 clock_drift: 3 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 2% drops
 clock_backward_jump: 3 replicas, 1 tenant, 4 clients each, 25 s, 40000 events, latency 1-5 ms, 15% drops, mild clogger
+clock_offset_exceeded: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 5-100 ms, 10% drops, aggressive clogger
+clock_ntp_failure: 3 replicas, 1 tenant, 4 clients each, 20 s, 25000 events, latency 1-10 ms, 30% drops, delays divided by 10
 client_session_crash: 3 replicas, 1 tenant, 4 clients each, 15 s, 40000 events, latency 1-5 ms, 5% drops, 2% duplicates
 client_session_view_change_lockout: 3 replicas, 1 tenant, 4 clients each, 20 s, 35000 events, latency 1-10 ms, 15% drops
 client_session_eviction: 3 replicas, 3 tenants, 12 clients each, 15 s, 100000 events, latency 1-5 ms
