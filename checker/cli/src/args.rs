@@ -3,6 +3,8 @@
 //! clap reads it, suggests the nearest name for a wrong one, and makes help, completions and manual pages from it.
 
 use crate::exit::Exit;
+use crate::export::ExportArguments;
+use crate::import::{ImportArguments, ReadingArguments};
 use crate::limits;
 use crate::version::VERSION_AND_COMMIT;
 use clap::builder::PossibleValuesParser;
@@ -21,6 +23,8 @@ const EXAMPLES: &str = "Examples:
   vopr-check out/ --format junit > report.xml        for a CI server
   vopr-check out/ --new-only                         only what no earlier check has decided
   vopr-check out/ --sql slow.sql                     an invariant of your own: each row of its answer is a violation
+  vopr-check --from jepsen-edn history.edn           a history of another system
+  vopr-check import history.edn -o theirs.parquet    the same, to be kept and queried
   vopr-check --list-invariants                       what is checked
   vopr-check verify out/                             integrity only: page checksums and digests";
 
@@ -53,6 +57,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Brings histories that other systems recorded (Jepsen, Knossos, Elle, Porcupine, Maelstrom, tables) into this format
+    Import(ImportArguments),
+    /// Writes a run's operations for other checkers
+    Export(ExportArguments),
     /// Prints a completion script for a shell
     Completions {
         /// Which shell
@@ -134,6 +142,10 @@ pub struct CheckArguments {
     /// Exit with 3 unless these situations came about in some run: names from --verbose, separated by commas, or `all`
     #[arg(long, value_name = "SITUATION", value_delimiter = ',', value_parser = situation_names(), hide_possible_values = true)]
     pub require: Vec<String>,
+
+    /// How to read files of other systems, which are judged at once when --from is given.
+    #[command(flatten, next_help_heading = "Files of other systems (see import --help)")]
+    pub reading: ReadingArguments,
 
     /// Also print every step of each witness, every unknown verdict, and runs without evidence
     #[arg(long, short)]

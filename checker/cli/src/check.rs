@@ -2,6 +2,7 @@
 
 use crate::args::{CheckArguments, Format};
 use crate::exit::{Exit, Problem};
+use crate::import::{self, ReadingArguments};
 use crate::inputs;
 use crate::interrupt;
 use crate::output::{self, Context, github, human, json, junit, sarif};
@@ -16,7 +17,7 @@ use std::time::Instant;
 use vopr_checker::registry::{Category, ELSEWHERE, INVARIANTS};
 use vopr_checker::report::Refused;
 use vopr_checker::store::Stores;
-use vopr_checker::{Budget, Event, Options, Report, Selection, try_check_files};
+use vopr_checker::{Budget, Event, Options, Report, Selection, judge_run, try_check_files};
 
 /// Memory for rows and searches together unless told otherwise, bytes.
 const MEMORY: u64 = 2 << 30;
@@ -30,6 +31,12 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
         return list(arguments.output(), sink);
     }
     let selection = selection(arguments)?;
+    if arguments.reading.from.is_none() && arguments.reading != ReadingArguments::default() {
+        return Err(Problem::usage("how to read files of other systems was said without --from FORMAT"));
+    }
+    if arguments.reading.from.is_some() && (arguments.new_only || !arguments.sql.is_empty()) {
+        return Err(Problem::usage("--new-only and --sql need a history: vopr-check import FILE -o OUT.parquet first"));
+    }
     let inputs = inputs::resolve(&arguments.files);
     if arguments.files.is_empty() {
         return Err(Problem::usage("no file is named: vopr-check histories/*.parquet, or --help"));
@@ -43,7 +50,10 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     let started = Instant::now();
     interrupt::listen("the runs under way are finished and the results printed");
     let options = options(arguments, selection, &inputs.files);
-    let (mut report, checked) = judge(&inputs.files, &options, arguments.output(), sink)?;
+    let (mut report, checked) = match arguments.reading.from {
+        None => judge(&inputs.files, &options, arguments.output(), sink)?,
+        Some(_) => (judge_imported(&inputs.files, &options, arguments, sink)?, Vec::new()),
+    };
     if let Some(engine) = &engine {
         query::ask(&queries, engine, &checked, &query_limits(arguments, &options, checked.len()), &mut report);
     }
@@ -146,6 +156,21 @@ fn judge(files: &[PathBuf], options: &Options, format: Format, sink: &mut Sink<'
     });
     progress.finish();
     Ok((report?, checked))
+}
+
+/// Imports files of another system and judges them at once.
+fn judge_imported(files: &[PathBuf], options: &Options, arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Report, Problem> {
+    let history = vopr_checker::import::history(&import::bring(files, &arguments.reading)?);
+    let mut report = Report::new(&options.selection);
+    for (number, file) in files.iter().enumerate() {
+        let mut run = judge_run(&history, number, &options.selection, &options.budget);
+        run.file = Some(file.clone());
+        if arguments.output() == Format::Json {
+            sink.object(&json::run(&run))?;
+        }
+        report.add(&run);
+    }
+    Ok(report)
 }
 
 /// A refused argument as the report shows it: the path and the reason.

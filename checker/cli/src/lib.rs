@@ -6,6 +6,8 @@
 pub mod args;
 pub mod check;
 pub mod exit;
+pub mod export;
+pub mod import;
 pub mod inputs;
 pub mod interrupt;
 pub mod limits;
@@ -49,6 +51,8 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, Problem> {
     match &arguments.command {
         None => check::run(&arguments.check, &mut sink),
         Some(Command::Verify { files, json }) => verify::run(files, *json, &mut sink),
+        Some(Command::Import(arguments)) => import::run(arguments, &mut sink),
+        Some(Command::Export(arguments)) => export::run(arguments, &mut sink),
         Some(Command::Completions { shell }) => Ok(manual::completions(&mut Arguments::command(), *shell, &mut sink)?),
         Some(Command::Man) => Ok(manual::page(Arguments::command(), &mut sink)?),
     }

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod campaign;
 pub mod cpu;
 pub mod differential;
+pub mod external;
 pub mod goldens;
 pub mod linearizability;
 pub mod matrix;

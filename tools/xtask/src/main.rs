@@ -25,6 +25,8 @@ enum Task {
     Campaign(xtask::campaign::Options),
     /// Judges random small histories of every model by every engine and by brute force.
     Differential(xtask::differential::Options),
+    /// Imports and judges histories that others recorded, and compares the verdicts with those of the folder's manifest.
+    External(xtask::external::Options),
 }
 
 fn main() -> Result<()> {
@@ -34,5 +36,6 @@ fn main() -> Result<()> {
         Task::Matrix => xtask::matrix::write(),
         Task::Campaign(options) => xtask::campaign::run(&options),
         Task::Differential(options) => xtask::differential::run(&options),
+        Task::External(options) => xtask::external::run(&options),
     }
 }

@@ -3,10 +3,12 @@
 //! Invariants explain each other; a violation that another one explains is folded into a line below it, so that a reader meets
 //! the cause first and once.
 
+use crate::inputs;
 use crate::output::Context;
 use crate::shell;
 use crate::terminal::Paint;
 use std::path::Path;
+use vopr_checker::import::Format;
 use vopr_checker::{Failure, Finding, InvariantId, Step, Witness};
 use vopr_schema::Dictionary;
 
@@ -109,7 +111,22 @@ fn next_commands(file: &Path, failure: &Failure, invariant: &str, context: &Cont
     if failure.replayable {
         commands.push(("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed])));
     }
-    commands.push(("check", shell::command(check)));
+    let format = Format::ALL.into_iter().find(|format| format.name() == failure.scenario);
+    let recorded = file.extension().is_some_and(|ending| ending == inputs::ENDING);
+    match format.filter(|_| !failure.replayable) {
+        // Nobody here can run another system again, but other checkers can judge what it did.
+        Some(_) if recorded => {
+            commands.push(("check", shell::command(check)));
+            commands.push(("cross-check", shell::command(["vopr-check", "export", "--to", "jepsen-edn", &path, "--seed", &seed])));
+        }
+        Some(format) => {
+            let output = safe(&file.with_extension(inputs::ENDING));
+            let check = ["vopr-check", "--from", format.name(), &path, "--invariant", invariant, "--verbose"];
+            commands.push(("check", shell::command(check)));
+            commands.push(("keep", shell::command(["vopr-check", "import", "--from", format.name(), &path, "-o", &output])));
+        }
+        None => commands.push(("check", shell::command(check))),
+    }
     commands
 }
 

@@ -4,10 +4,12 @@
 //! what clients saw is there to be judged: invariants about replicas are not applicable.
 
 mod calls;
+mod isolation;
 mod settings;
 mod words;
 
 pub use calls::{Object, Problem, objects};
+pub use isolation::transactions;
 pub use settings::{FailedCas, Imported, Model, NilRead};
 pub use words::{operation_words, step_words};
 

@@ -1,0 +1,219 @@
+//! `vopr-check import` and `--from`: histories that other systems recorded.
+//!
+//! What the user leaves out is guessed where one answer fits, and everything that was guessed or left out is said.
+
+use crate::exit::{Exit, Problem};
+use crate::terminal::{Sink, counted, note};
+use crate::version::{COMMIT, VERSION};
+use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use vopr_checker::import::columns::COLUMNS;
+use vopr_checker::import::{self, Brought, Format, ImportError, Mapping, Request};
+use vopr_checker::imported::{FailedCas, Model, NilRead};
+use vopr_schema::{HistoryWriter, Provenance, WriteOptions};
+
+/// Formats on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// Jepsen's EDN: one map per line, or one vector or list of maps
+    JepsenEdn,
+    /// Jepsen's JSON: the same maps
+    JepsenJson,
+    /// Elle's transactions: list-append, rw-register; bank
+    Elle,
+    /// Knossos' registers
+    Knossos,
+    /// Lines of jepsen.log or history.txt, as in Porcupine's test data
+    PorcupineLog,
+    /// Maelstrom's history.edn, or the directory that holds it
+    Maelstrom,
+    /// A table with a line of column names
+    Csv,
+    /// JSON objects that are rows
+    Jsonl,
+}
+
+impl From {
+    fn format(self) -> Format {
+        match self {
+            Self::JepsenEdn => Format::JepsenEdn,
+            Self::JepsenJson => Format::JepsenJson,
+            Self::Elle => Format::Elle,
+            Self::Knossos => Format::Knossos,
+            Self::PorcupineLog => Format::PorcupineLog,
+            Self::Maelstrom => Format::Maelstrom,
+            Self::Csv => Format::Csv,
+            Self::Jsonl => Format::JsonLines,
+        }
+    }
+}
+
+/// How files of other systems are to be read.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadingArguments {
+    /// Format of the files; guessed from their beginning unless told
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub from: Option<From>,
+
+    /// What the clients talked to; guessed from the operations unless told
+    #[arg(long, value_name = "MODEL", value_parser = model)]
+    pub model: Option<Model>,
+
+    /// What nil as an answer says: nothing (any), or that there was no value (absent)
+    #[arg(long, value_name = "any|absent", value_parser = nil_read)]
+    pub nil_read: Option<NilRead>,
+
+    /// What a failed compare-and-set says: that it did not happen (dropped), or that the value was another one (compared)
+    #[arg(long, value_name = "dropped|compared", value_parser = failed_cas)]
+    pub failed_cas: Option<FailedCas>,
+
+    /// What every register, counter or account holds at first, in EDN; nil unless told (multi-registers and counters: 0)
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub initial: Option<String>,
+
+    /// Whether values are [key value]; guessed unless told
+    #[arg(long, value_name = "true|false")]
+    pub keyed: Option<bool>,
+
+    /// Column of a table under another name than the usual ones, e.g. client=thread
+    #[arg(long, value_name = "MEANING=NAME", value_parser = column)]
+    pub column: Vec<(String, String)>,
+
+    /// A cell of a table that stands for no value (repeat; unless told: empty, nil, null, NotFound, <empty>)
+    #[arg(long, value_name = "TEXT")]
+    pub absent: Vec<String>,
+}
+
+/// What to import, and where to.
+#[derive(Args, Clone, Debug)]
+pub struct ImportArguments {
+    /// Files: plain, or packed with gzip, zstd, xz or bzip2
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The history to write; one run per file
+    #[arg(long, short, value_name = "OUT.parquet")]
+    pub output: PathBuf,
+
+    /// How to read them.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+fn model(name: &str) -> Result<Model, String> {
+    let names: Vec<&str> = Model::ALL.iter().map(|model| model.name()).collect();
+    Model::ALL.into_iter().find(|model| model.name() == name).ok_or_else(|| format!("one of {}", names.join(", ")))
+}
+
+fn nil_read(name: &str) -> Result<NilRead, String> {
+    match name {
+        "any" => Ok(NilRead::Any),
+        "absent" => Ok(NilRead::Absent),
+        _ => Err("any or absent".to_owned()),
+    }
+}
+
+fn failed_cas(name: &str) -> Result<FailedCas, String> {
+    match name {
+        "dropped" => Ok(FailedCas::Dropped),
+        "compared" => Ok(FailedCas::Compared),
+        _ => Err("dropped or compared".to_owned()),
+    }
+}
+
+fn column(text: &str) -> Result<(String, String), String> {
+    let meanings: Vec<&str> = COLUMNS.iter().map(|(meaning, _)| *meaning).collect();
+    match text.split_once('=') {
+        Some((meaning, name)) if meanings.contains(&meaning) && !name.is_empty() => Ok((meaning.to_owned(), name.to_owned())),
+        _ => Err(format!("MEANING=NAME, where MEANING is one of {}", meanings.join(", "))),
+    }
+}
+
+impl ReadingArguments {
+    /// What the importers want to know.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request {
+            format: self.from.map(From::format),
+            model: self.model,
+            nil_read: self.nil_read,
+            failed_cas: self.failed_cas,
+            initial: self.initial.clone(),
+            keyed: self.keyed,
+            mapping: Mapping { columns: self.column.clone(), absent: self.absent.clone() },
+        }
+    }
+}
+
+/// Brings all files, and says what was guessed and left out.
+///
+/// # Errors
+/// The first file that is refused.
+pub fn bring(files: &[PathBuf], reading: &ReadingArguments) -> Result<Vec<Brought>, Problem> {
+    let request = reading.request();
+    let bring = |file: &PathBuf| -> Result<Brought, ImportError> {
+        let brought = import::bring(file, &request)?;
+        note(&format!("{}: {}", file.display(), summary(&brought)));
+        Ok(brought)
+    };
+    files.iter().map(|file| bring(file).map_err(|error| Problem::refused(error.to_string()))).collect()
+}
+
+/// What was brought, in one line.
+fn summary(brought: &Brought) -> String {
+    let settings = &brought.settings;
+    let mut parts = vec![format!("{}, model {}", counted(brought.rows.len() as u64, "operation"), settings.model.name())];
+    parts.push(format!("read as {}", settings.format));
+    if settings.keyed {
+        parts.push("independent keys".to_owned());
+    }
+    if settings.texts_as_numbers {
+        parts.push("numbers in texts taken as numbers".to_owned());
+    }
+    if !settings.model.is_transactional() {
+        parts.push(format!("a read of nil says {}", if settings.nil_read == NilRead::Any { "nothing" } else { "absent" }));
+    }
+    for (count, what) in [
+        (settings.fault_events, "event of no client left out"),
+        (settings.given_up, "operation given up by its process"),
+        (settings.without_invocation, "completion without invocation"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} × {what}"));
+        }
+    }
+    parts.join("; ")
+}
+
+/// Imports files into one history.
+///
+/// # Errors
+/// When a file is refused, or the history cannot be written.
+pub fn run(arguments: &ImportArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    let brought = bring(&arguments.files, &arguments.reading)?;
+    let history = import::history(&brought);
+    let values: Vec<&Vec<String>> = brought.iter().map(|file| &file.settings.values).collect();
+    let values = serde_json::to_string(&values).map_err(|error| Problem::internal(error.to_string()))?;
+    let provenance = Provenance {
+        program: "vopr-check import".to_owned(),
+        program_version: VERSION.to_owned(),
+        source_commit: COMMIT.to_owned(),
+        first_seed: 1,
+        seeds: brought.len() as u64,
+        command_line: std::env::args().collect::<Vec<_>>().join(" "),
+        notes: BTreeMap::from([("import.values".to_owned(), values)]),
+        ..Provenance::default()
+    };
+    write(&arguments.output, provenance, &history).map_err(|error| Problem::internal(error.to_string()))?;
+    let operations = history.operations.len() as u64;
+    let path = arguments.output.display();
+    sink.line(&format!("{path}: {}, {}", counted(brought.len() as u64, "run"), counted(operations, "operation")))?;
+    Ok(Exit::Held)
+}
+
+fn write(path: &Path, provenance: Provenance, history: &vopr_schema::History) -> Result<(), vopr_schema::WriteError> {
+    let mut writer = HistoryWriter::create(path, provenance, WriteOptions::default())?;
+    writer.write(history)?;
+    writer.finish().map(|_| ())
+}
