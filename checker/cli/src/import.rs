@@ -217,3 +217,41 @@ fn write(path: &Path, provenance: Provenance, history: &vopr_schema::History) ->
     writer.write(history)?;
     writer.finish().map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::exit::Exit;
+
+    const GOOD: &str = "{:type :invoke, :f :write, :value 1, :process 0}\n{:type :ok, :f :write, :value 1, :process 0}
+{:type :invoke, :f :read, :value nil, :process 1}\n{:type :ok, :f :read, :value 1, :process 1}\n";
+
+    fn run(words: &[&str]) -> Exit {
+        crate::run(core::iter::once("vopr-check").chain(words.iter().copied()).map(Into::into))
+    }
+
+    #[test]
+    fn a_history_of_another_system_is_imported_judged_and_exported() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        let bad = GOOD.replace(":f :read, :value 1", ":f :read, :value 2");
+        for (name, text) in [("good.edn", GOOD), ("bad.edn", &bad), ("broken.edn", "{:type :ok")] {
+            std::fs::write(path(name), text).expect("a file");
+        }
+        let (good, bad, broken, out) = (path("good.edn"), path("bad.edn"), path("broken.edn"), path("out.parquet"));
+        assert_eq!(run(&["import", &good, &bad, "-o", &out, "--model", "register"]), Exit::Held);
+        assert_eq!(run(&[&out]), Exit::Violated);
+        assert_eq!(run(&[&out, "--seed", "1", "--strict"]), Exit::Held);
+        assert_eq!(run(&["verify", &out]), Exit::Held);
+        assert_eq!(run(&["--from", "jepsen-edn", &good]), Exit::Held);
+        assert_eq!(run(&["--from", "jepsen-edn", &bad, "--json"]), Exit::Violated);
+        assert_eq!(run(&["import", &broken, "-o", &path("never.parquet")]), Exit::Refused);
+        assert!(!directory.path().join("never.parquet").exists());
+        assert_eq!(run(&[&out, "--model", "queue"]), Exit::Usage);
+        let edn = path("again.edn");
+        assert_eq!(run(&["export", "--to", "jepsen-edn", &out, "-o", &edn]), Exit::Usage);
+        assert_eq!(run(&["export", "--to", "jepsen-edn", &out, "--seed", "2", "-o", &edn]), Exit::Held);
+        let again = std::fs::read_to_string(&edn).expect("it was written");
+        assert!(again.lines().nth(3).is_some_and(|line| line.contains(":type :ok, :process 1, :f :read, :value 2")), "{again}");
+        assert_eq!(run(&["--from", "jepsen-edn", &edn]), Exit::Violated);
+    }
+}

@@ -181,7 +181,8 @@ impl Workers<'_> {
 
     /// Whether every verdict on a run of this file was reached before.
     fn knows(&self, file: &HistoryFile, run: &Run) -> bool {
-        self.options.stores.as_ref().is_some_and(|stores| stores.knows(file.path(), &run.digest, &self.options.selection))
+        let name = crate::imported::named(run.digest, run);
+        self.options.stores.as_ref().is_some_and(|stores| stores.knows(file.path(), &name, &self.options.selection))
     }
 
     fn judge_one(&self, history: &History, run: usize, file: &HistoryFile) -> RunVerdicts {

@@ -48,6 +48,18 @@ pub fn decide(object: &Object, meter: &Meter) -> Found {
     }))
 }
 
+/// The name under which verdicts on a run are kept: its digest, which knows rows only, and how an imported run is to be read.
+#[must_use]
+pub fn named(mut digest: [u8; 32], run: &vopr_schema::Run) -> [u8; 32] {
+    if Imported::of_run(run).is_some() {
+        // FNV-1a: it only has to differ where the reading differs, the digest protects the rest.
+        let hash =
+            run.options.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        digest.iter_mut().zip(hash.to_le_bytes()).for_each(|(byte, other)| *byte ^= other);
+    }
+    digest
+}
+
 /// Whether an invariant has something to say about a run that was recorded by another system.
 #[must_use]
 pub fn is_judged_by(invariant: &str) -> bool {

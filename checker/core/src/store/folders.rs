@@ -110,7 +110,8 @@ impl Stores {
         let sealed = self.is_sealed(file);
         // Of a file that is not sealed only the rows themselves say which run this is.
         let digest = if sealed { meta.digest } else { run_digest(history, run) };
-        let recalled = self.recall(file, &digest, selection);
+        let name = crate::imported::named(digest, meta);
+        let recalled = self.recall(file, &name, selection);
         if recalled.is_complete() {
             self.count(file, true, digest == meta.digest);
             return assembled(meta, recalled, None).expect("what is complete has its facts");
@@ -122,7 +123,7 @@ impl Stores {
         }
         self.count(file, false, digest == meta.digest);
         if let Some(folder) = self.state().folders.get_mut(&folder_of(file)) {
-            folder.learnt.learn(digest, &fresh, self.limits);
+            folder.learnt.learn(name, &fresh, self.limits);
         }
         assembled(meta, recalled, Some(fresh)).expect("a fresh check has its facts")
     }
