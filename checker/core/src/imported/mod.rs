@@ -63,7 +63,7 @@ pub fn named(mut digest: [u8; 32], run: &vopr_schema::Run) -> [u8; 32] {
 /// Whether an invariant has something to say about a run that was recorded by another system.
 #[must_use]
 pub fn is_judged_by(invariant: &str) -> bool {
-    matches!(invariant, "linearizability")
+    matches!(invariant, "linearizability" | "serializability")
 }
 
 #[cfg(test)]
