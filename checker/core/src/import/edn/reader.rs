@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
             "tab" => Some('\t'),
             "backspace" => Some('\u{8}'),
             "formfeed" => Some('\u{c}'),
-            _ => match token.split_at(1) {
+            _ => match token.split_at(first.len_utf8()) {
                 ("u", digits) if digits.len() == 4 => u32::from_str_radix(digits, 16).ok().and_then(char::from_u32),
                 ("o", digits) if digits.len() <= 3 => u32::from_str_radix(digits, 8).ok().and_then(char::from_u32),
                 _ => None,

@@ -56,6 +56,7 @@ fn malformed_text_is_refused_at_its_place() {
         (r#""\ud800""#, 7, "second half"),
         (":", 0, "behind the colon"),
         (r"\nowhere", 0, "a character"),
+        ("\\Ѩ显", 0, "a character"),
     ];
     for (text, offset, what) in cases {
         let error = read(text).expect_err(text);
