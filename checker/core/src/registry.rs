@@ -51,6 +51,7 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::monotonic_reads::INVARIANT,
     &invariants::conservation::INVARIANT,
     &invariants::linearizability::INVARIANT,
+    &invariants::serializability::INVARIANT,
 ];
 
 /// A property that no single history shows: it takes another simulation to decide it.

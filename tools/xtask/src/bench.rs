@@ -88,6 +88,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     growth(scenario, options.first);
     crate::linearizability::run();
+    crate::transactions::print_speed(100_000, 10)?;
     if let Some(peak) = peak_memory_mib() {
         println!("peak memory of this whole process {peak:.0} MiB");
     }

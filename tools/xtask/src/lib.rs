@@ -10,6 +10,7 @@ pub mod external;
 pub mod goldens;
 pub mod linearizability;
 pub mod matrix;
+pub mod transactions;
 
 use std::path::{Path, PathBuf};
 use vopr_schema::write::{HistoryWriter, WriteError, WriteOptions};

@@ -27,6 +27,8 @@ enum Task {
     Differential(xtask::differential::Options),
     /// Imports and judges histories that others recorded, and compares the verdicts with those of the folder's manifest.
     External(xtask::external::Options),
+    /// Compares the analysis of transactions with brute force on random histories, and measures its speed.
+    Transactions(xtask::transactions::Options),
 }
 
 fn main() -> Result<()> {
@@ -37,5 +39,6 @@ fn main() -> Result<()> {
         Task::Campaign(options) => xtask::campaign::run(&options),
         Task::Differential(options) => xtask::differential::run(&options),
         Task::External(options) => xtask::external::run(&options),
+        Task::Transactions(options) => xtask::transactions::run(&options),
     }
 }

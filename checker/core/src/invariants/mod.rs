@@ -33,6 +33,7 @@ pub mod repair_safety;
 pub mod replica_consistency;
 pub mod replica_head;
 pub mod resource_limits;
+pub mod serializability;
 pub mod state_transfer_safety;
 pub mod tenant_isolation;
 pub mod view_monotonicity;

@@ -5,7 +5,7 @@
 use super::anomaly::{Anomaly, AnomalyKind, CycleKind};
 use super::cycles::{Cycle, Found, Searcher, Wanted, classify};
 use super::findings::Findings;
-use super::graph::{Rows, add_real_time_edges, add_session_edges, serial_order};
+use super::graph::{ALL, FREE, Graph, Rows, SESSION, TIME, WR, WW, add_real_time_edges, add_session_edges, serial_order};
 use super::level::{Level, Order, Standing};
 use super::lists::Lists;
 use super::registers::{Registers, Touch};
@@ -57,7 +57,7 @@ impl<'a> Course<'a> {
 
     fn finish(mut self, meter: &Meter) -> Result<Analysis, Exhausted> {
         let rows = Rows::new(&self.findings.graph);
-        let ordered = serial_order(self.history, &self.findings.graph, &rows, true).is_some();
+        let ordered = serial_order(self.history, &self.findings.graph, &rows, ALL, true).is_some();
         if !ordered {
             self.search(meter)?;
         }
@@ -76,11 +76,11 @@ impl<'a> Course<'a> {
                 Order::RealTime => add_real_time_edges(self.history, &mut self.findings.graph),
             }
             let rows = Rows::new(&self.findings.graph);
-            if order != Order::RealTime && serial_order(self.history, &self.findings.graph, &rows, false).is_some() {
+            if order != Order::RealTime && serial_order(self.history, &self.findings.graph, &rows, ALL, false).is_some() {
                 continue;
             }
             let graph = core::mem::take(&mut self.findings.graph);
-            let found = self.search_order(order, &mut Searcher::new(&graph, &rows, meter));
+            let found = self.search_order(order, (&graph, &rows), meter);
             self.findings.graph = graph;
             for (kind, found) in found? {
                 self.note(kind, order, found);
@@ -90,7 +90,8 @@ impl<'a> Course<'a> {
     }
 
     /// Cycles of one order, by kind. With time only those that refute what nothing refutes yet.
-    fn search_order(&self, order: Order, searcher: &mut Searcher<'_>) -> Result<Vec<(CycleKind, Found)>, Exhausted> {
+    fn search_order(&self, order: Order, (graph, rows): (&Graph, &Rows), meter: &Meter) -> Result<Vec<(CycleKind, Found)>, Exhausted> {
+        let mut searcher = Searcher::new(graph, rows, meter);
         let mut found: Vec<(CycleKind, Found)> = Vec::new();
         for kind in [CycleKind::G0, CycleKind::G1c, CycleKind::GNonadjacent, CycleKind::GSingle, CycleKind::G2] {
             let target = AnomalyKind::Cycle(kind, order).refutes()[0];
@@ -104,7 +105,7 @@ impl<'a> Course<'a> {
                 (CycleKind::GSingle, _) => false,
                 _ => !refuted,
             };
-            if !needed {
+            if !needed || self.is_ordered(kind, order, graph, rows) {
                 continue;
             }
             let wanted = Wanted { kind, order };
@@ -112,6 +113,17 @@ impl<'a> Course<'a> {
             found.push((kind, cycle));
         }
         Ok(found)
+    }
+
+    /// Whether a serial order shows at little cost that there is no cycle of a kind.
+    fn is_ordered(&self, kind: CycleKind, order: Order, graph: &Graph, rows: &Rows) -> bool {
+        let kinds = match kind {
+            CycleKind::G0 => WW,
+            CycleKind::G1c => WW | WR,
+            _ => return false,
+        };
+        let session = if order == Order::Session { SESSION } else { 0 };
+        serial_order(self.history, graph, rows, kinds | FREE | session, order == Order::RealTime).is_some()
     }
 
     fn is_refuted(&self, level: Level) -> bool {
@@ -152,12 +164,12 @@ impl<'a> Course<'a> {
         if self.sound {
             return Ok(());
         }
-        let data = self.findings.graph.edges.iter().filter(|edge| edge.kind & super::graph::TIME == 0).copied().collect();
+        let data = self.findings.graph.edges.iter().filter(|edge| edge.kind & TIME == 0).copied().collect();
         for (order, level) in levels {
             if self.is_refuted(level) || !self.registers.are_traceable(&self.touches) {
                 continue;
             }
-            let mut graph = super::graph::Graph { edges: Clone::clone(&data), ..self.findings.graph.clone() };
+            let mut graph = Graph { edges: Clone::clone(&data), ..self.findings.graph.clone() };
             if order == Order::Session {
                 add_session_edges(self.history, &mut graph);
             }

@@ -18,6 +18,9 @@ pub(super) const REAL_TIME: u8 = 16;
 /// An edge that only carries another one on: it leads out of a node that stands for no transaction.
 pub(super) const FREE: u8 = 32;
 
+/// All kinds.
+pub(super) const ALL: u8 = u8::MAX;
+
 /// Edges of time.
 pub(super) const TIME: u8 = SESSION | REAL_TIME;
 
@@ -93,15 +96,15 @@ impl Rows {
     }
 }
 
-/// Transactions in an order that respects all edges and, if asked, real time; none when there is none.
+/// Transactions in an order that respects all edges of the kinds allowed and, if asked, real time; none when there is none.
 ///
 /// Real time needs no edges here: a transaction is free when no transaction is left that completed before it was invoked, and of
 /// those left one has the earliest completion.
-pub(super) fn serial_order(history: &Transactions, graph: &Graph, rows: &Rows, real_time: bool) -> Option<Vec<u32>> {
+pub(super) fn serial_order(history: &Transactions, graph: &Graph, rows: &Rows, allowed: u8, real_time: bool) -> Option<Vec<u32>> {
     let transactions = history.transactions();
     let mut waits = vec![0_u32; graph.nodes];
     for edge in &graph.edges {
-        waits[edge.to as usize] += 1;
+        waits[edge.to as usize] += u32::from(edge.kind & allowed != 0);
     }
     let by_completion = if real_time { completions(transactions, &graph.included) } else { Vec::new() };
     let mut earliest = 0;
@@ -118,7 +121,11 @@ pub(super) fn serial_order(history: &Transactions, graph: &Graph, rows: &Rows, r
     sources.for_each(|node| ready(node as u32, limit, &mut free, &mut blocked));
     while let Some(node) = free.pop() {
         for edge in rows.of(node) {
-            let to = graph.edges[*edge as usize].to;
+            let edge = &graph.edges[*edge as usize];
+            if edge.kind & allowed == 0 {
+                continue;
+            }
+            let to = edge.to;
             waits[to as usize] -= 1;
             if waits[to as usize] == 0 {
                 ready(to, limit, &mut free, &mut blocked);
@@ -246,7 +253,7 @@ mod tests {
         let mut graph = Graph { included: vec![true; 2], edges: Vec::new(), nodes: 2 };
         graph.add(1, 0, WR, 0);
         let rows = Rows::new(&graph);
-        assert_eq!(serial_order(&history, &graph, &rows, false), Some(vec![1, 0]));
-        assert_eq!(serial_order(&history, &graph, &rows, true), None);
+        assert_eq!(serial_order(&history, &graph, &rows, ALL, false), Some(vec![1, 0]));
+        assert_eq!(serial_order(&history, &graph, &rows, ALL, true), None);
     }
 }

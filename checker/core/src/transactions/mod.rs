@@ -73,6 +73,12 @@ impl Analysis {
         self.standings[level as usize]
     }
 
+    /// The anomaly that refutes the weakest level.
+    #[must_use]
+    pub fn worst(&self) -> Option<&Anomaly> {
+        self.anomalies.iter().min_by_key(|anomaly| anomaly.kind.refutes().iter().min().copied())
+    }
+
     /// The strongest levels that hold: none of them implies another one.
     #[must_use]
     pub fn strongest(&self) -> Vec<Level> {
