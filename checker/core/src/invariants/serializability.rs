@@ -46,6 +46,14 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
 }
 
 fn judge(index: &RunIndex<'_>, meter: &Meter) -> Decision {
+    if let Some(imported) = index.imported() {
+        if !imported.model.is_transactional() {
+            let why = format!("the model of the run has no transactions ({})", imported.model.name());
+            return Err(Box::new(Verdict::not_applicable(why)));
+        }
+        // Whoever wrote what no transaction of the file wrote may have done so before the file begins.
+        return decide(index, &crate::imported::transactions(index, imported), Options::default(), meter);
+    }
     let Some(history) = own::transactions(index)? else { return Ok(0) };
     decide(index, &history, Options { unseen_writers: false, ..Options::default() }, meter)
 }

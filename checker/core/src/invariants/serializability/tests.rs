@@ -1,5 +1,6 @@
 //! Dialogues in which transactions are not one after the other, and such in which they are.
 
+use crate::import::{Brought, Request, bring_text, history};
 use crate::testing::dialogue::{Dialogue, ask, read, scan, told, write};
 use vopr_schema::{Function, OperationRow, Pair};
 
@@ -142,4 +143,24 @@ fn without_transactions_there_is_nothing_to_check() {
     assert_eq!(dialogue.verdict("serializability").name(), "not_applicable");
     let cut = clean();
     assert_eq!(cut.story.cut_off(1).verdict("serializability").name(), "not_applicable");
+}
+
+/// The verdict on a history of another system, in the words of the report.
+fn imported(text: &str) -> crate::Verdict {
+    let brought: Brought = bring_text(std::path::Path::new("elle.edn"), text, &Request::default()).expect("a history");
+    let selection = crate::Selection::only(&["serializability"]).expect("registered");
+    let mut verdicts = crate::check_run(&history(&[brought]), 0, &selection, &crate::Budget::default());
+    verdicts.pop().expect("one verdict").1
+}
+
+#[test]
+fn histories_of_other_systems_are_judged_by_what_was_read() {
+    let half = "{:process 0, :type :invoke, :f :txn, :value [[:append :x 1] [:append :y 1]]}
+        {:process 1, :type :invoke, :f :txn, :value [[:r :x nil] [:r :y nil]]}
+        {:process 0, :type :ok, :f :txn, :value [[:append :x 1] [:append :y 1]]}
+        {:process 1, :type :ok, :f :txn, :value [[:r :x [1]] [:r :y nil]]}";
+    let verdict = imported(half);
+    let witness = verdict.witness().unwrap_or_else(|| panic!("no violation: {verdict:?}"));
+    assert_eq!((witness.shape.as_str(), witness.steps.len()), ("G-single-item", 2));
+    assert_eq!(imported(&half.replace("[:r :y nil]]}", "[:r :y [1]]]}")).name(), "pass");
 }
