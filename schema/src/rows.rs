@@ -190,7 +190,7 @@ dictionary! {
         Acknowledged => "acknowledged" /** `op`, `entry_hash`: this replica's vote for the entry in `view` (a backup's `prepare_ok`, the primary's own vote). A second one for the same (view, op) is a re-send. */,
         Committed => "committed" /** `op`, `entry_hash`: the entry is committed here; `commit` = `op`. On a primary that counted votes `quorum` holds the members that voted in `view`, itself included; null where the commit number was learnt. */,
         Applied => "applied" /** `op`, `entry_hash`, `state_hash` after it, `timestamp`, `tenant`, `client`, `session`, `request_number`. Every incarnation applies from its checkpoint on. */,
-        Replied => "replied" /** A reply left for (`tenant`, `client`, `session`, `request_number`); `op` is the log position that it reports. */,
+        Replied => "replied" /** A reply left for (`tenant`, `client`, `session`, `request_number`); `op` is the log position that it reports. Of a read without an entry `quorum` holds the members that had confirmed, after it came, that this replica leads; else null. */,
         CheckpointTaken => "checkpoint_taken" /** `op`, `state_hash`, `entry_hash` of the state machine's checkpoint. */,
         CheckpointDurable => "checkpoint_durable" /** `op`: it is on disk and the superblock names it. */,
         LogTrimmed => "log_trimmed" /** `op`: entries at or below it may be overwritten in the ring, a checkpoint covering them being durable on a quorum. */,

@@ -137,7 +137,7 @@ const BUGS: [SeededBug; 16] = [
     SeededBug {
         name: "stale_primary_serves_reads",
         does: "a replica that believes to be primary answers reads from its state",
-        scenarios: &["gray_failure_intermittent_network"],
+        scenarios: &["gray_failure_intermittent_network", "quorum_reads"],
         invariants: &["linearizability"],
         guard: Guard::Replica(Bug::StalePrimaryServesReads),
     },

@@ -87,6 +87,7 @@ mod tests {
         log_slots: 256,
         pipeline_max: 8,
         sessions_max: 8,
+        quorum_reads: false,
     };
     const CLIENT: ClientKey = ClientKey { tenant: TenantId(0), client: ClientId(0) };
 

@@ -166,6 +166,14 @@ pub struct ClusterOptions {
     pub pipeline_max: u32,
     /// Sessions in the table.
     pub sessions_max: u32,
+    /// Whether reads are answered from the state, after a quorum has confirmed who leads, instead of through the log.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub quorum_reads: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+const fn is_off(switch: &bool) -> bool {
+    !*switch
 }
 
 /// When the safety phase ends: whichever comes first.

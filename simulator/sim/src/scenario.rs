@@ -266,6 +266,8 @@ pub struct Base {
     pub mix: Mix,
     /// Clients of each tenant that only read.
     pub readers: u32,
+    /// Whether reads are answered without the log, after a quorum has confirmed who leads.
+    pub quorum_reads: bool,
     /// The scenario of the registry whose evidence is asked of the runs; none: the scenario's own.
     #[serde(skip)]
     pub evidence_of: Option<Text>,
@@ -440,6 +442,7 @@ impl Base {
                 log_slots: LOG_SLOTS,
                 pipeline_max: PIPELINE_MAX,
                 sessions_max: SESSIONS_MAX,
+                quorum_reads: self.quorum_reads,
             },
             limits: Limits { time_ns_max: self.time_ns, events_max: self.events, plan_ns_max: self.plan_ns },
             time_compression: self.compression,

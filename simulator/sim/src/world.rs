@@ -22,7 +22,7 @@ use crate::stall::Watch;
 use crate::workload_plan::{Script, WorkloadPlan};
 use vsr::ids::ReplicaId;
 use vsr::io::{Effect, Timer};
-use vsr::{ClockSource, Config};
+use vsr::{ClockSource, Config, ReadPath};
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +184,7 @@ impl World {
             sessions_max: cluster.sessions_max,
             time_divisor: u64::from(self.options.time_compression.max(1)),
             clock: ClockSource::Cluster,
+            reads: if cluster.quorum_reads { ReadPath::Quorum } else { ReadPath::Log },
             bug: self.replica_bug,
             ..Config::new(ReplicaId(self.nodes[node].id), cluster.replicas)
         }

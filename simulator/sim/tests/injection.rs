@@ -20,6 +20,7 @@ const INJECTED: &[(&str, &[FaultKind])] = &[
     ("corruption_torn_write", &[FaultKind::TornWrite, FaultKind::Crash, FaultKind::WriteFailure]),
     ("recovery_corrupt_log", &[FaultKind::Corruption, FaultKind::Crash, FaultKind::Restart]),
     ("gray_failure_slow_disk", &[FaultKind::SlowDisk]),
+    ("quorum_reads", &[FaultKind::PartitionFull, FaultKind::PartitionOneWay, FaultKind::Loss]),
     ("race_concurrent_view_changes", &[FaultKind::PartitionFull, FaultKind::Loss]),
     ("race_commit_during_dvc", &[FaultKind::PartitionAsymmetric, FaultKind::Clog]),
     ("clock_drift", &[FaultKind::ClockOffset, FaultKind::ClockDrift, FaultKind::ClockStep]),

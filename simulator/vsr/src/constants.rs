@@ -78,6 +78,8 @@ pub const CLOCK_SLACK_NS: u64 = 50 * MS;
 /// Two clocks drift apart by at most the elapsed time divided by this: 1,000 parts per million.
 pub const CLOCK_DRIFT_DIVISOR: u64 = 1_000;
 
+/// Reads that wait for a proof that their primary leads, at most.
+pub const READS_MAX: usize = 64;
 /// Entries asked for in one repair request.
 pub const REPAIR_ENTRIES_MAX: u64 = 16;
 /// Repair requests that a replica serves from its disk at once.

@@ -120,6 +120,11 @@ impl<S: StateMachine> Replica<S> {
         if self.pending.is_some() {
             return;
         }
+        self.commit_what_can_be(fx);
+        self.answer_reads(fx);
+    }
+
+    fn commit_what_can_be(&mut self, fx: &mut Vec<Effect>) {
         let counts_votes = self.is_primary();
         while self.commit < self.log.head() {
             let next = Op(self.commit.0 + 1);
@@ -239,7 +244,7 @@ impl<S: StateMachine> Replica<S> {
         body: Body,
         fx: &mut Vec<Effect>,
     ) {
-        self.note(fx, Note::Replied { client, session, request, op });
+        self.note(fx, Note::Replied { client, session, request, op, quorum: None });
         self.send_client(client, body, fx);
     }
 

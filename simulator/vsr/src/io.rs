@@ -285,6 +285,8 @@ pub enum Note {
         request: RequestNumber,
         /// Log position that it reports.
         op: Op,
+        /// Of a read without an entry: bit set of the members that have confirmed who leads.
+        quorum: Option<u32>,
     },
     /// A checkpoint was taken.
     CheckpointTaken {

@@ -23,6 +23,7 @@ mod normal;
 mod outbox;
 mod promise;
 pub mod quorum;
+mod reads;
 mod recovery;
 mod repair;
 pub mod replica;
@@ -38,4 +39,5 @@ mod wire;
 
 pub use bug::Bug;
 pub use clock::ClockSource;
+pub use reads::ReadPath;
 pub use replica::{Config, Replica};

@@ -9,6 +9,7 @@ use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{AbdicationCause, Effect, EntryName, Note, Status, Timer};
 use crate::message::{Body, RejectReason};
 use crate::quorum::Members;
+use crate::reads::Reads;
 use crate::replica::{Handled, Replica};
 use crate::state_machine::StateMachine;
 use alloc::sync::Arc;
@@ -23,6 +24,10 @@ pub(crate) struct Primary {
     recent: Members,
     /// Head of the log when the prepare timer was set: only older entries are sent again.
     prepare_mark: Op,
+    /// Head of the log that the view began with, where reads are answered without an entry.
+    pub inherited: Op,
+    /// Reads that are answered without an entry.
+    pub reads: Reads,
 }
 
 impl<S: StateMachine> Replica<S> {
@@ -298,8 +303,10 @@ impl<S: StateMachine> Replica<S> {
         // Without room in the ring everybody is asked: an answer also says which checkpoint is durable there.
         let is_full = !self.has_room(Op(self.log.head().0 + 1));
         for member in self.other_members() {
+            let (round, is_missed) = self.primary.reads.wanted_from(member);
+            let is_missed = is_missed && self.config.is_voter(member);
             let ask = self.config.is_voter(member) && (is_full || !self.primary.recent.contains(member));
-            self.send(member, Body::Commit { commit, commit_hash, trim, ask, round: 0 }, fx);
+            self.send(member, Body::Commit { commit, commit_hash, trim, ask: ask || is_missed, round }, fx);
         }
         self.primary.recent = Members::default();
     }
@@ -329,6 +336,9 @@ impl<S: StateMachine> Replica<S> {
     /// Primary: starts a view with nobody heard yet, and what is left to commit to be sent again in time.
     pub(crate) fn start_primary(&mut self, fx: &mut Vec<Effect>) {
         self.primary = Primary { prepare_mark: self.log.head(), ..Primary::default() };
+        if self.answers_reads_from_state() {
+            self.primary.inherited = self.log.head();
+        }
         self.clock_leads();
         self.run_timers(&[Timer::Heartbeat, Timer::Abdication], fx);
         if self.commit < self.log.head() {

@@ -14,6 +14,7 @@ use crate::message::{Body, Message, RejectReason};
 use crate::normal::Primary;
 use crate::promise::{Pending, Promises};
 use crate::quorum::Quorums;
+use crate::reads::ReadPath;
 use crate::repair::{Repair, Serving};
 use crate::sessions::SessionTable;
 use crate::state_machine::StateMachine;
@@ -43,6 +44,8 @@ pub struct Config {
     pub time_divisor: u64,
     /// Whose word counts for the time.
     pub clock: ClockSource,
+    /// How reads are answered.
+    pub reads: ReadPath,
     /// The guard that is switched off.
     pub bug: Option<Bug>,
 }
@@ -62,6 +65,7 @@ impl Config {
             sessions_max: SESSIONS_MAX,
             time_divisor: 1,
             clock: ClockSource::Host,
+            reads: ReadPath::Log,
             bug: None,
         }
     }
@@ -295,7 +299,8 @@ impl<S: StateMachine> Replica<S> {
                 self.on_ping(from, view, sent_ns, suspects, fx);
                 Ok(())
             }
-            Body::Pong { sent_ns, clock_ns, synchronised, suspects, checkpoint, .. } => {
+            Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint } => {
+                self.on_round_answer(from, view, round, fx);
                 self.on_clock_sample(from, sent_ns, clock_ns, synchronised, fx);
                 self.on_pong(from, view, suspects, checkpoint, fx);
                 Ok(())

@@ -8,6 +8,7 @@ use crate::entry::{EntryFields, EntryKind, request_hash};
 use crate::ids::{ClientKey, Hash, Op, RequestNumber, SessionNumber, View};
 use crate::io::{Effect, Status};
 use crate::message::{Body, RejectReason};
+use crate::reads::Read;
 use crate::replica::{Handled, Replica};
 use crate::sessions::Session;
 use crate::state_machine::StateMachine;
@@ -42,6 +43,9 @@ impl<S: StateMachine> Replica<S> {
         }
         if !self.has_bug(Bug::AppliesRetryTwice) && self.seen_before(&asked, fx)? {
             return Ok(());
+        }
+        if self.answers_reads_from_state() && self.machine.is_read(command) {
+            return self.on_read_request(Read::new(client, session, request, command.into(), asked.hash), fx);
         }
         self.has_pipeline_room()?;
         self.has_time(fx)?;
@@ -206,7 +210,7 @@ impl<S: StateMachine> Replica<S> {
             Bug::ReplyCacheByNumberOnly,
             Bug::StateTransferDropsSessions,
         ];
-        bugs.iter().any(|bug| self.has_bug(*bug))
+        self.answers_reads_from_state() || bugs.iter().any(|bug| self.has_bug(*bug))
     }
 
     fn cached_of_any_tenant(&self, asked: &Asked<'_>) -> Option<(Op, Arc<[u8]>)> {

@@ -14,6 +14,13 @@ fn endpoint(index: &RunIndex<'_>, tenant: u32, client: u32) -> u32 {
     FIRST_CLIENT.saturating_add(tenant.saturating_mul(of_tenant)).saturating_add(client)
 }
 
+/// Whether a replica answered from its state after a quorum had confirmed that it leads.
+pub(super) fn read_by_quorum(index: &RunIndex<'_>) -> bool {
+    let table = index.transitions();
+    let mut rows = index.transition_rows();
+    rows.any(|row| table.event.get(row) == TransitionEvent::Replied && table.quorum.get(row).is_some())
+}
+
 pub(super) fn request_number_again(index: &RunIndex<'_>) -> bool {
     let (table, faults_table) = (index.operations(), index.faults());
     let mut down: BTreeMap<u32, Vec<u64>> = BTreeMap::new();

@@ -216,6 +216,16 @@ pub const PROMISES: &[Promise] = &[
         }],
     },
     Promise {
+        scenario: "quorum_reads",
+        conditions: &[
+            Condition {
+                words: "a read was answered without an entry after a quorum had confirmed who leads",
+                holds: clients::read_by_quorum,
+            },
+            Condition { words: "a primary entered a view with the votes of a quorum", holds: views::view_change_completed },
+        ],
+    },
+    Promise {
         scenario: "race_concurrent_view_changes",
         conditions: &[Condition {
             words: "two replicas worked on different views at the same time, and a view started afterwards",

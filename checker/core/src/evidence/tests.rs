@@ -226,6 +226,17 @@ fn clocks_are_as_far_apart_as_their_faults_have_put_them() {
 }
 
 #[test]
+fn a_read_needs_the_word_of_a_quorum_and_the_run_a_view_change() {
+    let mut story = named("quorum_reads");
+    story.event(0, TransitionEvent::Replied, |row| row.op = Some(1));
+    assert_eq!(missing(&story), 2);
+    story.event(0, TransitionEvent::Replied, |row| (row.op, row.quorum) = (Some(1), Some(0b011)));
+    assert_eq!(missing(&story), 1);
+    story.event(1, TransitionEvent::ViewEntered, |row| row.quorum = Some(0b110));
+    assert_eq!(missing(&story), 0);
+}
+
+#[test]
 fn a_primary_with_a_wrong_clock_must_notice_and_another_one_stamp() {
     let mut story = named("clock_offset_exceeded");
     enters(&mut story, 1, 1);

@@ -43,6 +43,13 @@ fn collections(index: &RunIndex<'_>) -> BTreeMap<u64, (u64, u64)> {
     collections
 }
 
+/// Whether a new primary built its log from a quorum's.
+pub(super) fn view_change_completed(index: &RunIndex<'_>) -> bool {
+    let table = index.transitions();
+    let mut rows = index.transition_rows();
+    rows.any(|row| table.event.get(row) == TransitionEvent::ViewEntered && table.quorum.get(row).is_some())
+}
+
 pub(super) fn old_view_during_view_change(index: &RunIndex<'_>) -> bool {
     let (table, course, collections) = (index.messages(), Course::of(index), collections(index));
     let is_old_business =

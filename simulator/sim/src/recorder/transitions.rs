@@ -85,7 +85,8 @@ pub fn of_note(state: &StateSummary, note: &Note) -> TransitionRow {
             described(&mut row, entry);
             row.state_hash = Some(short(*state_hash));
         }
-        Note::Replied { client, session, request, op } => {
+        Note::Replied { client, session, request, op, quorum } => {
+            row.quorum = *quorum;
             owner(&mut row, *client);
             row.op = Some(op.0);
             row.session = Some(session.0);

@@ -64,6 +64,9 @@ impl Base {
         if self.link_messages < 1_024 {
             parts.push(format!("{} messages in flight", self.link_messages));
         }
+        if self.quorum_reads {
+            parts.push("reads by a quorum's word".to_owned());
+        }
         if self.compression > 1 {
             parts.push(format!("delays divided by {}", self.compression));
         }
@@ -175,6 +178,8 @@ gray_failure_intermittent_network: 3 replicas, 1 tenant, 4 clients each, 10 s, 2
 5% duplicates, 15% partitions per second
 gray_failure_slow_disk: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-5 ms, \
 10% of a disk's accesses 100-1000 ms late
+quorum_reads: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-10 ms, 5% drops, 15% partitions per second, \
+reads by a quorum's word
 race_concurrent_view_changes: 3 replicas, 1 tenant, 4 clients each, 15 s, 25000 events, latency 1-15 ms, 10-15% drops
 race_commit_during_dvc: 3 replicas, 1 tenant, 6 clients each, 20 s, 20000 events, latency 1-10 ms, 10% drops
 clock_drift: 3 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 2% drops

@@ -74,5 +74,6 @@ pub(crate) const DEFAULT: Base = Base {
     invalid: Rate::NEVER,
     mix: MIXED,
     readers: 0,
+    quorum_reads: false,
     evidence_of: None,
 };

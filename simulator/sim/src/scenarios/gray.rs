@@ -38,4 +38,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         evidence: "an access of the primary's own disk took 100 ms or longer",
         holds: &["liveness"],
     },
+    Scenario {
+        name: "quorum_reads",
+        aliases: &[],
+        phase: 4,
+        purpose: "reads without a log entry, while primaries are cut off, crash and are replaced",
+        base: Base {
+            events: 25_000,
+            latency: milliseconds(1, 10),
+            drop: Rates::fixed(Rate::percent(5)),
+            partition: Rate::percent(15),
+            crashes: 2,
+            swarm: Swarm { always: Families { crash: true, ..NETWORK }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            readers: 1,
+            quorum_reads: true,
+            ..DEFAULT
+        },
+        script: &[Inject::Partitions, Inject::LonelyPrimaries, Inject::PrimaryLoss, Inject::Crashes, Inject::ClientFaults],
+        evidence: "a read was answered without an entry after a quorum had confirmed who leads, and a view change was completed",
+        holds: &["linearizability", "monotonic_reads", "read_your_writes"],
+    },
 ];

@@ -3,7 +3,8 @@
 //! Disks complete their writes at once unless they are held. Commands (`FROM->TO` and a message's name choose the oldest messages
 //! in flight that match; `*` stands for anybody):
 //!
-//! * `start N [standbys M] [sessions S] [slots L interval I] [clocks]`: N voters in view 0; with `clocks` they compare their clocks
+//! * `start N [standbys M] [sessions S] [slots L interval I] [clocks] [reads]`: N voters in view 0; with `clocks` they compare
+//!   their clocks, with `reads` they answer reads without an entry
 //! * `register C`, `request C WORDS`, `again C`: a client sends to replica 0, or `to R`; `again` sends the last message once more
 //! * `other C WORDS`: the last request's number, with another command; `register_again C`: the last registration's nonce;
 //!   `outdated C SESSION`: a request of a session that is not its own
@@ -29,7 +30,7 @@ use vsr::entry::{Entry, EntryFields};
 use vsr::ids::{ClientId, ClientKey, Epoch, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
 use vsr::io::{Effect, Input, Note, Now, Status, Timer, Write, WriteId};
 use vsr::message::{Body, Message, StartView};
-use vsr::{ClockSource, Config, Replica};
+use vsr::{ClockSource, Config, ReadPath, Replica};
 
 #[derive(Debug)]
 struct Actor {
@@ -149,6 +150,7 @@ impl Stage {
         for index in 0..voters + standbys {
             let config = Config {
                 standbys,
+                reads: if options.contains(&"reads") { ReadPath::Quorum } else { ReadPath::Log },
                 clock: if options.contains(&"clocks") { ClockSource::Cluster } else { ClockSource::Host },
                 sessions_max: u32::try_from(option("sessions", 8)).unwrap(),
                 log_slots: u32::try_from(option("slots", 64)).unwrap(),
