@@ -251,8 +251,8 @@ fn a_seeded_bug_is_caught_and_every_printed_command_works() {
     for command in &commands[..3] {
         let outcome = sandbox.run(command).exits(1);
         if command.starts_with("vopr-check") {
-            let next = printed_commands(&outcome.out, &["reproduce", "check"]);
-            assert!(next.len() >= 2, "{}", outcome.out);
+            let next = printed_commands(&outcome.out, &["reproduce", "check", "picture"]);
+            assert!(next.len() >= 3, "{}", outcome.out);
             for command in next {
                 let outcome = sandbox.run(&command);
                 let _ =

@@ -22,6 +22,7 @@ const EXAMPLES: &str = "Examples:
   vopr-check out/ --seed 42 --skip liveness          one seed, without one invariant
   vopr-check out/ --format junit > report.xml        for a CI server
   vopr-check out/ --new-only                         only what no earlier check has decided
+  vopr-check out/ --report out.html                  a page with the failing runs, for a browser
   vopr-check out/ --sql slow.sql                     an invariant of your own: each row of its answer is a violation
   vopr-check --from jepsen-edn history.edn           a history of another system
   vopr-check import history.edn -o theirs.parquet    the same, to be kept and queried
@@ -118,6 +119,10 @@ pub struct CheckArguments {
     /// Short for --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
+
+    /// Also write a page for a browser: what is wrong, on the timelines of the failing runs
+    #[arg(long, value_name = "OUT.html")]
+    pub report: Option<PathBuf>,
 
     /// Threads; as many as the machine has cores unless told otherwise
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -6,6 +6,7 @@ use crate::import::{self, ReadingArguments};
 use crate::inputs;
 use crate::interrupt;
 use crate::output::{self, Context, github, human, json, junit, sarif};
+use crate::page;
 use crate::progress::Progress;
 use crate::query::engine::Engine;
 use crate::query::{self, Checked};
@@ -70,6 +71,10 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
         required,
         exit,
     };
+    if let Some(out) = &arguments.report {
+        let first = checked.first().map(Checked::place);
+        page::write(out, &report, &context, first).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))?;
+    }
     match arguments.output() {
         Format::Human => human::report(&report, &context, Paint::for_stdout(), sink)?,
         Format::Json => json::report(&report, &context, sink)?,

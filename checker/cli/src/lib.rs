@@ -13,6 +13,7 @@ pub mod interrupt;
 pub mod limits;
 pub mod manual;
 pub mod output;
+pub mod page;
 pub mod progress;
 pub mod query;
 pub mod shell;

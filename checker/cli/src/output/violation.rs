@@ -127,6 +127,10 @@ fn next_commands(file: &Path, failure: &Failure, invariant: &str, context: &Cont
         }
         None => commands.push(("check", shell::command(check))),
     }
+    if recorded {
+        let picture = ["vopr-check"].into_iter().chain(run).chain(["--report", "report.html"]);
+        commands.push(("picture", shell::command(picture)));
+    }
     commands
 }
 

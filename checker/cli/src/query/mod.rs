@@ -58,6 +58,14 @@ impl Checked {
     }
 }
 
+impl Checked {
+    /// File, scenario and seed.
+    #[must_use]
+    pub fn place(&self) -> (&Path, &str, u64) {
+        (&self.file, &self.scenario, self.seed)
+    }
+}
+
 /// Reads the queries of a command line.
 ///
 /// # Errors

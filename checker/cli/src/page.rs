@@ -1,0 +1,118 @@
+//! `--report OUT.html`: the failing runs of a report as a page for a browser.
+//!
+//! A report keeps witnesses, not rows; the rows around them are read again from the files, and only for the runs that are shown.
+
+use crate::output::{Context, human};
+use crate::terminal::Paint;
+use std::io::Write as _;
+use std::path::Path;
+use vopr_checker::{Failure, InvariantId, Report};
+use vopr_page::{Line, Mark, Page, Violation};
+use vopr_schema::read::{HistoryFile, Projection};
+use vopr_schema::{Dictionary, History, Kind, ReadError};
+
+/// Runs on a page: one of each group of failures, as many as a person looks at.
+const RUNS_MAX: usize = 24;
+
+/// Why no page was written.
+#[derive(Debug)]
+pub enum NoPage {
+    /// The page cannot be written.
+    Write(std::io::Error),
+    /// A history cannot be read any more.
+    Read(ReadError),
+}
+
+impl core::fmt::Display for NoPage {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Write(error) => error.fmt(formatter),
+            Self::Read(error) => error.fmt(formatter),
+        }
+    }
+}
+
+/// Writes the page: one run of each group of failures, or the first run of the first file when nothing failed.
+///
+/// # Errors
+/// When a history cannot be read, or the page not be written.
+pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Path, &str, u64)>) -> Result<(), NoPage> {
+    let [verdict, counts] = human::conclusion(report, context, Paint::default());
+    let mut page = Page::new("vopr-check", vec![verdict, counts.trim().to_owned()], lines(report));
+    let mut groups: Vec<&Failure> =
+        report.groups().into_values().map(|(_, failure)| failure).filter(|failure| failure.file.is_some()).collect();
+    groups.sort_by_key(|failure| (&failure.file, failure.seed));
+    for failure in groups.into_iter().take(RUNS_MAX) {
+        let Some(file) = &failure.file else { continue };
+        add(&mut page, file, &failure.scenario, failure.seed, &violations(failure)).map_err(NoPage::Read)?;
+    }
+    if page.runs() == 0
+        && let Some((file, scenario, seed)) = first
+    {
+        add(&mut page, file, scenario, seed, &[]).map_err(NoPage::Read)?;
+    }
+    save(out, &page.html()).map_err(NoPage::Write)
+}
+
+/// Writes a file in one step: a reader never meets a half of it.
+fn save(out: &Path, text: &str) -> std::io::Result<()> {
+    let mut partial = out.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut file = std::fs::File::create(&partial)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&partial, out)
+}
+
+/// Puts one run of a file onto a page; a run that is not in the file is left out.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn add(page: &mut Page, file: &Path, scenario: &str, seed: u64, violations: &[Violation]) -> Result<(), ReadError> {
+    let history = HistoryFile::open(file)?;
+    let mut found = History::default();
+    for batch in 0..history.batches() {
+        let of_runs = |group: &&vopr_schema::RowGroup| group.batch == batch && group.kind == Kind::Run;
+        let group = history.row_groups().iter().find(of_runs);
+        // Seeds of a batch need not rise; then its range says nothing.
+        if group.is_some_and(|group| group.first_seed <= group.last_seed && !(group.first_seed..=group.last_seed).contains(&seed)) {
+            continue;
+        }
+        found.clear();
+        history.append_batch(batch, &Projection::all(), &mut found)?;
+        if let Some(run) = found.runs.iter().position(|run| run.scenario == scenario && run.seed == seed) {
+            page.add(&found, run, Some(&file.display().to_string()), violations);
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// What a page shows of a failing run.
+#[must_use]
+pub fn violations(failure: &Failure) -> Vec<Violation> {
+    let violation = |finding: &vopr_checker::Finding| Violation {
+        invariant: finding.invariant.to_owned(),
+        summary: finding.witness.summary.clone(),
+        because_of: finding.because_of.map(str::to_owned),
+        marks: finding.witness.steps.iter().map(mark).collect(),
+    };
+    failure.findings.iter().map(violation).collect()
+}
+
+fn mark(step: &vopr_checker::Step) -> Mark {
+    Mark { kind: step.kind.name(), seq: step.seq, words: step.words.clone(), time_ns: step.time_ns, replica: step.replica }
+}
+
+fn lines(report: &Report) -> Vec<Line> {
+    let statement = |name: &str| InvariantId::parse(name).map_or("a query of the user's own", |id| id.invariant().statement);
+    let line = |counts: &vopr_checker::report::InvariantCounts| Line {
+        invariant: counts.invariant.to_owned(),
+        statement: statement(counts.invariant).to_owned(),
+        pass: counts.pass,
+        violation: counts.violation,
+        unknown: counts.unknown,
+        not_applicable: counts.not_applicable,
+    };
+    report.invariants.iter().map(line).collect()
+}

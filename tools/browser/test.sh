@@ -1,0 +1,77 @@
+#!/bin/sh
+# Opens pages of `vopr-check --report` in a real browser without a screen: no error on the console, everything that can be pressed
+# works, and a frame of a hundred thousand events takes no longer than an eye notices. Screenshots stay in $SHOTS, if it is set.
+set -eu
+cd "$(dirname "$0")/../.."
+vopr=${VOPR:-target/debug/vopr}
+check=${VOPR_CHECK:-target/debug/vopr-check}
+# Milliseconds that the median frame may take, with every message of it drawn.
+frame_max=${FRAME_MAX_MS:-50}
+
+find_browser() {
+    for name in chromium chromium-browser google-chrome; do
+        if command -v "$name"; then return; fi
+    done
+}
+
+browser=$(find_browser)
+if [ -z "$browser" ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq && apt-get install -y -qq chromium >/dev/null
+    browser=$(find_browser)
+fi
+if [ -z "$browser" ]; then
+    echo "the page is not tested: no browser. Install chromium (apt-get install chromium), or put one on the path." >&2
+    exit 1
+fi
+if [ -z "${VOPR:-}" ]; then cargo build --quiet -p vopr -p vopr-check; fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# browse PAGE OUTPUT [FLAG...]: opens a page and prints its document when it has come to rest.
+browse() {
+    page=$1 out=$2
+    shift 2
+    "$browser" --headless --no-sandbox --disable-gpu --disable-background-networking --user-data-dir="$work/profile" --window-size=1500,900 \
+        --virtual-time-budget=20000 --enable-logging=stderr "$@" "file://$page" >"$out" 2>"$out.log"
+    if grep -a 'CONSOLE' "$out.log"; then
+        echo "$page writes to the console" >&2
+        exit 1
+    fi
+}
+
+# behind PAGE SCRIPT OUT: the page with a script behind its own.
+behind() {
+    { cat "$1"; printf '<script>\n'; cat "$2"; printf '</script>\n'; } >"$3"
+}
+
+# noted NAME FILE: what a script wrote onto the body.
+noted() {
+    grep -ao "data-$1=\"[^\"]*\"" "$2" | sed -e "s/data-$1=\"//" -e 's/"$//' -e 's/&quot;/"/g'
+}
+
+"$vopr" run --scenario crash_during_view_change --bug stale_primary_serves_reads --seed 9 -n 2 --save-failures "$work/stale" >/dev/null || [ $? = 1 ]
+"$check" "$work/stale" --report "$work/stale.html" >/dev/null || [ $? = 1 ]
+behind "$work/stale.html" tools/browser/drive.js "$work/driven.html"
+browse "$work/driven.html" "$work/driven.txt" --dump-dom
+said=$(noted checked "$work/driven.txt")
+echo "page: ${said:-the script did not come to its end}"
+[ "$said" = "everything works" ]
+
+"$vopr" run --scenario client_session_eviction --seed 3 -n 1 --no-check --out "$work/large" >/dev/null
+"$check" "$work/large" --invariant hash_chain --report "$work/large.html" >/dev/null
+behind "$work/large.html" tools/browser/measure.js "$work/measured.html"
+browse "$work/measured.html" "$work/measured.txt" --dump-dom
+said=$(noted measured "$work/measured.txt")
+echo "frames: $said"
+echo "$said" | python3 -c "
+import json, sys
+measured = json.load(sys.stdin)
+slow = {name: measured[name]['median_ms'] for name in ('whole', 'zoom', 'pan') if measured[name]['median_ms'] > $frame_max}
+sys.exit(f'too slow: {slow}' if slow or measured['rows'] < 100_000 else 0)"
+
+if [ -n "${SHOTS:-}" ]; then
+    mkdir -p "$SHOTS"
+    browse "$work/stale.html" "$work/shot.txt" --screenshot="$SHOTS/stale.png"
+    browse "$work/large.html" "$work/shot.txt" --screenshot="$SHOTS/large.png"
+fi
