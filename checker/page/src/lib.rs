@@ -117,9 +117,9 @@ impl Page {
         let mut html = STRUCTURE.replace("{{title}}", &escaped(&self.title)).replace("{{looks}}", LOOKS);
         let scripts = html.find("{{scripts}}").unwrap_or(html.len());
         let rest = html.split_off(scripts).replace("{{scripts}}", "");
-        write!(html, "<script type=\"application/json\" id=\"about\">{about}</script>\n").expect("a string takes all");
+        writeln!(html, "<script type=\"application/json\" id=\"about\">{about}</script>").expect("a string takes all");
         for (index, data) in self.data.iter().enumerate() {
-            write!(html, "<script type=\"text/plain\" id=\"run-{index}\">{data}</script>\n").expect("a string takes all");
+            writeln!(html, "<script type=\"text/plain\" id=\"run-{index}\">{data}</script>").expect("a string takes all");
         }
         write!(html, "<script>\n\"use strict\";\n{}</script>\n{rest}", BEHAVIOUR.concat()).expect("a string takes all");
         html
