@@ -48,3 +48,23 @@ fn a_page_that_cannot_be_written_is_an_error() {
     let sandbox = recorded();
     let _ = sandbox.run("vopr-check good --report nowhere/out.html").exits(70).warns("nowhere/out.html");
 }
+
+#[test]
+fn a_run_is_drawn_in_the_terminal_and_as_a_page() {
+    let sandbox = recorded();
+    let file = sandbox.files("failing", ".parquet").first().expect("a run failed").display().to_string();
+    let around = sandbox.run(&format!("vopr timeline {file} --around-violation --show-messages --show-faults")).exits(0);
+    let around = around.says("VIOLATED").says("| replica 0").says("[1]").says("request -> r");
+    let whole = sandbox.run(&format!("vopr timeline {file} --show-messages --show-faults")).exits(0);
+    assert!(around.out.lines().count() * 2 < whole.out.lines().count(), "a part of the run is around the violation");
+    let late = sandbox.run(&format!("vopr timeline {file} --from 2s --to 3s --replica 1 --client 0")).exits(0);
+    assert!(!late.out.contains("replica 0") && !late.out.contains("client 3"), "{}", late.out);
+    let times = late.out.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    assert!(times.clone().count() > 0 && times.clone().all(|time| (2.0..=3.0).contains(&time)), "{}", late.out);
+    let _ = sandbox.run(&format!("vopr timeline {file} --html out.html")).exits(0).says("out.html");
+    let (_, about) = about(&sandbox, "out.html");
+    assert!(about["runs"][0]["violations"][0]["marks"].as_array().is_some_and(|marks| !marks.is_empty()));
+    let good = sandbox.files("good", ".parquet").first().expect("runs were recorded").display().to_string();
+    let _ = sandbox.run(&format!("vopr timeline {good} --run 1 --around-violation")).exits(5).warns("no invariant is violated");
+    let _ = sandbox.run(&format!("vopr timeline {good} --run 99")).exits(5);
+}

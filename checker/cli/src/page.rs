@@ -9,7 +9,7 @@ use std::path::Path;
 use vopr_checker::{Failure, InvariantId, Report};
 use vopr_page::{Line, Mark, Page, Violation};
 use vopr_schema::read::{HistoryFile, Projection};
-use vopr_schema::{Dictionary, History, Kind, ReadError};
+use vopr_schema::{Dictionary, History, Kind, ReadError, Run};
 
 /// Runs on a page: one of each group of failures, as many as a person looks at.
 const RUNS_MAX: usize = 24;
@@ -55,7 +55,10 @@ pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Pat
 }
 
 /// Writes a file in one step: a reader never meets a half of it.
-fn save(out: &Path, text: &str) -> std::io::Result<()> {
+///
+/// # Errors
+/// Whatever the file system reports.
+pub fn save(out: &Path, text: &str) -> std::io::Result<()> {
     let mut partial = out.as_os_str().to_owned();
     partial.push(".partial");
     let mut file = std::fs::File::create(&partial)?;
@@ -65,27 +68,35 @@ fn save(out: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Puts one run of a file onto a page; a run that is not in the file is left out.
+fn add(page: &mut Page, file: &Path, scenario: &str, seed: u64, violations: &[Violation]) -> Result<(), ReadError> {
+    if let Some((history, run)) = find(file, Some(seed), |run| run.scenario == scenario && run.seed == seed)? {
+        page.add(&history, run, Some(&file.display().to_string()), violations);
+    }
+    Ok(())
+}
+
+/// The first run of a file that is wanted, with all of its rows; batches that cannot hold `seed` are not read.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn add(page: &mut Page, file: &Path, scenario: &str, seed: u64, violations: &[Violation]) -> Result<(), ReadError> {
-    let history = HistoryFile::open(file)?;
-    let mut found = History::default();
-    for batch in 0..history.batches() {
+pub fn find(file: &Path, seed: Option<u64>, wanted: impl Fn(&Run) -> bool) -> Result<Option<(History, usize)>, ReadError> {
+    let file = HistoryFile::open(file)?;
+    let mut history = History::default();
+    for batch in 0..file.batches() {
         let of_runs = |group: &&vopr_schema::RowGroup| group.batch == batch && group.kind == Kind::Run;
-        let group = history.row_groups().iter().find(of_runs);
+        let group = file.row_groups().iter().find(of_runs);
         // Seeds of a batch need not rise; then its range says nothing.
-        if group.is_some_and(|group| group.first_seed <= group.last_seed && !(group.first_seed..=group.last_seed).contains(&seed)) {
+        let range = group.map(|group| group.first_seed..=group.last_seed).filter(|range| !range.is_empty());
+        if range.zip(seed).is_some_and(|(range, seed)| !range.contains(&seed)) {
             continue;
         }
-        found.clear();
-        history.append_batch(batch, &Projection::all(), &mut found)?;
-        if let Some(run) = found.runs.iter().position(|run| run.scenario == scenario && run.seed == seed) {
-            page.add(&found, run, Some(&file.display().to_string()), violations);
-            return Ok(());
+        history.clear();
+        file.append_batch(batch, &Projection::all(), &mut history)?;
+        if let Some(run) = history.runs.iter().position(&wanted) {
+            return Ok(Some((history, run)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// What a page shows of a failing run.

@@ -6,7 +6,7 @@ pub mod explain;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use explain::{BisectArguments, MinimizeArguments, ReproArguments, ShowArguments};
+use explain::{BisectArguments, MinimizeArguments, ReproArguments, ShowArguments, TimelineArguments};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,6 +68,8 @@ pub enum Command {
     Repro(ReproArguments),
     /// Shows what is inside a bundle or a history
     Show(ShowArguments),
+    /// Draws a run: a column per client and replica, or a page for a browser; the rows of a violation are marked
+    Timeline(TimelineArguments),
     /// Makes a failing run smaller: fewer events, faults and operations, the same failure
     Minimize(MinimizeArguments),
     /// Finds the first event after which an invariant is broken

@@ -17,6 +17,7 @@ pub mod score;
 pub mod seeds;
 pub mod stats;
 pub mod tally;
+pub mod timeline;
 
 use args::{Arguments, Command};
 use clap::{CommandFactory, Parser};
@@ -57,6 +58,7 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
         Command::Replay(arguments) => replay::run(arguments, &mut sink),
         Command::Repro(arguments) => failure::repro::run(arguments, &mut sink),
         Command::Show(arguments) => failure::show::run(arguments, &mut sink),
+        Command::Timeline(arguments) => timeline::run(arguments, &mut sink),
         Command::Minimize(arguments) => failure::minimize::run(arguments, &mut sink),
         Command::Bisect(arguments) => failure::bisect::run(arguments, &mut sink),
         Command::Stats(arguments) => stats::run(arguments, &mut sink),

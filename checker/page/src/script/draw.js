@@ -1,7 +1,7 @@
 // Draws what of a run lies in the window. Of marks that would fall on one pixel only the first is drawn, so that a frame costs no more for a
 // run of a million rows than for what a screen can show.
 
-const GUTTER = 118;
+const GUTTER = 132;
 const AXIS = 26;
 const OVERVIEW = 34;
 const CLIENT = 28;
@@ -159,7 +159,8 @@ class Painter {
     const heal = this.view.run.about.heal_us;
     if (heal !== null) {
       this.line(this.x(heal), "heal");
-      this.text("faults end", this.x(heal) + 4, this.bottom - 8, "faint");
+      const right = this.x(heal) + 70 < this.width;
+      this.text("faults end", this.x(heal) + (right ? 4 : -4), this.bottom - 8, "faint", undefined, right ? "left" : "right");
     }
   }
 

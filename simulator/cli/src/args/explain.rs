@@ -97,3 +97,60 @@ pub struct BisectArguments {
     #[arg(long)]
     pub json: bool,
 }
+
+/// What of a run to show, and how.
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line, by name in its help")]
+pub struct TimelineArguments {
+    /// A history, or a bundle
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The run with this seed, where the file holds several
+    #[arg(long, value_name = "SEED")]
+    pub run: Option<u64>,
+
+    /// Write a page for a browser instead
+    #[arg(long, value_name = "OUT.html")]
+    pub html: Option<PathBuf>,
+
+    /// Messages too: where they are sent and where they arrive
+    #[arg(long)]
+    pub show_messages: bool,
+
+    /// Injected faults too
+    #[arg(long)]
+    pub show_faults: bool,
+
+    /// Only these replicas
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub replica: Vec<u8>,
+
+    /// Only these clients (of every tenant)
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub client: Vec<u32>,
+
+    /// Only operations on these keys
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub key: Vec<u64>,
+
+    /// Not before this virtual time, e.g. 3500ms
+    #[arg(long, value_name = "TIME", value_parser = limits::duration)]
+    pub from: Option<Duration>,
+
+    /// Not after this virtual time
+    #[arg(long, value_name = "TIME", value_parser = limits::duration)]
+    pub to: Option<Duration>,
+
+    /// Only what happened around the first violation's rows
+    #[arg(long)]
+    pub around_violation: bool,
+
+    /// Also what replicas note for their bookkeeping
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// Characters per line
+    #[arg(long, value_name = "N", env = "COLUMNS", default_value_t = 160)]
+    pub width: usize,
+}

@@ -1,0 +1,86 @@
+//! `vopr timeline`: one run as a picture, in the terminal or as a page for a browser.
+//!
+//! A table of rows says what happened; columns side by side say what happened meanwhile.
+
+mod events;
+mod text;
+
+use crate::args::explain::TimelineArguments;
+use events::{Event, Shown};
+use std::path::Path;
+use std::time::Duration;
+use vopr_check::exit::{Exit, Problem};
+use vopr_check::page::{self, NoPage};
+use vopr_check::terminal::{Paint, Sink, note};
+use vopr_checker::report::failure;
+use vopr_checker::{Budget, Failure, Selection, judge_run};
+use vopr_page::Page;
+use vopr_schema::{History, Run};
+
+/// Time for the verdicts that mark rows; what is not decided by then is not marked.
+const JUDGING: Duration = Duration::from_mins(1);
+
+/// Virtual time shown on both sides of a violation, nanoseconds.
+const AROUND_NS: u64 = 20_000_000;
+
+/// Shows one run.
+///
+/// # Errors
+/// The file cannot be read, holds several runs of which none is named, or the output cannot be written.
+pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    let (history, run) = read(arguments)?;
+    let budget = Budget { time_per_run: Some(JUDGING), ..Budget::default() };
+    let failure = failure(&judge_run(&history, run, &Selection::all(), &budget));
+    if let Some(out) = &arguments.html {
+        html(out, &arguments.file, &history, run, failure.as_ref())?;
+        sink.line(&format!("written: {}", out.display()))?;
+        return Ok(Exit::Held);
+    }
+    let steps = failure.as_ref().and_then(|failure| failure.findings.first()).map(|finding| finding.witness.steps.as_slice());
+    let steps = steps.unwrap_or_default();
+    let mut shown = Shown::of(arguments);
+    if arguments.around_violation {
+        let times = || steps.iter().filter_map(|step| events::time_of(&history, run, step.seq).or(step.time_ns));
+        let (Some(first), Some(last)) = (times().min(), times().max()) else {
+            return Err(Problem::nothing("no invariant is violated in this run: leave out --around-violation"));
+        };
+        shown.from = shown.from.max(first.saturating_sub(AROUND_NS));
+        shown.to = shown.to.min(last.saturating_add(AROUND_NS));
+    }
+    let lanes = events::lanes(&history, run, &shown);
+    let all: Vec<Event> = events::of_run(&history, run, &shown, steps);
+    let finding = failure.as_ref().and_then(|failure| failure.findings.first());
+    if let Some(finding) = finding {
+        sink.line(&format!("{}  {}: {}\n", Paint::for_stdout().bad("VIOLATED"), finding.invariant, finding.witness.summary))?;
+    }
+    for line in text::lines(&lanes, &all, arguments.width, Paint::for_stdout()) {
+        sink.line(&line)?;
+    }
+    if all.is_empty() {
+        note("note: nothing in this run passes the filters");
+    }
+    Ok(Exit::Held)
+}
+
+/// The run that the arguments name.
+fn read(arguments: &TimelineArguments) -> Result<(History, usize), Problem> {
+    let wanted = |run: &Run| arguments.run.is_none_or(|seed| run.seed == seed);
+    let refused = |error: vopr_schema::ReadError| Problem::refused(error.to_string());
+    let runs = vopr_schema::HistoryFile::open(&arguments.file).and_then(|file| file.runs()).map_err(refused)?;
+    if arguments.run.is_none() && runs.len() > 1 {
+        let seeds: Vec<String> = runs.iter().take(20).map(|run| run.seed.to_string()).collect();
+        return Err(Problem::usage(format!("the file holds {} runs: choose one with --run SEED ({} …)", runs.len(), seeds.join(", "))));
+    }
+    let found = page::find(&arguments.file, arguments.run, wanted).map_err(refused)?;
+    found.ok_or_else(|| Problem::nothing(format!("{}: no such run", arguments.file.display())))
+}
+
+fn html(out: &Path, file: &Path, history: &History, run: usize, failure: Option<&Failure>) -> Result<(), Problem> {
+    let meta = &history.runs[run];
+    let title = format!("{} seed {}", meta.scenario, meta.seed);
+    let verdict = if failure.is_some() { "violated" } else { "no violation found" };
+    let mut page = Page::new(title, vec![verdict.to_owned()], Vec::new());
+    let violations = failure.map(page::violations).unwrap_or_default();
+    page.add(history, run, Some(&file.display().to_string()), &violations);
+    page::save(out, &page.html()).map_err(|error| Problem::internal(format!("{}: {}", out.display(), NoPage::Write(error))))
+}
