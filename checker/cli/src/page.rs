@@ -3,7 +3,7 @@
 //! A report keeps witnesses, not rows; the rows around them are read again from the files, and only for the runs that are shown.
 
 use crate::output::{Context, human};
-use crate::terminal::Paint;
+use crate::terminal::{Paint, note};
 use std::io::Write as _;
 use std::path::Path;
 use vopr_checker::{Failure, InvariantId, Report};
@@ -14,29 +14,11 @@ use vopr_schema::{Dictionary, History, Kind, ReadError, Run};
 /// Runs on a page: one of each group of failures, as many as a person looks at.
 const RUNS_MAX: usize = 24;
 
-/// Why no page was written.
-#[derive(Debug)]
-pub enum NoPage {
-    /// The page cannot be written.
-    Write(std::io::Error),
-    /// A history cannot be read any more.
-    Read(ReadError),
-}
-
-impl core::fmt::Display for NoPage {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Write(error) => error.fmt(formatter),
-            Self::Read(error) => error.fmt(formatter),
-        }
-    }
-}
-
 /// Writes the page: one run of each group of failures, or the first run of the first file when nothing failed.
 ///
 /// # Errors
-/// When a history cannot be read, or the page not be written.
-pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Path, &str, u64)>) -> Result<(), NoPage> {
+/// When the page cannot be written.
+pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Path, &str, u64)>) -> std::io::Result<()> {
     let [verdict, counts] = human::conclusion(report, context, Paint::default());
     let mut page = Page::new("vopr-check", vec![verdict, counts.trim().to_owned()], lines(report));
     let mut groups: Vec<&Failure> =
@@ -44,14 +26,17 @@ pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Pat
     groups.sort_by_key(|failure| (&failure.file, failure.seed));
     for failure in groups.into_iter().take(RUNS_MAX) {
         let Some(file) = &failure.file else { continue };
-        add(&mut page, file, &failure.scenario, failure.seed, &violations(failure)).map_err(NoPage::Read)?;
+        // A log of another system holds no rows: it has to be imported before it can be drawn.
+        if let Err(error) = add(&mut page, file, &failure.scenario, failure.seed, &violations(failure)) {
+            note(&format!("warning: not on the page: {error}"));
+        }
     }
     if page.runs() == 0
         && let Some((file, scenario, seed)) = first
     {
-        add(&mut page, file, scenario, seed, &[]).map_err(NoPage::Read)?;
+        add(&mut page, file, scenario, seed, &[]).unwrap_or_else(|error| note(&format!("warning: not on the page: {error}")));
     }
-    save(out, &page.html()).map_err(NoPage::Write)
+    save(out, &page.html())
 }
 
 /// Writes a file in one step: a reader never meets a half of it.

@@ -10,7 +10,7 @@ use events::{Event, Shown};
 use std::path::Path;
 use std::time::Duration;
 use vopr_check::exit::{Exit, Problem};
-use vopr_check::page::{self, NoPage};
+use vopr_check::page;
 use vopr_check::terminal::{Paint, Sink, note};
 use vopr_checker::report::failure;
 use vopr_checker::{Budget, Failure, Selection, judge_run};
@@ -82,5 +82,5 @@ fn html(out: &Path, file: &Path, history: &History, run: usize, failure: Option<
     let mut page = Page::new(title, vec![verdict.to_owned()], Vec::new());
     let violations = failure.map(page::violations).unwrap_or_default();
     page.add(history, run, Some(&file.display().to_string()), &violations);
-    page::save(out, &page.html()).map_err(|error| Problem::internal(format!("{}: {}", out.display(), NoPage::Write(error))))
+    page::save(out, &page.html()).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))
 }
