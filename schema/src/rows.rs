@@ -168,6 +168,8 @@ dictionary! {
         PipelineFull => "pipeline_full" /** The primary's pipeline or log ring has no room: the client tries again. */,
         SlotChanged => "slot_changed" /** The slot holds another entry by now. */,
         ClockUnsynchronised => "clock_unsynchronised" /** The primary does not know the time: the client tries again. */,
+        ReconfigurationPending => "reconfiguration_pending" /** Another change of membership is not committed yet: the client tries again. */,
+        NotCaughtUp => "not_caught_up" /** A change names a member that lacks too much, or has not said what it has: the client tries again. */,
     }
 }
 
@@ -205,7 +207,7 @@ dictionary! {
         ClockSynchronised => "clock_synchronised" /** The cluster time is known: a quorum's clocks agree that it lies from `clock_low_ns` to `clock_high_ns`; `quorum` holds the members whose clocks were compared, this replica included. */,
         ClockLost => "clock_lost" /** The cluster time is not known any more; `detail` says why. */,
         TimestampAssigned => "timestamp_assigned" /** `op`, `timestamp`: the primary stamped an entry. `detail` is `clock_unsynchronised` if it did not know the cluster time and its fallback rule said what to stamp; else null. */,
-        EpochEntered => "epoch_entered" /** `epoch` is in force here. */,
+        EpochEntered => "epoch_entered" /** `epoch` is in force here: `quorum` holds its voters, `op` is the entry that brought it. */,
         Abdicated => "abdicated" /** A primary stepped down; `detail` says why. */,
         Rejected => "rejected" /** A message was refused: `cause` names it, its own row has the reason. */,
         TimerFired => "timer_fired" /** `detail` is the timer's name. Heartbeat timers are not recorded. */,
@@ -252,6 +254,7 @@ dictionary! {
         ClockExpired => "clock_expired" /** What a quorum's clocks agreed on is older than the epoch limit. */,
         ClockContradicted => "clock_contradicted" /** A quorum's clocks agree that this replica's is wrong. */,
         ClockStepped => "clock_stepped" /** This replica's clock has been set. */,
+        Removed => "removed" /** It does not vote in the configuration in force. */,
     }
 }
 
@@ -342,5 +345,6 @@ dictionary! {
         Loss => "loss" /** Links lose this share of messages for the whole run. */,
         Duplication => "duplication" /** Links duplicate this share of messages for the whole run. */,
         Attack => "attack" /** The links of `target` lie (to `peer`, or to all) until `end_time_ns`; magnitude = chance per message. */,
+        Reconfigure => "reconfigure" /** Administrator `peer` asks for the voters in `target` (a bit set). */,
     }
 }

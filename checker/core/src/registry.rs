@@ -20,6 +20,7 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::corruption_detection::INVARIANT,
     &invariants::byzantine_rejection::INVARIANT,
     &invariants::replica_head::INVARIANT,
+    &invariants::reconfiguration_safety::INVARIANT,
     &invariants::vsr_recovery_safety::INVARIANT,
     &invariants::quorum_commit::INVARIANT,
     &invariants::vsr_view_change_safety::INVARIANT,

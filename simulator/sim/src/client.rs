@@ -207,7 +207,7 @@ impl World {
                 let client = &mut self.clients[index];
                 if client.attempts > 0 {
                     // No answer: perhaps another replica leads by now.
-                    client.target = (client.target + 1) % self.options.cluster.replicas;
+                    client.target = (client.target + 1) % self.options.cluster.members();
                 }
                 self.attempt(index);
             }
@@ -314,7 +314,7 @@ impl World {
             return;
         }
         client.view = view.0;
-        let primary = u8::try_from(view.0 % u64::from(self.options.cluster.replicas)).unwrap_or(0);
+        let primary = u8::try_from(view.0 % u64::from(self.options.cluster.members())).unwrap_or(0);
         if primary != client.target && matches!(client.stage, Stage::Registering(_) | Stage::Waiting(_)) {
             client.target = primary;
             self.attempt(index);

@@ -230,7 +230,7 @@ impl World {
 
     fn arrive_at_client(&mut self, flight: Flight) {
         let client = usize::from(flight.to - FIRST_CLIENT);
-        if self.clients[client].is_down() {
+        if self.clients.get(client).is_some_and(Client::is_down) {
             self.recorder.fate(flight.row, Fate::ReceiverDown);
             return;
         }
@@ -245,6 +245,10 @@ impl World {
                 }
             },
         };
-        self.client_receives(client, message);
+        if client < self.clients.len() {
+            self.client_receives(client, message);
+        } else {
+            self.administrator_receives(client - self.clients.len(), &message);
+        }
     }
 }

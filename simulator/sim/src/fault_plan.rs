@@ -161,6 +161,18 @@ pub enum Place {
     },
 }
 
+/// Which members an administrator wants to vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voters {
+    /// These, as a bit set.
+    Members(u32),
+    /// So many in a row, the primary first.
+    FromPrimary(u8),
+    /// So many in a row behind the primary, which is removed.
+    BehindPrimary(u8),
+}
+
 /// What is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -286,6 +298,13 @@ pub enum Fault {
     },
     /// Clients do not pause between operations while the fault lasts.
     LoadBurst,
+    /// An administrator asks for other voters.
+    Reconfigure {
+        /// Which of them, 0 or 1.
+        administrator: u8,
+        /// Who is to vote.
+        voters: Voters,
+    },
     /// The links of a replica lie while the fault lasts.
     Attack {
         /// Whose.
@@ -317,7 +336,7 @@ impl Fault {
             | Self::StaleRead { .. }
             | Self::MisdirectedWrite { .. }
             | Self::SlowDisk { .. } => FaultFamily::Storage,
-            Self::LoadBurst => FaultFamily::Load,
+            Self::LoadBurst | Self::Reconfigure { .. } => FaultFamily::Load,
             Self::Attack { .. } => FaultFamily::Byzantine,
         }
     }
@@ -348,6 +367,7 @@ impl Fault {
             Self::MisdirectedWrite { .. } => FaultKind::MisdirectedWrite,
             Self::SlowDisk { .. } => FaultKind::SlowDisk,
             Self::LoadBurst => FaultKind::LoadBurst,
+            Self::Reconfigure { .. } => FaultKind::Reconfigure,
             Self::Attack { .. } => FaultKind::Attack,
         }
     }

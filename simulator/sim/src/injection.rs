@@ -2,13 +2,15 @@
 //!
 //! A target that the plan names by its part (the primary) becomes a number when the fault begins and stays that number.
 
-use crate::fault_plan::{ClientName, Endpoint, Fault, GrayMode, Partition, Place, Target};
+use crate::fault_plan::{ClientName, Endpoint, Fault, GrayMode, Partition, Place, Target, Voters};
 use crate::network::FIRST_CLIENT;
 use crate::node::Process;
 use crate::options::Rate;
 use crate::storage::Slowdown;
 use crate::world::{Event, World};
 use vopr_schema::{FaultFamily, FaultKind, FaultRow};
+use vsr::ids::ReplicaId;
+use vsr::quorum::Members;
 
 /// A planned fault at work, its targets resolved.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct Active {
     target: u16,
     /// Second target.
     peer: u16,
+    /// The voters that were asked for.
+    voters: u32,
     /// What the clock's rate was before, parts per billion.
     drift_ppb: i64,
 }
@@ -98,6 +102,11 @@ impl World {
                 self.nodes[usize::from(active.target)].disk.slow_down(slowdown);
             }
             Fault::LoadBurst => self.load_bursts += 1,
+            Fault::Reconfigure { administrator, voters } => {
+                let voters = self.voters(voters);
+                active.voters = voters.0;
+                self.administer(administrator, voters).then_some(())?;
+            }
             Fault::Attack { .. } => self.begin_attack(index, fault, &mut active)?,
         }
         self.record_planned(index, &fault, active, end_time_ns);
@@ -136,6 +145,7 @@ impl World {
             Fault::SlowDisk { .. } => self.nodes[node].disk.speed_up(index),
             Fault::Crash { .. }
             | Fault::Pause { .. }
+            | Fault::Reconfigure { .. }
             | Fault::ClockStep { .. }
             | Fault::Corruption { .. }
             | Fault::CorruptLog { .. }
@@ -263,9 +273,23 @@ impl World {
         let number = match target {
             Target::Replica(number) => usize::from(number),
             Target::Primary => self.primary(),
-            Target::Backup(places) => (self.primary() + 1 + usize::from(places)) % usize::from(self.options.cluster.replicas.max(1)),
+            Target::Backup(places) => (self.primary() + 1 + usize::from(places)) % self.nodes.len().max(1),
         };
         (number < self.nodes.len()).then(|| u16::try_from(number).unwrap_or(u16::MAX))
+    }
+
+    /// The voters that an administrator is to ask for.
+    fn voters(&self, voters: Voters) -> Members {
+        let (first, count) = match voters {
+            Voters::Members(members) => return Members(members),
+            Voters::FromPrimary(count) => (self.primary(), count),
+            Voters::BehindPrimary(count) => (self.primary() + 1, count),
+        };
+        let mut members = Members::default();
+        for place in first..first + usize::from(count) {
+            members.insert(ReplicaId(u8::try_from(place % self.nodes.len()).unwrap_or(0)));
+        }
+        members
     }
 
     fn client_endpoint(&self, client: ClientName) -> Option<u16> {
@@ -289,6 +313,7 @@ impl World {
             | Fault::ClientPartition { .. } => (Some(target), Some(peer)),
             Fault::TenantLoss { tenant, .. } => (Some(*tenant), None),
             Fault::LoadBurst => (None, None),
+            Fault::Reconfigure { administrator, .. } => (Some(active.voters), Some(u32::from(*administrator))),
             Fault::Attack { to, .. } => (Some(target), to.map(|_| peer)),
             _ => (Some(target), None),
         };

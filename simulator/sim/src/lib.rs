@@ -1,5 +1,6 @@
 //! The simulated world: faults, workload, scenarios, recorder.
 
+pub mod administrator;
 pub mod atlas;
 pub mod attack;
 pub mod bugs;

@@ -3,6 +3,7 @@
 //! Nothing is polled. A link is asked when a message is sent and again when it arrives, faults change its state in
 //! between, and each kind of decision draws from its own stream, so that a new loss on one link moves no other draw.
 
+use crate::administrator::ADMINISTRATORS;
 use crate::clocks::compress;
 use crate::entropy::{Actor, Purpose, Stream};
 use crate::gray::Gray;
@@ -63,6 +64,7 @@ impl Network {
     pub fn new(options: &RunOptions) -> Self {
         let replicas = u16::from(options.cluster.replicas) + u16::from(options.cluster.standbys);
         let clients = options.clients() as usize;
+        let clients = clients + usize::from(ADMINISTRATORS);
         let endpoints = usize::from(replicas) + clients;
         let mut links = Vec::new();
         links.resize_with(endpoints * endpoints, Link::default);

@@ -144,9 +144,9 @@ impl RunOptions {
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterOptions {
-    /// Voting members.
+    /// Members that vote at the start.
     pub replicas: u8,
-    /// Non-voting members.
+    /// Members that do not vote at the start.
     pub standbys: u8,
     /// Tenants, numbered from 0.
     pub tenants: u32,
@@ -174,6 +174,15 @@ pub struct ClusterOptions {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 const fn is_off(switch: &bool) -> bool {
     !*switch
+}
+
+impl ClusterOptions {
+    /// Members that vote or not.
+    #[must_use]
+    pub const fn members(&self) -> u8 {
+        let members = self.replicas.saturating_add(self.standbys);
+        if members == 0 { 1 } else { members }
+    }
 }
 
 /// When the safety phase ends: whichever comes first.

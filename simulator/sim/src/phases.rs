@@ -149,6 +149,7 @@ impl World {
         };
         let reference = primary.summary();
         self.clients.iter().all(|client| client.waiting_since_ns().is_none())
+            && self.administrators.iter().all(|administrator| administrator.wanted().is_none())
             && self.nodes.iter().all(|node| node.replica.is_none() || node.disk.is_idle())
             && self.nodes.iter().filter_map(|node| node.replica.as_ref()).all(|replica| {
                 let summary = replica.summary();
@@ -183,6 +184,9 @@ impl World {
                 let _ = write!(words, "{pending}; ");
             }
         }
+        for pending in self.administrators.iter().filter_map(crate::administrator::Administrator::pending) {
+            let _ = write!(words, "{pending}; ");
+        }
         words.truncate(words.trim_end_matches("; ").len());
         words
     }
@@ -195,7 +199,7 @@ impl World {
 
     /// The member that leads that view.
     pub(crate) fn primary(&self) -> usize {
-        let members = u64::from(self.options.cluster.replicas.max(1));
+        let members = self.nodes.len().max(1) as u64;
         usize::try_from(self.primary_view().unwrap_or(0) % members).expect("below the number of members")
     }
 }

@@ -74,6 +74,12 @@ impl World {
         if matches!(what, Note::Committed { .. }) {
             self.last_commit_ns = self.now_ns;
         }
+        if let Note::EpochEntered(entered) = what
+            && entered.epoch > self.membership.epoch
+        {
+            self.membership = *entered;
+            self.reassess();
+        }
         if self.recorder.is_on() {
             let row = transitions::of_note(&self.nodes[node].summary, what);
             self.record_transition(node, row);

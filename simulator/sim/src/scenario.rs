@@ -169,6 +169,8 @@ pub struct Base {
     /// Numbers of replicas, drawn evenly.
     #[serde(deserialize_with = "words::list")]
     pub replicas: List<u8>,
+    /// Members altogether, at least: the others do not vote at the start.
+    pub members: u8,
     /// Tenants.
     pub tenants: u32,
     /// Clients of each tenant.
@@ -338,6 +340,16 @@ pub enum Inject {
     OffsetsExceeded,
     /// No clock samples arrive for longer than the epoch limit; then some say a wrong time.
     TimeService,
+    /// All members are to vote.
+    AddVoters,
+    /// Three of the voters are to be left, the primary among the others half of the time.
+    RemoveVoters,
+    /// The membership is to change, there or back, while a minority is cut off.
+    ChangeWhileCut,
+    /// The membership is to change, and the primary is lost before or after it has.
+    ChangeWhileLost,
+    /// Two administrators want different voters at the same time.
+    RivalChanges,
 }
 
 /// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.
@@ -432,7 +444,7 @@ impl Base {
             bug: None,
             cluster: ClusterOptions {
                 replicas,
-                standbys: 0,
+                standbys: self.members.saturating_sub(replicas),
                 tenants: self.tenants,
                 clients_per_tenant: self.clients_per_tenant,
                 keys_per_tenant: 100,

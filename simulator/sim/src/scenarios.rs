@@ -8,6 +8,7 @@ mod crash;
 mod defaults;
 mod gray;
 mod races;
+mod reconfiguration;
 mod repair;
 mod sessions;
 mod timers;
@@ -30,6 +31,7 @@ pub fn all() -> &'static [Scenario] {
             clock::SCENARIOS,
             sessions::SCENARIOS,
             repair::SCENARIOS,
+            reconfiguration::SCENARIOS,
             timers::SCENARIOS,
         ]
         .concat()

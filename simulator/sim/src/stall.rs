@@ -5,12 +5,14 @@
 //! waited that long. What is not covered (loss by chance, failing disks) has to be survived within the bound; partitions
 //! that leave no such quorum are left to the heal phase.
 
+use crate::administrator::Administrator;
 use crate::network::FIRST_CLIENT;
 use crate::node::Process;
 use crate::options::{MILLISECOND, SECOND};
 use crate::recorder::transitions;
 use crate::world::{Event, World};
 use vopr_schema::TransitionEvent;
+use vsr::quorum::Members;
 
 /// No commit for so long is a stall, nominal nanoseconds: several rounds of view changes and of clients' patience.
 const STALL_NS: u64 = 8 * SECOND;
@@ -38,13 +40,10 @@ impl World {
 
     /// Something about processes, links or clocks has changed: is the quorum still well, or is there another one?
     pub(crate) fn reassess(&mut self) {
-        if self.watch.quorum != 0 && self.is_well_connected(self.watch.quorum) {
+        if self.watch.quorum != 0 && self.decides(self.watch.quorum) && self.is_well_connected(self.watch.quorum) {
             return;
         }
-        let members = u32::from(self.options.cluster.replicas);
-        let quorum = members / 2 + 1;
-        let sets = 1_u32..1 << members;
-        let found = sets.filter(|set| set.count_ones() == quorum).find(|set| self.is_well_connected(*set));
+        let found = (1_u32..1 << self.nodes.len()).filter(|set| self.decides(*set)).find(|set| self.is_well_connected(*set));
         self.watch.quorum = found.unwrap_or(0);
         self.watch.since_ns = self.now_ns;
     }
@@ -66,6 +65,14 @@ impl World {
         let row = transitions::base(&self.nodes[node].summary, TransitionEvent::Stalled);
         self.stalls += 1;
         self.record_transition(node, row);
+    }
+
+    /// Whether these replicas can commit: more than half of the voters, and of those that somebody wants to vote, since a change
+    /// needs both.
+    fn decides(&self, set: u32) -> bool {
+        let is_majority = |voters: Members| 2 * voters.and(Members(set)).len() > voters.len();
+        let wanted = self.administrators.iter().filter_map(Administrator::wanted);
+        core::iter::once(self.membership.voters).chain(wanted).all(is_majority)
     }
 
     fn is_well_connected(&self, set: u32) -> bool {

@@ -3,6 +3,7 @@
 //! One event is taken at a time, and everything that it causes is queued; nothing else moves time. A world is built anew for
 //! each run from options and plan alone, so that nothing of an earlier run can reach a later one; only buffers are kept.
 
+use crate::administrator::{ADMINISTRATORS, Administrator};
 use crate::atlas::Atlas;
 use crate::attack::Attacks;
 use crate::bugs;
@@ -22,6 +23,8 @@ use crate::stall::Watch;
 use crate::workload_plan::{Script, WorkloadPlan};
 use vsr::ids::ReplicaId;
 use vsr::io::{Effect, Timer};
+use vsr::quorum::Members;
+use vsr::reconfiguration::Membership;
 use vsr::{ClockSource, Config, ReadPath};
 
 /// What can happen.
@@ -64,6 +67,13 @@ pub enum Event {
         /// Which of its alarms; only the last one counts.
         alarm: u32,
     },
+    /// An administrator's patience is over.
+    Administrator {
+        /// Which.
+        number: u8,
+        /// Which of its alarms; only the last one counts.
+        alarm: u32,
+    },
     /// A planned fault begins.
     FaultBegins {
         /// Which.
@@ -86,6 +96,9 @@ pub struct World {
     pub(crate) queue: EventQueue<Event>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) clients: Vec<Client>,
+    pub(crate) administrators: Vec<Administrator>,
+    /// The newest configuration that any replica has entered.
+    pub(crate) membership: Membership,
     pub(crate) network: Network,
     pub(crate) flights: Flights,
     pub(crate) recorder: Recorder,
@@ -141,6 +154,8 @@ impl World {
             queue,
             nodes: (0..members).map(|id| Node::new(&options, id)).collect(),
             clients: (0..options.clients()).map(|index| Client::new(&options, index, script(request, index))).collect(),
+            administrators: (0..ADMINISTRATORS).map(|number| Administrator::new(&options, number)).collect(),
+            membership: Membership { voters: Members::first(options.cluster.replicas), ..Membership::default() },
             network: Network::new(&options),
             flights,
             recorder: Recorder::default(),
@@ -216,6 +231,7 @@ impl World {
                 self.reassess();
             }
             Event::Client { client, alarm } => return self.client_alarm(usize::from(client), alarm),
+            Event::Administrator { number, alarm } => return self.administrator_alarm(usize::from(number), alarm),
             Event::FaultBegins { index } => {
                 self.begin_fault(index);
                 self.reassess();
@@ -250,6 +266,7 @@ impl Event {
             Self::FaultEnds { index } => u64::from(index) << 8 | 7,
             Self::Watch => 8,
             Self::Settled => 9,
+            Self::Administrator { number, alarm } => u64::from(alarm) << 16 | u64::from(number) << 8 | 0xa,
         }
     }
 }

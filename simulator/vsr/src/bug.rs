@@ -103,6 +103,10 @@ bugs! {
     OldAcksCountInNewView => "old_acks_count_in_new_view",
     /// The log is cut to the commit number when a state is asked for, not when it has come.
     TruncatesBeforeNewStateArrives => "truncates_before_new_state_arrives",
+    /// Quorums are those of the first configuration, whatever the one in force.
+    OldQuorumAfterReconfig => "old_quorum_after_reconfig",
+    /// A member that was removed acknowledges, and is counted.
+    RemovedMemberVotes => "removed_member_votes",
     /// A client is told of the view that would come next, and whoever knows of a newer view is refused.
     ClientLearnsUnstartedView => "client_learns_unstarted_view",
 }

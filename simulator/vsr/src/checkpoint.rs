@@ -4,6 +4,7 @@
 
 use crate::ids::{Hash, Op, View};
 use crate::io::Damage;
+use crate::reconfiguration::Membership;
 use crate::sessions::Session;
 use crate::superblock::{seal, unseal};
 use crate::wire::{Reader, Writer, length};
@@ -21,6 +22,8 @@ pub struct Checkpoint {
     pub view: View,
     /// Timestamp of that entry, nanoseconds.
     pub timestamp: u64,
+    /// The configuration in force after that entry.
+    pub membership: Membership,
     /// Session table, in the order of clients.
     pub sessions: Vec<Session>,
     /// Snapshot of the state machine.
@@ -55,7 +58,7 @@ impl Checkpoint {
 
     /// Length of [`Checkpoint::encode_into`], without encoding.
     pub(crate) fn encoded_len(&self) -> usize {
-        8 * 4 + 32 + 4 + self.state.len() + 4 + self.sessions.iter().map(Session::encoded_len).sum::<usize>()
+        8 * 4 + 32 + Membership::ENCODED_LEN + 4 + self.state.len() + 4 + self.sessions.iter().map(Session::encoded_len).sum::<usize>()
     }
 
     /// Appends all fields.
@@ -65,6 +68,7 @@ impl Checkpoint {
         writer.u64(self.view.0);
         writer.u64(self.timestamp);
         writer.u64(self.state_hash);
+        self.membership.encode_into(writer);
         writer.sized(&self.state);
         writer.u32(length(self.sessions.len()));
         for session in &self.sessions {
@@ -79,12 +83,13 @@ impl Checkpoint {
         let view = reader.view()?;
         let timestamp = reader.u64()?;
         let state_hash = reader.u64()?;
+        let membership = Membership::decode_from(reader)?;
         let state = reader.sized()?.into();
         let count = reader.count(Session::ENCODED_LEN_MIN)?;
         let mut sessions = Vec::with_capacity(count);
         for _ in 0..count {
             sessions.push(Session::decode_from(reader)?);
         }
-        Some(Self { op, hash, view, timestamp, sessions, state, state_hash })
+        Some(Self { op, hash, view, timestamp, membership, sessions, state, state_hash })
     }
 }

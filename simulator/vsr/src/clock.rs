@@ -211,7 +211,7 @@ impl<S: StateMachine> Replica<S> {
     pub(crate) fn on_clock_sample(&mut self, from: ReplicaId, sent_ns: u64, clock_ns: u64, claims: bool, fx: &mut Vec<Effect>) {
         let (now_ns, place) = (self.clock.now_ns, usize::from(from.0));
         // Heartbeats are answered by pongs without a sample.
-        if !self.compares_clocks() || !self.config.is_voter(from) || sent_ns == 0 || sent_ns > now_ns || sent_ns < self.clock.started_ns {
+        if !self.compares_clocks() || !self.votes(from) || sent_ns == 0 || sent_ns > now_ns || sent_ns < self.clock.started_ns {
             return;
         }
         if let Some(claimed) = self.clock.claims.get_mut(place) {
@@ -236,7 +236,8 @@ impl<S: StateMachine> Replica<S> {
     /// What the window's samples and the own clock agree on.
     fn finding(&self) -> Finding {
         let (now_ns, own, tolerance) = (self.clock.now_ns, self.own_offset(), self.limit(CLOCK_TOLERANCE_NS));
-        let mut intervals = [Interval::around(own, tolerance); REPLICAS_MAX as usize];
+        // A member that does not vote compares its clock with up to as many that do.
+        let mut intervals = [Interval::around(own, tolerance); REPLICAS_MAX as usize + 1];
         let mut sources = Members::default();
         sources.insert(self.config.replica);
         let mut count = 1;

@@ -8,6 +8,7 @@ use crate::constants::{COMMAND_BYTES_MAX, MESSAGE_BYTES_MAX, TAIL_ENTRIES_MAX};
 use crate::entry::{Checks, Entry};
 use crate::ids::{ClientId, ClientKey, Epoch, Hash, Peer, ReplicaId, TenantId, View};
 use crate::message::{Body, Command, DoViewChange, Message, NackReason, RejectReason, StartView, StateTransfer, TailSlot};
+use crate::reconfiguration::Membership;
 use crate::wire::{Reader, Writer, length};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -214,8 +215,9 @@ fn encode_log_body(writer: &mut Writer, body: &Body) {
             writer.u64(transfer.trim.0);
             encode_entries(writer, &transfer.entries);
         }
-        Body::RecoveryResponse { nonce, start } => {
+        Body::RecoveryResponse { nonce, membership, start } => {
             writer.u64(*nonce);
+            membership.encode_into(writer);
             writer.bool(start.is_some());
             if let Some(start) = start {
                 encode_start_view(writer, start);
@@ -283,7 +285,7 @@ fn body_len(body: &Body) -> usize {
         Body::RepairResponse { entries } => entries_len(entries),
         Body::Nack { .. } => 8 * 2 + 1,
         Body::StateTransferResponse(transfer) => transfer.checkpoint.encoded_len() + 8 * 3 + 32 + entries_len(&transfer.entries),
-        Body::RecoveryResponse { start, .. } => 8 + 1 + start.as_ref().map_or(0, |start| start_view_len(start)),
+        Body::RecoveryResponse { start, .. } => 8 + Membership::ENCODED_LEN + 1 + start.as_ref().map_or(0, |start| start_view_len(start)),
     }
 }
 
@@ -367,8 +369,9 @@ fn decode_log_body(reader: &mut Reader<'_>, command: Command, checks: Checks) ->
         Command::RecoveryRequest => Body::RecoveryRequest { nonce: reader.u64()? },
         Command::RecoveryResponse => {
             let nonce = reader.u64()?;
+            let membership = Membership::decode_from(reader)?;
             let start = if reader.bool()? { Some(Box::new(decode_start_view(reader, checks)?)) } else { None };
-            Body::RecoveryResponse { nonce, start }
+            Body::RecoveryResponse { nonce, membership, start }
         }
         _ => return None,
     })

@@ -11,7 +11,6 @@ use crate::ids::{ClientKey, Op, ReplicaId, RequestNumber, SessionNumber};
 use crate::io::{Effect, EntryName, Note, Status, Write, WriteId};
 use crate::message::{Body, RejectReason};
 use crate::promise::Pending;
-use crate::quorum::Members;
 use crate::replica::{Config, Replica};
 use crate::sessions::{Session, SessionTable};
 use crate::start_view::EnterView;
@@ -132,26 +131,16 @@ impl<S: StateMachine> Replica<S> {
             let quorum = slot.votes;
             if next <= self.commit_max {
                 self.commit_next(next, None, fx);
-            } else if counts_votes && self.has_quorum(quorum, slot.vote_count) {
+            } else if counts_votes && self.is_backed(next, quorum, slot.vote_count) {
                 self.commit_max = next;
                 self.primary_commit = next;
                 self.commit_next(next, Some(quorum.0), fx);
             } else {
                 return;
             }
-            if self.commit != next {
+            if self.commit != next || self.pending.is_some() {
                 return;
             }
-        }
-    }
-
-    /// Whether these voters commit an entry; `counted` votes came, the same voter's again included.
-    fn has_quorum(&self, voters: Members, counted: u32) -> bool {
-        let needed = self.quorums.replication;
-        match self.config.bug {
-            Some(Bug::CommitsBelowQuorum) => voters.len() + 1 >= needed,
-            Some(Bug::CountsDuplicateVotes) => counted >= needed,
-            _ => voters.len() >= needed,
         }
     }
 
@@ -185,7 +174,8 @@ impl<S: StateMachine> Replica<S> {
         match entry.operation {
             EntryKind::Register => self.apply_registration(entry, fx),
             EntryKind::Command => self.apply_command(entry, result.expect("commands have results"), fx),
-            EntryKind::Noop | EntryKind::Reconfigure => {}
+            EntryKind::Reconfigure => self.apply_reconfiguration(entry, fx),
+            EntryKind::Noop => {}
         }
         if entry.op.0.is_multiple_of(self.config.checkpoint_interval) {
             self.take_checkpoint(entry, fx);
@@ -221,7 +211,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// A command whose session was evicted after it was prepared is executed all the same: exactly once, like any other. Its
     /// client learns the result, or that its session is gone.
-    fn apply_command(&mut self, entry: &Arc<Entry>, result: Arc<[u8]>, fx: &mut Vec<Effect>) {
+    pub(crate) fn apply_command(&mut self, entry: &Arc<Entry>, result: Arc<[u8]>, fx: &mut Vec<Effect>) {
         self.sessions.record(entry.client, entry.session, entry.request, entry.op, entry.request_hash, Arc::clone(&result));
         self.reply_committed(entry, result, fx);
     }
@@ -258,6 +248,7 @@ impl<S: StateMachine> Replica<S> {
             hash: entry.hash,
             view: entry.view,
             timestamp: entry.timestamp,
+            membership: self.reconfiguration.applied,
             sessions: self.sessions.sessions().to_vec(),
             state: self.machine.snapshot().into(),
             state_hash: self.machine.state_hash(),
@@ -331,9 +322,11 @@ impl<S: StateMachine> Replica<S> {
         if !self.is_primary() {
             return;
         }
-        let voters = usize::from(self.config.replicas);
+        let voters = self.membership.voters.len() as usize;
         let mut ops = [Op(0); REPLICAS_MAX as usize];
-        ops[..voters].copy_from_slice(&self.checkpoints.durable[..voters]);
+        let durable = (0..).map(ReplicaId).zip(&self.checkpoints.durable);
+        let of_voters = durable.filter(|(member, _)| self.votes(*member)).map(|(_, op)| *op);
+        ops.iter_mut().zip(of_voters).for_each(|(place, op)| *place = op);
         ops[..voters].sort_unstable();
         let covered = ops[voters - self.quorums.replication as usize];
         if covered > self.trim {
@@ -385,6 +378,7 @@ impl<S: StateMachine> Replica<S> {
         self.sessions = SessionTable::restore(sessions, self.config.sessions_max as usize);
         (self.commit, self.applied) = (checkpoint.op, checkpoint.op);
         self.commit_max = self.commit_max.max(checkpoint.op);
+        self.reconfiguration.applied = checkpoint.membership;
         let name = EntryName { op: checkpoint.op, hash: checkpoint.hash };
         self.note(fx, Note::StateInstalled { entry: name, state_hash: self.machine.state_hash() });
         self.checkpoints.install(place, checkpoint);

@@ -6,6 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::entry::Entry;
 use crate::ids::{ClientKey, Epoch, Hash, Op, RequestNumber, SessionNumber, View};
 use crate::message::{Message, RejectReason};
+use crate::reconfiguration::Membership;
 use crate::superblock::Superblock;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -360,6 +361,8 @@ pub enum Note {
     ClockLost(ClockLoss),
     /// A primary stepped down.
     Abdicated(AbdicationCause),
+    /// A configuration is in force here.
+    EpochEntered(Membership),
     /// A timer ran out (heartbeats are not noted).
     TimerFired(Timer),
 }
@@ -399,4 +402,6 @@ pub enum AbdicationCause {
     NoQuorum,
     /// The clock is not synchronised.
     ClockUnsynchronised,
+    /// It does not vote in the configuration in force.
+    Removed,
 }

@@ -24,6 +24,7 @@ mod outbox;
 mod promise;
 pub mod quorum;
 mod reads;
+pub mod reconfiguration;
 mod recovery;
 mod repair;
 pub mod replica;

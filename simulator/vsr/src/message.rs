@@ -6,6 +6,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::entry::Entry;
 use crate::ids::{ClientKey, Epoch, Hash, Op, Peer, ReplicaId, RequestNumber, SessionNumber, View};
+use crate::reconfiguration::Membership;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -143,6 +144,10 @@ names! {
         SlotChanged => "slot_changed",
         /// The primary does not know the time.
         ClockUnsynchronised => "clock_unsynchronised",
+        /// Another change of membership is not committed yet: the client tries again.
+        ReconfigurationPending => "reconfiguration_pending",
+        /// A change names a member that lacks too much, or has not said what it has: the client tries again.
+        NotCaughtUp => "not_caught_up",
     }
 }
 
@@ -370,12 +375,14 @@ pub enum Body {
     },
     /// The answer: the log, if the sender is the primary.
     RecoveryResponse {
-        /// Nonce of the request.
+        /// Nonce of the request; 0 of what was not asked for.
         nonce: u64,
+        /// The configuration in force at the sender, whose epoch is the header's.
+        membership: Membership,
         /// The log of the header's view.
         start: Option<Box<StartView>>,
     },
-    /// A change of membership.
+    /// A change of membership, on top of the header's epoch.
     Reconfigure {
         /// Session.
         session: SessionNumber,
@@ -389,7 +396,7 @@ pub enum Body {
 /// A message of the protocol.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Message {
-    /// Epoch of the sender.
+    /// Epoch of the sender; of a client only where it asks for a change of membership.
     pub epoch: Epoch,
     /// View that the message belongs to: the sender's, the voted, or the wanted one. To clients only views that have started.
     pub view: View,

@@ -64,8 +64,12 @@ impl<S: StateMachine> Replica<S> {
 
     /// Votes for whatever has become durable, in order: a vote says that everything before is on disk too.
     pub(crate) fn advance_votes(&mut self, fx: &mut Vec<Effect>) {
-        if self.pending.is_some() || self.status != Status::Normal || !self.is_voter() {
+        if self.pending.is_some() || self.status != Status::Normal || !self.may_acknowledge(self.config.replica, self.log.head()) {
             return;
+        }
+        if !self.is_voter() {
+            // What was committed without this member needs no vote of it.
+            self.acked = self.acked.max(self.commit);
         }
         let before = self.acked;
         while self.acked < self.log.head() {
@@ -76,7 +80,9 @@ impl<S: StateMachine> Replica<S> {
                 break;
             }
             self.acked = next;
-            self.vote(next, fx);
+            if self.may_acknowledge(self.config.replica, next) {
+                self.vote(next, fx);
+            }
         }
         if self.acked > before && self.is_primary() {
             self.advance_commit(fx);
@@ -177,7 +183,7 @@ impl<S: StateMachine> Replica<S> {
             self.advance_commit(fx);
             return Ok(());
         }
-        if op > self.primary_commit && op <= self.acked && self.is_voter() {
+        if op > self.primary_commit && op <= self.acked && self.may_acknowledge(self.config.replica, op) {
             self.vote(op, fx);
             return Ok(());
         }
@@ -193,7 +199,7 @@ impl<S: StateMachine> Replica<S> {
         checkpoint: Op,
         fx: &mut Vec<Effect>,
     ) -> Handled {
-        self.backup_of_own_view(from, view)?;
+        self.backup_of_own_view(from, view, op)?;
         self.heard_backup(from, checkpoint, fx);
         if op > self.log.head() {
             return Err(RejectReason::InvalidRange);
@@ -215,8 +221,8 @@ impl<S: StateMachine> Replica<S> {
         Ok(())
     }
 
-    fn backup_of_own_view(&self, from: ReplicaId, view: View) -> Handled {
-        if !self.config.is_voter(from) {
+    fn backup_of_own_view(&self, from: ReplicaId, view: View, op: Op) -> Handled {
+        if !self.may_acknowledge(from, op) {
             return Err(RejectReason::NotMember);
         }
         self.refuse_old(view)?;
@@ -279,10 +285,12 @@ impl<S: StateMachine> Replica<S> {
         if self.primary.prepare_mark > self.commit {
             self.note(fx, Note::TimerFired(Timer::Prepare));
         }
+        let named = self.named_by_change();
         for number in self.commit.0 + 1..=self.primary.prepare_mark.0.min(self.log.head().0) {
             let Some(slot) = self.log.slot(Op(number)) else { continue };
             let (votes, Some(entry)) = (slot.votes, self.log.get(Op(number)).map(Arc::clone)) else { continue };
-            for backup in self.other_voters().filter(|backup| !votes.contains(*backup)) {
+            let wanted = self.membership.voters.or(named).without(votes);
+            for backup in self.other_members().filter(|backup| wanted.contains(*backup)) {
                 self.send(backup, Body::Prepare { entry: Arc::clone(&entry), commit: self.commit }, fx);
             }
         }
@@ -304,8 +312,8 @@ impl<S: StateMachine> Replica<S> {
         let is_full = !self.has_room(Op(self.log.head().0 + 1));
         for member in self.other_members() {
             let (round, is_missed) = self.primary.reads.wanted_from(member);
-            let is_missed = is_missed && self.config.is_voter(member);
-            let ask = self.config.is_voter(member) && (is_full || !self.primary.recent.contains(member));
+            let is_missed = is_missed && self.votes(member);
+            let ask = self.votes(member) && (is_full || !self.primary.recent.contains(member));
             self.send(member, Body::Commit { commit, commit_hash, trim, ask: ask || is_missed, round }, fx);
         }
         self.primary.recent = Members::default();
@@ -320,7 +328,7 @@ impl<S: StateMachine> Replica<S> {
         let mut heard = core::mem::take(&mut self.primary.heard);
         heard.insert(own);
         // The guard: who hears no quorum must not keep the others waiting.
-        if heard.len() >= self.quorums.replication || self.has_bug(Bug::PrimaryNeverAbdicates) {
+        if self.membership.has_quorum(heard) || self.has_bug(Bug::PrimaryNeverAbdicates) {
             self.set_timer(Timer::Abdication, fx);
         } else {
             self.note(fx, Note::TimerFired(Timer::Abdication));
@@ -330,7 +338,8 @@ impl<S: StateMachine> Replica<S> {
 
     pub(crate) fn abdicate(&mut self, cause: AbdicationCause, fx: &mut Vec<Effect>) {
         self.note(fx, Note::Abdicated(cause));
-        self.leave_view(View(self.view.0 + 1), fx);
+        let view = self.next_view();
+        self.leave_view(view, fx);
     }
 
     /// Primary: starts a view with nobody heard yet, and what is left to commit to be sent again in time.
@@ -340,6 +349,7 @@ impl<S: StateMachine> Replica<S> {
             self.primary.inherited = self.log.head();
         }
         self.clock_leads();
+        self.reconfiguration.forget();
         self.run_timers(&[Timer::Heartbeat, Timer::Abdication], fx);
         if self.commit < self.log.head() {
             self.set_timer(Timer::Prepare, fx);

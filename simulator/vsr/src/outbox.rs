@@ -38,14 +38,14 @@ impl<S: StateMachine> Replica<S> {
     }
 
     fn send_to(&self, view: View, to: Peer, body: Body, fx: &mut Vec<Effect>) {
-        let message = Message { epoch: self.epoch, view, from: Peer::Replica(self.config.replica), to, body };
+        let message = Message { epoch: self.membership.epoch, view, from: Peer::Replica(self.config.replica), to, body };
         fx.push(Effect::Send(message));
     }
 
     /// All voters but this replica.
     pub(crate) fn other_voters(&self) -> impl Iterator<Item = ReplicaId> + use<S> {
-        let own = self.config.replica;
-        (0..self.config.replicas).map(ReplicaId).filter(move |replica| *replica != own)
+        let voters = self.membership.voters;
+        self.other_members().filter(move |replica| voters.contains(*replica))
     }
 
     /// All members but this replica, standbys included.

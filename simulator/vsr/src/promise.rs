@@ -8,6 +8,7 @@ use crate::constants::SUPERBLOCK_PAIR;
 use crate::ids::{Hash, Op, View};
 use crate::io::{Effect, EntryName, Note, Status, Write, WriteId};
 use crate::log::SlotWrite;
+use crate::reconfiguration::Membership;
 use crate::replica::{Config, Replica};
 use crate::start_view::EnterView;
 use crate::state_machine::StateMachine;
@@ -38,6 +39,8 @@ pub(crate) enum Pending {
     },
     /// Becomes normal in a view.
     Enter(Box<EnterView>),
+    /// Enters an epoch.
+    Epoch(Membership),
 }
 
 /// A superblock on its way to the disk.
@@ -61,7 +64,8 @@ pub(crate) struct Promises {
 impl Promises {
     /// Of a formatted disk: view 0, empty log.
     pub fn formatted(config: &Config) -> Self {
-        let durable = Superblock { cluster: config.cluster, replica: config.replica.0, ..Superblock::default() };
+        let membership = Membership::first(config);
+        let durable = Superblock { cluster: config.cluster, replica: config.replica.0, membership, ..Superblock::default() };
         Self::recovered(durable)
     }
 
@@ -137,7 +141,7 @@ impl<S: StateMachine> Replica<S> {
             sequence: self.promises.durable.sequence + 1,
             cluster: self.config.cluster,
             replica: self.config.replica.0,
-            epoch: self.epoch,
+            membership: self.membership,
             view: self.view,
             last_normal_view: self.last_normal_view,
             commit,
@@ -156,6 +160,7 @@ impl<S: StateMachine> Replica<S> {
                 }
                 pin_head = *keep;
             }
+            Some(Pending::Epoch(membership)) => next.membership = *membership,
             Some(Pending::Enter(enter)) => {
                 self.pin_entered(&mut next, enter);
                 return next;
@@ -236,6 +241,7 @@ impl<S: StateMachine> Replica<S> {
             Pending::Resume => self.resume_view_change(fx),
             Pending::Raise { view, keep } => self.raise_view(view, keep, fx),
             Pending::Enter(enter) => self.enter_view(*enter, fx),
+            Pending::Epoch(membership) => self.enter_epoch(membership, fx),
         }
     }
 

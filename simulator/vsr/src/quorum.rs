@@ -56,6 +56,30 @@ const _: () = {
 pub struct Members(pub u32);
 
 impl Members {
+    /// The first `count` members.
+    #[must_use]
+    pub fn first(count: u8) -> Self {
+        Self(u32::MAX.checked_shr(u32::BITS - u32::from(count)).unwrap_or(0))
+    }
+
+    /// The members that are in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The members that are in one of the two.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The members that are not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Adds a member; false if it was in already.
     pub fn insert(&mut self, replica: ReplicaId) -> bool {
         let bit = 1_u32 << replica.0;
@@ -67,7 +91,7 @@ impl Members {
     /// Whether a member is in.
     #[must_use]
     pub const fn contains(self, replica: ReplicaId) -> bool {
-        self.0 & (1 << replica.0) != 0
+        self.0.unbounded_shr(replica.0 as u32) & 1 != 0
     }
 
     /// How many.

@@ -116,7 +116,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// A voter answers a round of heartbeats.
     pub(crate) fn on_round_answer(&mut self, from: ReplicaId, view: View, round: u64, fx: &mut Vec<Effect>) {
-        let counts = self.is_primary() && view == self.view && self.config.is_voter(from);
+        let counts = self.is_primary() && view == self.view && self.votes(from);
         let reads = &mut self.primary.reads;
         if counts && reads.is_open && round == reads.round {
             reads.heard.insert(from);

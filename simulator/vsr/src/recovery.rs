@@ -70,7 +70,8 @@ impl<S: StateMachine> Replica<S> {
         replica.pin_head = replica.log.head();
         replica.trim = replica.trim_implied_by(replica.log.head());
         replica.trim_noted = replica.trim;
-        replica.epoch = superblock.epoch;
+        replica.membership = superblock.membership;
+        replica.quorums = superblock.membership.quorums();
         replica.view = superblock.view;
         replica.last_normal_view = superblock.last_normal_view;
         replica.status = if superblock.view > superblock.last_normal_view { Status::ViewChange } else { Status::Recovering };
@@ -126,6 +127,7 @@ impl<S: StateMachine> Replica<S> {
         let Some((place, checkpoint)) = best.filter(|(_, checkpoint)| self.machine.restore(&checkpoint.state)) else { return };
         self.sessions = SessionTable::restore(checkpoint.sessions.clone(), self.config.sessions_max as usize);
         (self.commit, self.applied) = (checkpoint.op, checkpoint.op);
+        self.reconfiguration.applied = checkpoint.membership;
         self.checkpoints.install(place, checkpoint);
         let own = self.config.replica;
         self.checkpoints.heard(own, self.commit);
@@ -177,12 +179,16 @@ impl<S: StateMachine> Replica<S> {
             }
         }
         self.advance_commit(fx);
+        if self.pending.is_some() {
+            // It has just learnt of a new epoch, and goes on from there.
+            return;
+        }
         let leads = self.config.primary_of(self.view) == self.config.replica;
         if self.status == Status::ViewChange {
             self.promise(Pending::Resume, fx);
         } else if leads && self.is_voter() {
             // What it was doing as primary is forgotten: nobody may take it for that view's primary again.
-            let view = View(self.view.0 + 1);
+            let view = self.next_view();
             self.promise(Pending::Raise { view, keep: self.log.head() }, fx);
         } else {
             self.promise(Pending::Rejoin, fx);
@@ -205,7 +211,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// The superblock's sequence number rises with each restart, before anything is sent: it names the incarnation.
-    fn recovery_nonce(&self) -> u64 {
+    pub(crate) fn recovery_nonce(&self) -> u64 {
         self.promises.durable.sequence
     }
 
@@ -225,7 +231,7 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::NewerView);
         }
         let start = self.is_primary().then(|| Box::new(self.start_view()));
-        self.send(from, Body::RecoveryResponse { nonce, start }, fx);
+        self.send(from, Body::RecoveryResponse { nonce, membership: self.membership, start }, fx);
         Ok(())
     }
 
@@ -361,7 +367,7 @@ fn recover_log(config: &Config, superblock: &Superblock, base: CheckpointRef, st
     let is_normal = superblock.view == superblock.last_normal_view;
     let pinned = superblock.pinned_head().max(base.op);
     let mut head = if is_normal { ring.last_of_view(superblock.last_normal_view, pinned) } else { pinned };
-    if config.replicas == 1 {
+    if superblock.membership.voters.len() == 1 {
         head = ring.first_never_written(superblock.last_normal_view, pinned, head);
     }
     let wanted = wanted_hashes(&ring, superblock, base, head);

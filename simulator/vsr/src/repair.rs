@@ -4,7 +4,7 @@
 //! the head and an op that the primary has named. Entries of the second kind wait beside the log until they connect.
 
 use crate::bug::Bug;
-use crate::constants::{REPAIR_ATTEMPTS_MAX, REPAIR_ENTRIES_MAX, REPAIR_SERVED_MAX, REPAIR_TIMEOUT_NS, REPLICAS_MAX};
+use crate::constants::{REPAIR_ATTEMPTS_MAX, REPAIR_ENTRIES_MAX, REPAIR_SERVED_MAX, REPAIR_TIMEOUT_NS};
 use crate::entry::{Checks, Entry};
 use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{AbdicationCause, Damage, Effect, EntryName, Note, ReadId, Status, Stored, Timer};
@@ -37,7 +37,7 @@ pub(crate) struct Repair {
     /// Whom to ask next, if nobody has been silent for longer than the others.
     next_peer: u8,
     /// Requests to each voter since its last answer that brought something.
-    unanswered: [u8; REPLICAS_MAX as usize],
+    unanswered: Vec<u8>,
     /// The view whose primary is asked for its state.
     pub transfer_view: View,
     /// What the replica was before it asked for a state.
@@ -54,7 +54,7 @@ impl Repair {
             asked: None,
             attempts: 0,
             next_peer: 0,
-            unanswered: [0; REPLICAS_MAX as usize],
+            unanswered: alloc::vec![0; usize::from(config.members())],
             transfer_view: View(0),
             before_transfer: Status::Normal,
         }
@@ -246,11 +246,11 @@ impl<S: StateMachine> Replica<S> {
     /// The voters in turn; but one that has left more requests unanswered than another waits until the other has, too: a peer that is
     /// cut off would cost every second attempt.
     fn next_repair_peer(&mut self) -> Option<ReplicaId> {
-        let voters = self.config.replicas;
-        let turns = (0..voters).map(|turn| ReplicaId((self.repair.next_peer + turn) % voters));
-        let others = turns.filter(|peer| *peer != self.config.replica);
+        let members = self.config.members();
+        let turns = (0..members).map(|turn| ReplicaId((self.repair.next_peer + turn) % members));
+        let others = turns.filter(|peer| *peer != self.config.replica && self.votes(*peer));
         let peer = others.min_by_key(|peer| self.repair.unanswered[usize::from(peer.0)])?;
-        self.repair.next_peer = (peer.0 + 1) % voters;
+        self.repair.next_peer = (peer.0 + 1) % members;
         let unanswered = &mut self.repair.unanswered[usize::from(peer.0)];
         *unanswered = unanswered.saturating_add(1);
         Some(peer)
@@ -319,7 +319,7 @@ impl<S: StateMachine> Replica<S> {
                 self.transfer_or_abdicate(fx);
             }
             // The next peer, at once while there is one that has not been asked, else after the timeout.
-            _ if self.repair.attempts < u32::from(self.config.replicas) => self.ask_for_missing(fx),
+            _ if self.repair.attempts < self.membership.voters.len() => self.ask_for_missing(fx),
             _ => {}
         }
         Ok(())

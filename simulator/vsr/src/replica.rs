@@ -13,8 +13,9 @@ use crate::log::Log;
 use crate::message::{Body, Message, RejectReason};
 use crate::normal::Primary;
 use crate::promise::{Pending, Promises};
-use crate::quorum::Quorums;
+use crate::quorum::{Members, Quorums};
 use crate::reads::ReadPath;
+use crate::reconfiguration::{Change, Membership, Reconfiguration};
 use crate::repair::{Repair, Serving};
 use crate::sessions::SessionTable;
 use crate::state_machine::StateMachine;
@@ -28,9 +29,9 @@ pub struct Config {
     pub cluster: u32,
     /// Which member this is: voters first, then standbys.
     pub replica: ReplicaId,
-    /// Voting members, 1 to 7.
+    /// Voting members of the first configuration, 1 to 7.
     pub replicas: u8,
-    /// Members that replicate and apply but never vote.
+    /// Members that replicate and apply and do not vote until a change of membership names them.
     pub standbys: u8,
     /// Slots of the log ring.
     pub log_slots: u32,
@@ -83,14 +84,9 @@ impl Config {
         self.replicas + self.standbys
     }
 
-    /// Whether a member votes.
-    pub(crate) const fn is_voter(&self, replica: ReplicaId) -> bool {
-        replica.0 < self.replicas
-    }
-
-    /// The primary of a view.
+    /// The primary of a view, whatever the configuration: a view whose primary does not vote is passed over.
     pub(crate) fn primary_of(&self, view: View) -> ReplicaId {
-        ReplicaId(u8::try_from(view.0 % u64::from(self.replicas)).expect("less than 7"))
+        ReplicaId(u8::try_from(view.0 % u64::from(self.members())).expect("members are few"))
     }
 
     /// A timeout, divided.
@@ -110,8 +106,9 @@ pub struct Replica<S> {
     pub(crate) clock_ns: u64,
     pub(crate) clock: Clock,
 
-    /// The configuration in force; membership changes will raise it.
-    pub(crate) epoch: Epoch,
+    /// The configuration in force.
+    pub(crate) membership: Membership,
+    pub(crate) reconfiguration: Reconfiguration,
     pub(crate) status: Status,
     pub(crate) view: View,
     pub(crate) last_normal_view: View,
@@ -171,7 +168,8 @@ impl<S: StateMachine> Replica<S> {
             machine,
             clock_ns: 0,
             clock: Clock::new(&config),
-            epoch: Epoch(0),
+            membership: Membership::first(&config),
+            reconfiguration: Reconfiguration::new(&config),
             status: Status::Normal,
             view: View(0),
             last_normal_view: View(0),
@@ -262,25 +260,26 @@ impl<S: StateMachine> Replica<S> {
         if to != Peer::Replica(self.config.replica) {
             return Err(RejectReason::WrongDestination);
         }
-        if epoch != self.epoch {
-            return Err(RejectReason::WrongEpoch);
-        }
         match from {
             Peer::Client(client) => {
                 self.tell_unstarted_view(client, view, fx)?;
-                self.on_client_message(client, body, fx)
+                self.on_client_message(client, epoch, body, fx)
             }
             Peer::Replica(from) if from.0 >= self.config.members() || from == self.config.replica => Err(RejectReason::NotMember),
+            Peer::Replica(from) if epoch != self.membership.epoch => self.on_other_epoch(from, epoch, &body, fx),
             Peer::Replica(from) => self.on_replica_message(from, view, body, fx),
         }
     }
 
-    fn on_client_message(&mut self, client: ClientKey, body: Body, fx: &mut Vec<Effect>) -> Handled {
+    /// Clients need not know the epoch; but a change of membership is made to the one that its client names.
+    fn on_client_message(&mut self, client: ClientKey, epoch: Epoch, body: Body, fx: &mut Vec<Effect>) -> Handled {
         match body {
             Body::Request { session, request, command } => self.on_request(client, session, request, &command, fx),
             Body::Register { nonce } => self.on_register(client, nonce, fx),
-            // Membership changes are decoded but not yet carried out.
-            Body::Reconfigure { .. } => Err(RejectReason::WrongStatus),
+            Body::Reconfigure { session, request, members } => {
+                let change = Change { base: epoch, voters: Members(members) };
+                self.on_reconfigure(client, (session, request), change, fx)
+            }
             _ => Err(RejectReason::NotMember),
         }
     }
@@ -315,7 +314,7 @@ impl<S: StateMachine> Replica<S> {
             Body::StateTransferRequest { commit } => self.on_state_transfer_request(from, view, commit, fx),
             Body::StateTransferResponse(transfer) => self.on_state_transfer_response(from, view, *transfer, fx),
             Body::RecoveryRequest { nonce } => self.on_recovery_request(from, view, nonce, fx),
-            Body::RecoveryResponse { nonce, start } => self.on_recovery_response(from, view, nonce, start, fx),
+            Body::RecoveryResponse { nonce, start, .. } => self.on_recovery_response(from, view, nonce, start, fx),
             Body::Request { .. }
             | Body::Register { .. }
             | Body::Reply { .. }
@@ -329,7 +328,7 @@ impl<S: StateMachine> Replica<S> {
     /// refused, so that what the superblock is about to say of the log stays true.
     fn on_message_while_pending(&mut self, from: ReplicaId, view: View, body: Body) -> Handled {
         match body {
-            Body::StartViewChange if self.config.is_voter(from) => {
+            Body::StartViewChange if self.votes(from) => {
                 self.view_change.saw(from, view);
                 Ok(())
             }
@@ -340,6 +339,7 @@ impl<S: StateMachine> Replica<S> {
 
     fn on_timer(&mut self, timer: Timer, fx: &mut Vec<Effect>) {
         self.timers &= !(1 << timer as u16);
+        self.reconfiguration.ask_again();
         if self.pending.is_some() {
             self.set_timer(timer, fx);
             return;
@@ -369,7 +369,7 @@ impl<S: StateMachine> Replica<S> {
             last_normal_view: self.last_normal_view,
             op: self.log.head(),
             commit: self.commit,
-            epoch: self.epoch,
+            epoch: self.membership.epoch,
         }
     }
 
@@ -388,11 +388,12 @@ impl<S: StateMachine> Replica<S> {
     /// Whether this is the primary of a view that has started.
     #[must_use]
     pub fn is_primary(&self) -> bool {
-        self.status == Status::Normal && self.pending.is_none() && self.config.primary_of(self.view) == self.config.replica
+        let leads = self.status == Status::Normal && self.pending.is_none() && self.config.primary_of(self.view) == self.config.replica;
+        leads && self.is_voter()
     }
 
     pub(crate) fn is_voter(&self) -> bool {
-        self.config.is_voter(self.config.replica)
+        self.votes(self.config.replica)
     }
 
     pub(crate) fn has_bug(&self, bug: Bug) -> bool {

@@ -118,9 +118,29 @@ impl<S: StateMachine> Replica<S> {
         Ok(())
     }
 
-    fn has_pipeline_room(&self) -> Handled {
+    /// The hash of a request that must go into the log; none if its client has been answered.
+    pub(crate) fn admit(
+        &mut self,
+        client: ClientKey,
+        session: SessionNumber,
+        request: RequestNumber,
+        command: &[u8],
+        fx: &mut Vec<Effect>,
+    ) -> Result<Option<Hash>, RejectReason> {
+        self.serve_clients(client, fx)?;
+        if request == RequestNumber(0) {
+            return Err(RejectReason::InvalidMetadata);
+        }
+        let hash = request_hash(client, session, request, command);
+        let is_answered = self.seen_before(&Asked { client, session, request, command, hash }, fx)?;
+        Ok((!is_answered).then_some(hash))
+    }
+
+    /// Nothing is prepared behind a change of membership that is not committed: nobody knows yet who would vote for it.
+    pub(crate) fn has_pipeline_room(&self) -> Handled {
         let uncommitted = self.log.head().0 - self.commit.0;
-        let has_room = uncommitted < u64::from(self.config.pipeline_max) && self.has_room(Op(self.log.head().0 + 1));
+        let has_room =
+            uncommitted < u64::from(self.config.pipeline_max) && self.has_room(Op(self.log.head().0 + 1)) && self.change().is_none();
         if has_room { Ok(()) } else { Err(RejectReason::PipelineFull) }
     }
 

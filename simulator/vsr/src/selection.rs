@@ -20,12 +20,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-/// A log for each voter that has sent one.
+/// A log for each member that has sent one.
 pub(crate) type Logs = [Option<Box<DoViewChange>>];
 
 /// How the choice is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
+    /// The members whose logs count.
+    pub voters: Members,
     /// How many members must agree.
     pub quorums: Quorums,
     /// Whether entries of different logs must connect where they meet.
@@ -83,7 +85,8 @@ impl DoViewChange {
 
 /// The log to enter the view with, unless more logs must be waited for.
 pub(crate) fn select(view: View, logs: &Logs, rules: Rules) -> Option<EnterView> {
-    let sent = || (0..).map(ReplicaId).zip(logs).filter_map(|(replica, log)| Some((replica, log.as_deref()?)));
+    let voters = || (0..).map(ReplicaId).zip(logs).filter(|(replica, _)| rules.voters.contains(*replica));
+    let sent = || voters().filter_map(|(replica, log)| Some((replica, log.as_deref()?)));
     let mut members = Members::default();
     for (replica, _) in sent() {
         members.insert(replica);
@@ -100,7 +103,7 @@ pub(crate) fn select(view: View, logs: &Logs, rules: Rules) -> Option<EnterView>
     let all: Vec<&DoViewChange> = sent().map(|(_, log)| log).collect();
     let (base, base_hash) = proven_commit(&all, best);
     let reach = all.iter().filter(|log| log.last_normal_view == newest).map(|log| log.reach()).max()?;
-    let everybody = logs.len() > 1 && all.len() == logs.len();
+    let everybody = rules.voters.len() > 1 && all.len() == rules.voters.len() as usize;
     let mut entries: Vec<Arc<Entry>> = Vec::new();
     let mut below = base_hash;
     for op in (base.0 + 1..=reach.0).map(Op) {
@@ -154,7 +157,7 @@ mod tests {
     use crate::entry::{Entry, EntryFields};
     use crate::ids::{Hash, Op, View};
     use crate::message::{DoViewChange, TailSlot};
-    use crate::quorum::Quorums;
+    use crate::quorum::{Members, Quorums};
     use alloc::boxed::Box;
     use alloc::sync::Arc;
     use alloc::vec::Vec;
@@ -189,7 +192,13 @@ mod tests {
     }
 
     fn rules(members: u8) -> Rules {
-        Rules { quorums: Quorums::of(members), is_chain_checked: true, favourite: None, is_unknown_denied: false }
+        Rules {
+            voters: Members::first(members),
+            quorums: Quorums::of(members),
+            is_chain_checked: true,
+            favourite: None,
+            is_unknown_denied: false,
+        }
     }
 
     /// Head of the log that is chosen; `None` if more logs must be waited for.

@@ -3,8 +3,9 @@
 //! View, last normal view, and the log that it brought into its view, by hash: so that entering a view is one atomic write
 //! although the entries themselves reach the disk later.
 
-use crate::ids::{Epoch, Hash, Op, View};
+use crate::ids::{Hash, Op, View};
 use crate::io::Damage;
+use crate::reconfiguration::Membership;
 use crate::wire::{Reader, Writer};
 use alloc::vec::Vec;
 
@@ -28,8 +29,8 @@ pub struct Superblock {
     pub cluster: u32,
     /// Whose.
     pub replica: u8,
-    /// Epoch.
-    pub epoch: Epoch,
+    /// The configuration in force: no message of an older epoch is sent.
+    pub membership: Membership,
     /// View: no message of an older one is sent, no vote for an older one given.
     pub view: View,
     /// Last view in which the replica was normal.
@@ -62,7 +63,7 @@ impl Superblock {
         body.u64(self.sequence);
         body.u32(self.cluster);
         body.u8(self.replica);
-        body.u32(self.epoch.0);
+        self.membership.encode_into(&mut body);
         body.u64(self.view.0);
         body.u64(self.last_normal_view.0);
         body.u64(self.commit.0);
@@ -94,7 +95,7 @@ fn decode_body(body: &[u8]) -> Option<Superblock> {
         sequence: reader.u64()?,
         cluster: reader.u32()?,
         replica: reader.u8()?,
-        epoch: Epoch(reader.u32()?),
+        membership: Membership::decode_from(&mut reader)?,
         view: reader.view()?,
         last_normal_view: reader.view()?,
         commit: reader.op()?,

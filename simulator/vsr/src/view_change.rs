@@ -22,11 +22,11 @@ use alloc::vec::Vec;
 /// The state of view changes.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct ViewChange {
-    /// Highest view for which each voter has left its own.
+    /// Highest view for which each member has left its own.
     left_for: Vec<View>,
     /// The view that `logs` are for.
     logs_view: View,
-    /// The voters' logs.
+    /// The members' logs.
     logs: Vec<Option<Box<DoViewChange>>>,
     /// Whose log came last.
     last_log: ReplicaId,
@@ -48,11 +48,11 @@ pub(crate) struct ViewChange {
 
 impl ViewChange {
     pub fn new(config: &Config) -> Self {
-        let voters = usize::from(config.replicas);
+        let members = usize::from(config.members());
         Self {
-            left_for: (0..voters).map(|_| View(0)).collect(),
+            left_for: (0..members).map(|_| View(0)).collect(),
             logs_view: View(0),
-            logs: (0..voters).map(|_| None).collect(),
+            logs: (0..members).map(|_| None).collect(),
             last_log: config.replica,
             claimed_commit: Op(0),
             own: None,
@@ -70,7 +70,7 @@ impl ViewChange {
         *left_for = view.max(*left_for);
     }
 
-    /// Voters that vote for a view.
+    /// Members that vote for a view.
     fn votes_for(&self, view: View) -> Members {
         let mut votes = Members::default();
         for (replica, left_for) in (0..).map(ReplicaId).zip(&self.left_for) {
@@ -90,6 +90,15 @@ impl ViewChange {
         self.own = None;
         self.attempts = 0;
         self.asked_view = None;
+    }
+
+    /// Members whose log for the view that was collected last has come.
+    pub fn senders(&self) -> Members {
+        let mut senders = Members::default();
+        for (replica, _) in (0..).map(ReplicaId).zip(&self.logs).filter(|(_, log)| log.is_some()) {
+            senders.insert(replica);
+        }
+        senders
     }
 
     /// Voters whose log holds an entry.
@@ -174,8 +183,9 @@ impl<S: StateMachine> Replica<S> {
 
     fn count_suspicion(&mut self, replica: ReplicaId, fx: &mut Vec<Effect>) {
         self.view_change.canvass.insert(replica);
-        if self.view_change.canvass.len() >= self.quorums.view_change {
-            self.leave_view(View(self.view.0 + 1), fx);
+        if self.membership.has_quorum(self.view_change.canvass) {
+            let view = self.next_view();
+            self.leave_view(view, fx);
         }
     }
 
@@ -200,8 +210,12 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_pong(&mut self, from: ReplicaId, view: View, suspects: bool, checkpoint: Op, fx: &mut Vec<Effect>) {
-        if self.is_primary() && view == self.view && self.config.is_voter(from) {
-            self.heard_backup(from, checkpoint, fx);
+        if self.is_primary() && view == self.view {
+            if self.votes(from) {
+                self.heard_backup(from, checkpoint, fx);
+            } else {
+                self.heard_standby(from, checkpoint);
+            }
         }
         self.count_if_suspicious(from, view, suspects, fx);
     }
@@ -209,7 +223,7 @@ impl<S: StateMachine> Replica<S> {
     /// A voter in an older view counts too: whatever its primary was, it is not ours. One in a newer view does not: there is a
     /// view to join.
     fn count_if_suspicious(&mut self, from: ReplicaId, view: View, suspects: bool, fx: &mut Vec<Effect>) {
-        let counts = suspects && view <= self.view && self.config.is_voter(from) && self.is_voter();
+        let counts = suspects && view <= self.view && self.votes(from) && self.is_voter();
         if counts && self.status != Status::ViewChange && !self.is_primary() && self.suspects() {
             let own = self.config.replica;
             self.view_change.canvass.insert(own);
@@ -219,7 +233,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// Leaves the own view for a higher one: first in the superblock.
     pub(crate) fn leave_view(&mut self, view: View, fx: &mut Vec<Effect>) {
-        assert!(view > self.view && self.is_voter(), "voters leave their view for a higher one");
+        assert!(view > self.view, "members leave their view for a higher one");
         self.checkpoints.abandon_transfer();
         let keep = self.kept_tail();
         self.promise(Pending::Raise { view, keep }, fx);
@@ -257,9 +271,12 @@ impl<S: StateMachine> Replica<S> {
         self.view_change.asked_view = None;
         self.view_change.silent_ticks = 0;
         self.view_change.canvass = Members::default();
-        self.view_change.saw(self.config.replica, self.view);
-        self.note(fx, Note::VoteCast { view: self.view, head: None });
-        self.send_start_view_change(fx);
+        self.reconfiguration.named = Members::default();
+        if self.is_voter() {
+            self.view_change.saw(self.config.replica, self.view);
+            self.note(fx, Note::VoteCast { view: self.view, head: None });
+            self.send_start_view_change(fx);
+        }
         self.run_timers(&[Timer::ViewChangeResend], fx);
         let factor = (self.view_change.attempts + 1).min(VIEW_CHANGE_WINDOW_FACTOR_MAX);
         self.set_timer_for(Timer::ViewChangeWindow, VIEW_CHANGE_WINDOW_NS * factor, fx);
@@ -274,7 +291,10 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_start_view_change(&mut self, from: ReplicaId, view: View, fx: &mut Vec<Effect>) -> Handled {
-        if !self.config.is_voter(from) || !self.is_voter() {
+        if !self.is_voter() {
+            return self.on_call_for_log(from, view, fx);
+        }
+        if !self.votes(from) {
             return Err(RejectReason::NotMember);
         }
         self.refuse_old(view)?;
@@ -307,17 +327,18 @@ impl<S: StateMachine> Replica<S> {
         if self.suspects() || primary == self.config.replica || primary == from {
             return true;
         }
-        let gone = self.view_change.left_for.iter().filter(|left_for| **left_for > self.view).count();
+        let left_for = (0..).map(ReplicaId).zip(&self.view_change.left_for);
+        let gone = left_for.filter(|(replica, left_for)| self.votes(*replica) && **left_for > self.view).count();
         gone >= self.quorums.view_change as usize
     }
 
     /// Sends the own log to the new primary once a quorum has left for this view.
     fn vote_if_agreed(&mut self, fx: &mut Vec<Effect>) {
-        let votes = self.view_change.votes_for(self.view).len();
-        // Who has sent its log has seen a quorum leave.
+        let agree = self.membership.has_quorum(self.view_change.votes_for(self.view));
+        // Who has sent its log has seen a quorum leave, and so has the primary that calls for the log of a member that does not vote.
         let has_log = self.view_change.logs_view == self.view && self.view_change.logs.iter().any(Option::is_some);
         // The guard: one replica alone ends no view.
-        let agreed = votes >= self.quorums.view_change || has_log || self.has_bug(Bug::UnilateralViewChange);
+        let agreed = agree || has_log || !self.is_voter() || self.has_bug(Bug::UnilateralViewChange);
         if agreed && self.status == Status::ViewChange && self.view_change.own.is_none() {
             self.cast_do_view_change(fx);
         }
@@ -377,7 +398,8 @@ impl<S: StateMachine> Replica<S> {
 
     /// Validates a log, the whole of it, and keeps it for the view that it is for.
     pub(crate) fn keep_do_view_change(&mut self, from: ReplicaId, view: View, vote: Box<DoViewChange>) -> Handled {
-        if !self.config.is_voter(from) || !self.is_voter() {
+        let counts = self.votes(from) || self.reconfiguration.named.contains(from);
+        if !counts || !self.is_voter() {
             return Err(RejectReason::NotMember);
         }
         if self.config.primary_of(view) != self.config.replica {
@@ -436,6 +458,7 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         let rules = Rules {
+            voters: self.membership.voters,
             quorums: self.quorums,
             is_chain_checked: !self.has_bug(Bug::UnvalidatedViewChangeLog),
             favourite: self.has_bug(Bug::ArbitraryTieBreak).then_some(self.view_change.last_log),
@@ -444,6 +467,9 @@ impl<S: StateMachine> Replica<S> {
         let Some(mut enter) = selection::select(self.view, &self.view_change.logs, rules) else { return };
         if self.has_bug(Bug::TrustsInflatedCommit) {
             enter.commit = self.view_change.claimed_commit.max(enter.commit).min(enter.head());
+        }
+        if !self.change_is_backed(&mut enter, fx) {
+            return;
         }
         let agrees = self.log.agrees(self.commit, enter.base, enter.base_hash, &enter.entries);
         let has_room = self.reaches(enter.head());
@@ -472,7 +498,7 @@ impl<S: StateMachine> Replica<S> {
     /// unless that has been tried as often as there are voters.
     fn lets_the_next_one_lead(&self, base: Op) -> bool {
         let missing = (self.commit.0 + 1..=base.0).filter(|op| self.log.get(Op(*op)).is_none()).count() as u64;
-        missing > self.config.checkpoint_interval && self.view_change.attempts < u64::from(self.config.replicas)
+        missing > self.config.checkpoint_interval && self.view_change.attempts < u64::from(self.membership.voters.len())
     }
 
     /// The view change takes too long. If a quorum has left for this view, the next one is tried; else there is nobody to try
@@ -482,9 +508,11 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         self.note(fx, Note::TimerFired(Timer::ViewChangeWindow));
-        if self.view_change.votes_for(self.view).len() >= self.quorums.view_change || self.view_change.own.is_some() {
+        let agreed = self.membership.has_quorum(self.view_change.votes_for(self.view)) || self.view_change.own.is_some();
+        if agreed && self.is_voter() {
             self.view_change.attempts += 1;
-            self.leave_view(View(self.view.0 + 1), fx);
+            let view = self.next_view();
+            self.leave_view(view, fx);
         } else {
             self.set_timer(Timer::ViewChangeWindow, fx);
         }
@@ -495,10 +523,15 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         self.view_change.asked_view = None;
-        self.send_start_view_change(fx);
+        if self.is_voter() {
+            self.send_start_view_change(fx);
+        }
         let primary = self.config.primary_of(self.view);
         if let Some(vote) = self.view_change.own.clone().filter(|_| primary != self.config.replica) {
             self.send(primary, Body::DoViewChange(vote), fx);
+        }
+        if !self.reconfiguration.named.is_empty() {
+            self.select_log(fx);
         }
         self.set_timer(Timer::ViewChangeResend, fx);
     }

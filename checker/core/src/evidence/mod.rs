@@ -9,6 +9,7 @@ mod clocks;
 mod conditions;
 mod course;
 mod damage;
+mod membership;
 mod progress;
 mod promises;
 #[cfg(test)]

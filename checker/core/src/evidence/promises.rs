@@ -3,7 +3,7 @@
 //! It names scenarios of the registry and conditions over recorded rows; a scenario without a row here promises nothing.
 
 use super::conditions as test;
-use super::{Condition, Promise, attacks, clients, clocks, damage, progress, timers, views};
+use super::{Condition, Promise, attacks, clients, clocks, damage, membership, progress, timers, views};
 
 /// The promises of all scenarios.
 pub const PROMISES: &[Promise] = &[
@@ -288,6 +288,38 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         scenario: "repair_budget_prevents_storm",
         conditions: &[Condition { words: "two replicas waited for repairs at the same time", holds: progress::two_repair_at_once }],
+    },
+    Promise {
+        scenario: "reconfig_add_replicas",
+        conditions: &[Condition {
+            words: "both new voters acknowledged an entry in the new epoch",
+            holds: membership::newcomers_acknowledged,
+        }],
+    },
+    Promise {
+        scenario: "reconfig_remove_replicas",
+        conditions: &[Condition {
+            words: "a removed member that had voted replicates and does not vote any more",
+            holds: membership::removed_member_stopped,
+        }],
+    },
+    Promise {
+        scenario: "reconfig_during_partition",
+        conditions: &[Condition { words: "an epoch began while a partition stopped messages", holds: membership::epoch_in_partition }],
+    },
+    Promise {
+        scenario: "reconfig_during_view_change",
+        conditions: &[Condition {
+            words: "a view change came between the request for a change and its epoch",
+            holds: membership::view_change_before_epoch,
+        }],
+    },
+    Promise {
+        scenario: "reconfig_concurrent_requests",
+        conditions: &[
+            Condition { words: "a change was refused because another one was not committed yet", holds: membership::change_refused },
+            Condition { words: "an epoch began", holds: membership::epoch_entered },
+        ],
     },
     Promise {
         scenario: "repair_sync_timeout",

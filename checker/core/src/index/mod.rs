@@ -4,6 +4,7 @@
 //! builds a table twice. Every look-up survives arbitrary values: what does not fit a table is simply not in it.
 
 mod committed;
+mod configurations;
 mod deliveries;
 mod entries;
 mod events;
@@ -15,6 +16,7 @@ mod testimony;
 mod well_formed;
 
 pub use committed::CommittedLog;
+pub use configurations::{Configuration, Configurations};
 pub use deliveries::{Deliveries, Vote};
 pub use entries::{Entries, EntryId};
 pub use events::EventSet;
@@ -45,6 +47,7 @@ pub struct RunIndex<'a> {
     replicas: usize,
     ops: usize,
     ill_formed: Option<IllFormed>,
+    configurations: OnceLock<Configurations>,
     entries: OnceLock<Entries>,
     committed: OnceLock<CommittedLog>,
     deliveries: OnceLock<Deliveries>,
@@ -75,6 +78,7 @@ impl<'a> RunIndex<'a> {
             replicas: named.max(survey.replicas).min(REPLICAS_MAX),
             ops: survey.ops,
             ill_formed: survey.ill_formed,
+            configurations: OnceLock::new(),
             entries: OnceLock::new(),
             committed: OnceLock::new(),
             deliveries: OnceLock::new(),
@@ -132,11 +136,11 @@ impl<'a> RunIndex<'a> {
         usize::from(self.meta().replicas)
     }
 
-    /// The primary of a view in epoch 0; none in a run without members.
+    /// The primary of a view, in every epoch; none in a run without members. Views whose primary does not vote are passed over.
     #[inline]
     #[must_use]
     pub fn primary(&self, view: u64) -> Option<u8> {
-        let members = u64::from(self.meta().replicas);
+        let members = u64::from(self.meta().replicas) + u64::from(self.meta().standbys);
         if members == 0 { None } else { u8::try_from(view % members).ok() }
     }
 
@@ -218,6 +222,11 @@ impl<'a> RunIndex<'a> {
     #[must_use]
     pub fn fault_rows(&self) -> Range<usize> {
         self.history.faults.rows_of_run(self.run)
+    }
+
+    /// Which members vote in which epoch.
+    pub fn configurations(&self) -> &Configurations {
+        self.configurations.get_or_init(|| Configurations::build(self))
     }
 
     /// The log entries that the transitions name.

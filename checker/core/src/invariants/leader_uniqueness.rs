@@ -2,15 +2,16 @@
 //!
 //! Two primaries in one view give one op number to two requests and both can gather acknowledgements for it.
 //!
-//! **Formally.** With n members, the primary of view v is member v mod n. (1) Each prepare of view v that no fault changed leaves the
+//! **Formally.** With n members, voters or not, the primary of view v is member v mod n, whatever the epoch. (1) Each prepare of view v that no fault changed leaves the
 //! primary of v; (2) so does each `timestamp_assigned`, and each `view_entered` that names a quorum; (3) the replica that appends an
 //! entry first is the primary of the entry's view; (4) no two entries share (view, op). (5) A view makes room for the next one by a quorum: before
-//! a replica casts its `do_view_change` for view v (a `vote_cast` that names a log), floor(n/2) + 1 members have cast a vote for v.
+//! a replica casts its `do_view_change` for view v (a `vote_cast` that names a log), more than half of
+//! the voters of its epoch, or of an earlier one, have cast a vote for v.
 //!
 //! **Evidence.** message: command, from, view, epoch, mutation. transition: replica, event, view, op, `entry_hash`, `entry_view`,
 //! quorum, epoch.
 //!
-//! **Deliberately not checked.** Epochs after the first: their membership is `reconfiguration_safety`'s business. Two replicas that
+//! **Deliberately not checked.** Whether the primary votes in the configuration in force (`reconfiguration_safety`). Two replicas that
 //! both believe to be primary of different views: the older one cannot gather a quorum any more (`quorum_commit`).
 
 use crate::budget::Meter;
@@ -25,7 +26,7 @@ use vopr_schema::{Command, Kind, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "leader_uniqueness",
-    version: 1,
+    version: 2,
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Message, columns: &["command", "from", "view", "epoch", "mutation"] },
@@ -56,15 +57,17 @@ fn departures(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         ticker.step()?;
         let (replica, view) = (table.replica[row], table.view[row]);
         let members = left.entry(view).or_default();
-        if usize::from(replica) < index.members() {
-            *members |= 1_u32.checked_shl(replica.into()).unwrap_or(0);
-        }
-        if table.entry_hash.get(row).is_none() || table.epoch[row] > 0 {
+        *members |= 1_u32.checked_shl(replica.into()).unwrap_or(0);
+        if table.entry_hash.get(row).is_none() {
             continue;
         }
         facts += 1;
-        if (members.count_ones() as usize) < index.quorum() {
-            let (who, needed) = (crate::invariants::quorum_commit::members(*members), index.quorum());
+        let known = index.configurations().all();
+        let until = &known[..known.partition_point(|known| known.epoch <= table.epoch[row])];
+        let Some(last) = until.last() else { continue };
+        // Who learns of a new epoch while the view changes need not collect votes again.
+        if !until.iter().any(|known| known.decides(*members)) {
+            let (who, needed) = (crate::invariants::quorum_commit::members(*members & last.voters), last.quorum());
             let summary = format!("replica {replica} sent its log for view {view} when only {who} had left for it, not {needed} members");
             let words = format!("replica {replica} casts its do_view_change for view {view}");
             return Err(Witness::new("left_without_quorum", summary).step(index.transition_step(row, words)).into());
@@ -79,7 +82,7 @@ fn prepares(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let mut facts = 0;
     let prepare = Command::Prepare as u8;
     for row in index.message_rows() {
-        if table.command.codes[row] != prepare || table.mutation.codes[row] != u8::NONE || table.epoch[row] > 0 {
+        if table.command.codes[row] != prepare || table.mutation.codes[row] != u8::NONE {
             continue;
         }
         ticker.step()?;
@@ -104,9 +107,6 @@ fn acts(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     let mut facts = 0;
     for (row, event) in index.events(ACTS) {
         ticker.step()?;
-        if table.epoch[row] > 0 {
-            continue;
-        }
         let (replica, view) = (table.replica[row], table.view[row]);
         match event {
             Event::EntryAppended => {

@@ -25,7 +25,7 @@ use vopr_schema::{Ended, FaultKind, Kind, Status, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "liveness",
-    version: 1,
+    version: 2,
     category: Category::Liveness,
     reads: &[
         Reads { kind: Kind::Run, columns: &["ended", "ended_detail", "heal_time_ns", "clients", "tenants"] },
@@ -126,8 +126,7 @@ fn converged(index: &RunIndex<'_>, live: &[usize]) -> Decision {
     }
     let primary = index.primary(table.view[first]);
     let leads = live.iter().any(|row| Some(table.replica[*row]) == primary);
-    // Membership after a reconfiguration is not recorded here.
-    if !leads && table.epoch[first] == 0 {
+    if !leads {
         let summary = format!("view {} has no live primary after the heal phase", table.view[first]);
         return Err(Witness::new("no_primary", summary).step(show(first)).into());
     }

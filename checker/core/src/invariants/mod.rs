@@ -27,6 +27,7 @@ pub mod mvcc_visibility;
 pub mod offset_monotonicity;
 pub mod quorum_commit;
 pub mod read_your_writes;
+pub mod reconfiguration_safety;
 pub mod repair_budget;
 pub mod repair_completion;
 pub mod repair_safety;

@@ -3,8 +3,9 @@
 //! It is what makes a commit survive: any later view change meets at least one of those members. The votes are not taken from the
 //! primary's word; each must be found as a message that arrived and as a vote on the member that cast it.
 //!
-//! **Formally.** For each `committed` with `quorum` Q on replica p in view v, entry e: (1) p is the primary of v; (2) Q holds only members
-//! and at least floor(n/2) + 1 of them; (3) for each m in Q: m has an `acknowledged` of e in view v before it, which has an `entry_durable`
+//! **Formally.** For each `committed` with `quorum` Q on replica p in view v, entry e: (1) p is the primary of v; (2) Q holds only voters
+//! of the configuration in force on p, n of them, and at least floor(n/2) + 1; if e is the entry that brings the next configuration, voters
+//! of both, and enough of either; (3) for each m in Q: m has an `acknowledged` of e in view v before it, which has an `entry_durable`
 //! of e on m before it; (4) for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p arrived before it,
 //! whose content no fault changed.
 //! A `committed` without quorum (learnt) stands behind one with quorum of the same op and entry.
@@ -12,7 +13,7 @@
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, op, `entry_hash`,
 //! fate, `fate_seq`, `reject_reason`, mutation.
 //!
-//! **Deliberately not checked.** Epochs after the first (`reconfiguration_safety`). An entry that a restart found on disk counts as
+//! **Deliberately not checked.** Whether the configuration in force on p is the one that the op needs (`reconfiguration_safety`). An entry that a restart found on disk counts as
 //! durable without `entry_durable`:
 //! (1) a backup writes entry e and crashes before the flush is confirmed; (2) the write survived; (3) the restarted backup finds e whole
 //! on disk and may vote for it, though no flush of e was ever confirmed.
@@ -27,7 +28,7 @@ use vopr_schema::{Kind, Mutation, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "quorum_commit",
-    version: 1,
+    version: 2,
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "entry_hash", "quorum", "epoch"] },
@@ -56,9 +57,6 @@ fn commits(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     for (row, _) in index.events(EVENTS) {
         ticker.step()?;
         let Some(entry) = index.entries().of_row(row) else { continue };
-        if table.epoch[row] > 0 {
-            continue;
-        }
         facts += 1;
         match table.quorum.get(row) {
             Some(quorum) => {
@@ -88,10 +86,13 @@ fn backed(index: &RunIndex<'_>, row: usize, entry: EntryId, quorum: u32) -> Resu
         let summary = format!("replica {replica} counted votes for op {op} in view {view}, of which it is not the primary");
         return Err(Witness::new("not_primary", summary).step(commit(set())).into());
     }
-    let foreign = index.members() < 32 && quorum >> index.members() != 0;
-    if foreign || (quorum.count_ones() as usize) < index.quorum() {
+    let known = index.configurations();
+    let Some(voters) = known.of_epoch(table.epoch[row]) else { return Err(Box::new(unknown_epoch(table.epoch[row]))) };
+    let next = known.after(voters.epoch).filter(|next| next.since == op).unwrap_or(voters);
+    let foreign = quorum & !(voters.voters | next.voters) != 0;
+    if foreign || !voters.decides(quorum) || !next.decides(quorum) {
         let (shape, what) = if foreign { ("no_member", "a vote of no member") } else { ("below_quorum", "too few votes") };
-        let summary = format!("op {op} was committed with {what}: {} of {} members", members(quorum), index.members());
+        let summary = format!("op {op} was committed with {what}: {} of {} members", members(quorum), voters.voters.count_ones());
         return Err(Witness::new(shape, summary).step(commit(set())).into());
     }
     for member in (0..32_u8).filter(|member| quorum >> member & 1 == 1) {
@@ -101,6 +102,11 @@ fn backed(index: &RunIndex<'_>, row: usize, entry: EntryId, quorum: u32) -> Resu
         }
     }
     Ok(())
+}
+
+/// Nobody can say what a quorum is where no replica has told who votes.
+pub(crate) fn unknown_epoch(epoch: u32) -> Verdict {
+    Verdict::unknown(format!("no epoch_entered says who votes in epoch {epoch}"))
 }
 
 /// Why a vote does not count.

@@ -9,7 +9,9 @@
 //! replicas keep e. Tested when e is first committed and whenever a replica gives e up. And a replica that has voted for e
 //! (`acknowledged`) does not give a committed e up at all before a checkpoint of its own covers it: the quorum consists of such replicas.
 //!
-//! **Evidence.** transition: replica, event, op, commit, `entry_hash`.
+//! n are the voters of the newest epoch that any replica has entered.
+//!
+//! **Evidence.** transition: replica, event, op, commit, `entry_hash`, epoch, quorum.
 //!
 //! **Deliberately not checked.** Damage that was injected does not end keeping: (1) members 0 and 1 of three hold committed op
 //! 7; (2) a fault damages the slot of member 0: one good copy is left; (3) member 0 finds the damage, does not vote, and
@@ -18,7 +20,7 @@
 //! rows do not name slots.
 
 use crate::budget::Meter;
-use crate::index::{EntryId, EventSet, RunIndex};
+use crate::index::{Configuration, EntryId, EventSet, RunIndex};
 use crate::invariants::quorum_commit::members;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
@@ -28,9 +30,9 @@ use vopr_schema::{Kind, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "vsr_durability",
-    version: 1,
+    version: 2,
     category: Category::Replication,
-    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit", "entry_hash"] }],
+    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit", "entry_hash", "epoch", "quorum"] }],
     statement: "a committed entry stays in the log of a quorum's worth of disks until a checkpoint covers it",
     because_of: &["quorum_commit", "vsr_recovery_safety", "vsr_agreement"],
     check,
@@ -50,6 +52,7 @@ const EVENTS: EventSet = EventSet::of(&[
     Event::VoteCast,
     Event::Acknowledged,
     Event::ViewEntered,
+    Event::EpochEntered,
 ]);
 
 fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
@@ -77,6 +80,8 @@ struct Disks<'a, 'h> {
     voters: Vec<u32>,
     /// Per op number, the row that committed it first, as row + 1.
     committed: Vec<usize>,
+    /// The newest configuration that any replica has entered.
+    in_force: Configuration,
     facts: u64,
 }
 
@@ -88,6 +93,7 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         keepers: vec![0; index.entries().len()],
         voters: vec![0; index.entries().len()],
         committed: vec![0; index.ops()],
+        in_force: index.configurations().all()[0],
         facts: 0,
     };
     for (row, event) in index.events(EVENTS) {
@@ -150,6 +156,9 @@ impl Disks<'_, '_> {
             // Of the rest, op is the replica's head. A start_view_change says nothing about the log.
             Event::VoteCast if entry.is_some() => self.acts(number, op, row)?,
             Event::ViewEntered => self.acts(number, op, row)?,
+            Event::EpochEntered if table.epoch[row] > self.in_force.epoch => {
+                self.in_force = self.index.configurations().of_epoch(table.epoch[row]).unwrap_or(self.in_force);
+            }
             _ => {}
         }
         Ok(())
@@ -208,16 +217,15 @@ impl Disks<'_, '_> {
     fn kept_by_quorum(&self, entry: EntryId, row: usize) -> Result<(), Box<Verdict>> {
         let (table, entries) = (self.index.transitions(), self.index.entries());
         let op = entries.op(entry);
-        let voters = self.replicas.iter().take(self.index.members()).enumerate();
-        let covering = voters.filter(|(_, replica)| replica.covered >= op).fold(0, |set, (number, _)| set | 1_u32 << number);
+        let covers = self.replicas.iter().enumerate().filter(|(_, replica)| replica.covered >= op);
+        let covering = covers.fold(0, |set, (number, _)| set | 1_u32.checked_shl(u32::try_from(number).unwrap_or(32)).unwrap_or(0));
         let survivors = self.survivors(entry, row);
-        let members_mask = 1_u32.checked_shl(u32::try_from(self.index.members()).unwrap_or(32)).map_or(u32::MAX, |bit| bit - 1);
-        let keepers = (self.keepers[entry.index()] | covering | survivors) & members_mask;
-        if keepers.count_ones() as usize >= self.index.quorum() {
+        let keepers = (self.keepers[entry.index()] | covering | survivors) & self.in_force.voters;
+        if self.in_force.decides(keepers) {
             return Ok(());
         }
         let committed = self.index.op_index(op).map_or(0, |place| self.committed[place]);
-        let summary = format!("committed op {op} is kept by {} only, of {} members", members(keepers), self.index.members());
+        let summary = format!("committed op {op} is kept by {} only, of {} members", members(keepers), self.in_force.voters.count_ones());
         let commit = |row: usize| {
             self.index.transition_step(row, format!("replica {} commits op {op}, hash {:016x}", table.replica[row], entries.hash(entry)))
         };

@@ -2,7 +2,7 @@
 //!
 //! The new primary replaces everybody's log by its own, so whatever that log lacks is lost.
 //!
-//! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only members and at
+//! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only the n voters of p's epoch and at
 //! least floor(n/2) + 1 of them; each m in Q has a `vote_cast` with a head for v before it, and, if m is not p, an unrefused
 //! `do_view_change` of v from m to p arrived before it, which no fault changed (but for `identical_claim`). (2) Let e be the entry
 //! with the largest op that any primary counted votes for in a view below v, at any time. The log that ends in the head with which
@@ -17,7 +17,7 @@
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, RunIndex};
-use crate::invariants::quorum_commit::members;
+use crate::invariants::quorum_commit::{members, unknown_epoch};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
@@ -27,7 +27,7 @@ use vopr_schema::{Command, Fate, Kind, Mutation, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "vsr_view_change_safety",
-    version: 1,
+    version: 2,
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "entry_hash", "previous_hash", "quorum", "epoch"] },
@@ -102,7 +102,7 @@ fn commits_by_view(index: &RunIndex<'_>, meter: &Meter) -> Result<Vec<Commit>, B
     let mut commits: Vec<Commit> = Vec::new();
     for (row, _) in index.events(EventSet::of(&[Event::Committed])) {
         ticker.step()?;
-        if table.quorum.0[row] == u32::NONE || table.epoch[row] > 0 {
+        if table.quorum.0[row] == u32::NONE {
             continue;
         }
         let Some(entry) = entries.of_row(row) else { continue };
@@ -130,9 +130,6 @@ fn views(index: &RunIndex<'_>, votes: &[Vote], commits: &[Commit], meter: &Meter
     for (row, _) in index.events(EventSet::of(&[Event::ViewEntered])) {
         ticker.step()?;
         let view = table.view[row];
-        if table.epoch[row] > 0 {
-            continue;
-        }
         if let Some(quorum) = table.quorum.get(row) {
             facts += 1;
             backed(index, row, quorum, votes)?;
@@ -150,8 +147,10 @@ fn backed(index: &RunIndex<'_>, row: usize, quorum: u32, votes: &[Vote]) -> Resu
     let table = index.transitions();
     let (replica, view, seq) = (table.replica[row], table.view[row], table.seq[row]);
     let entered = || index.transition_step(row, format!("replica {replica} enters view {view} with the votes of {}", members(quorum)));
-    let foreign = index.members() < 32 && quorum >> index.members() != 0;
-    let short = (quorum.count_ones() as usize) < index.quorum();
+    let Some(in_force) = index.configurations().of_epoch(table.epoch[row]) else {
+        return Err(Box::new(unknown_epoch(table.epoch[row])));
+    };
+    let (foreign, short) = (quorum & !in_force.voters != 0, !in_force.decides(quorum));
     if foreign || short || index.primary(view) != Some(replica) {
         let shape = if foreign {
             "vote_of_no_member"
@@ -160,8 +159,11 @@ fn backed(index: &RunIndex<'_>, row: usize, quorum: u32, votes: &[Vote]) -> Resu
         } else {
             "not_primary"
         };
-        let summary =
-            format!("view {view} began on replica {replica} with the votes of {}, of {} members", members(quorum), index.members());
+        let summary = format!(
+            "view {view} began on replica {replica} with the votes of {}, of {} members",
+            members(quorum),
+            in_force.voters.count_ones()
+        );
         return Err(Witness::new(shape, summary).step(entered()).into());
     }
     let of_view = votes.partition_point(|vote| vote.view < view)..votes.partition_point(|vote| vote.view <= view);
@@ -218,7 +220,7 @@ fn start_views(index: &RunIndex<'_>, commits: &[Commit], meter: &Meter) -> Decis
     let wanted = Command::StartView as u8;
     let mut before = None;
     for row in index.message_rows() {
-        if table.command.codes[row] != wanted || table.mutation.codes[row] != u8::NONE || table.epoch[row] > 0 {
+        if table.command.codes[row] != wanted || table.mutation.codes[row] != u8::NONE {
             continue;
         }
         ticker.step()?;

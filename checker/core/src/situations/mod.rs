@@ -4,6 +4,7 @@
 //! that a seed must turn before anything can be learnt about them. A corner that no nightly run turns is untested, whatever its
 //! verdicts say.
 
+mod membership;
 mod network;
 mod replicas;
 mod sessions;
@@ -109,6 +110,12 @@ situations! {
     RequestRetried "request_retried" "a client sent a request more than once";
     RequestNeverAnswered "request_never_answered" "a client never learnt whether its request happened";
     RequestAcrossViews "request_across_views" "a request was open when a new primary took over";
+    MembershipChanged "membership_changed" "a new configuration began";
+    ChangeRefused "change_refused" "a change of membership was refused because another one was not committed yet";
+    NewcomerNotCaughtUp "newcomer_not_caught_up" "a change of membership was refused because it names a member that had not caught up";
+    RemovedPrimaryHandedOver "removed_primary_handed_over" "a primary stepped down because it does not vote any more";
+    EpochLearntBeforeItsEntry "epoch_learnt_before_its_entry" "a replica that lagged entered an epoch before it had committed the entry that brought it";
+    OldEpochVoteRefused "old_epoch_vote_refused" "an acknowledgement of an older epoch was refused";
 }
 
 impl Situation {
@@ -216,6 +223,7 @@ pub fn of_run(index: &RunIndex<'_>) -> Counts {
         let takeovers = replicas::sweep(index, &mut counts);
         network::sweep(index, &mut counts);
         sessions::sweep(index, &takeovers, &mut counts);
+        membership::sweep(index, &mut counts);
     }
     counts
 }

@@ -5,7 +5,7 @@
 use super::{Guard, SeededBug};
 use vsr::bug::Bug;
 
-pub(super) const BUGS: [SeededBug; 16] = [
+pub(super) const BUGS: [SeededBug; 18] = [
     SeededBug {
         name: "skips_message_checksum",
         does: "the checksum of messages is not checked",
@@ -117,5 +117,19 @@ pub(super) const BUGS: [SeededBug; 16] = [
         scenarios: &["client_session_view_change_lockout"],
         invariants: &["liveness"],
         guard: Guard::Replica(Bug::ClientLearnsUnstartedView),
+    },
+    SeededBug {
+        name: "old_quorum_after_reconfig",
+        does: "entries commit by quorums of the first configuration, whatever the one in force",
+        scenarios: &["reconfig_during_partition"],
+        invariants: &["reconfiguration_safety"],
+        guard: Guard::Replica(Bug::OldQuorumAfterReconfig),
+    },
+    SeededBug {
+        name: "removed_member_votes",
+        does: "a member that was removed acknowledges, and is counted",
+        scenarios: &["reconfig_remove_replicas"],
+        invariants: &["reconfiguration_safety"],
+        guard: Guard::Replica(Bug::RemovedMemberVotes),
     },
 ];

@@ -5,6 +5,7 @@
 mod assaults;
 mod clocks;
 mod directed;
+mod membership;
 
 use super::{ClientName, Endpoint, Fault, FaultPlan, GrayMode, Partition, Place, PlannedFault, Target};
 use crate::entropy::{Actor, Purpose, Stream};
@@ -75,6 +76,11 @@ impl Planner<'_> {
             Inject::Assaults => self.assaults(),
             Inject::OffsetsExceeded => self.offsets_exceeded(),
             Inject::TimeService => self.time_service(),
+            Inject::AddVoters => self.add_voters(),
+            Inject::RemoveVoters => self.remove_voters(),
+            Inject::ChangeWhileCut => self.changes_while_cut(),
+            Inject::ChangeWhileLost => self.changes_while_lost(),
+            Inject::RivalChanges => self.rival_changes(),
             _ => {}
         }
     }

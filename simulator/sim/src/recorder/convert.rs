@@ -32,6 +32,7 @@ pub fn abdication_detail(cause: AbdicationCause) -> Detail {
     match cause {
         AbdicationCause::NoQuorum => Detail::NoQuorum,
         AbdicationCause::ClockUnsynchronised => Detail::ClockUnsynchronised,
+        AbdicationCause::Removed => Detail::Removed,
     }
 }
 
@@ -117,6 +118,8 @@ pub fn reject_reason(reason: vsr::message::RejectReason) -> RejectReason {
         vsr::message::RejectReason::PipelineFull => RejectReason::PipelineFull,
         vsr::message::RejectReason::SlotChanged => RejectReason::SlotChanged,
         vsr::message::RejectReason::ClockUnsynchronised => RejectReason::ClockUnsynchronised,
+        vsr::message::RejectReason::ReconfigurationPending => RejectReason::ReconfigurationPending,
+        vsr::message::RejectReason::NotCaughtUp => RejectReason::NotCaughtUp,
     }
 }
 

@@ -5,7 +5,7 @@
 use super::convert::{abdication_detail, clock_detail, damage_detail, status, timer_detail};
 use crate::clocks::CLOCK_BASE_NS;
 use vopr_schema::{Detail, Status, TransitionEvent, TransitionRow};
-use vsr::entry::Entry;
+use vsr::entry::{Entry, EntryKind};
 use vsr::ids::ClientKey;
 use vsr::io::{EntryName, Note, StateSummary};
 
@@ -53,7 +53,8 @@ fn described(row: &mut TransitionRow, entry: &Entry) {
     row.timestamp = Some(history_time(entry.timestamp));
     owner(row, entry.client);
     row.session = Some(entry.session.0);
-    row.request_number = Some(entry.request.0);
+    // A change of membership is no operation of a client: its entry is one of the protocol's own.
+    row.request_number = (entry.operation != EntryKind::Reconfigure).then_some(entry.request.0);
 }
 
 /// The row of `note`, all but `seq`, `time_ns`, `replica`, `incarnation` and `cause`.
@@ -132,6 +133,10 @@ fn rest_of_note(row: &mut TransitionRow, note: &Note) {
             row.quorum = Some(*sources);
         }
         Note::ClockLost(cause) => row.detail = Some(clock_detail(*cause)),
+        Note::EpochEntered(membership) => {
+            row.op = Some(membership.since.0);
+            row.quorum = Some(membership.voters.0);
+        }
         Note::Abdicated(cause) => row.detail = Some(abdication_detail(*cause)),
         Note::TimerFired(timer) => row.detail = Some(timer_detail(*timer)),
         _ => {}
@@ -169,6 +174,7 @@ fn event_of(note: &Note) -> TransitionEvent {
         Note::TimestampAssigned { .. } => TransitionEvent::TimestampAssigned,
         Note::ClockSynchronised { .. } => TransitionEvent::ClockSynchronised,
         Note::ClockLost(_) => TransitionEvent::ClockLost,
+        Note::EpochEntered(_) => TransitionEvent::EpochEntered,
         Note::Abdicated(_) => TransitionEvent::Abdicated,
         Note::TimerFired(_) => TransitionEvent::TimerFired,
     }

@@ -33,6 +33,7 @@ pub(super) const CLIENT_AND_LOAD: Families = Families { client: true, load: true
 /// What holds where a row says nothing.
 pub(crate) const DEFAULT: Base = Base {
     replicas: &[3],
+    members: 0,
     tenants: 1,
     clients_per_tenant: 4,
     time_ns: 10 * SECOND,

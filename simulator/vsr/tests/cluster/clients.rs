@@ -91,8 +91,8 @@ impl Client {
     }
 
     /// The message that is due.
-    pub fn message(&self, voters: usize) -> Message {
-        let to = Peer::Replica(ReplicaId(u8::try_from(self.target % voters).unwrap()));
+    pub fn message(&self, members: usize) -> Message {
+        let to = Peer::Replica(ReplicaId(u8::try_from(self.target % members).unwrap()));
         let body = match self.session {
             None => Body::Register { nonce: self.nonce },
             Some(session) => Body::Request { session, request: RequestNumber(self.request), command: self.command().into() },
@@ -117,7 +117,7 @@ impl Clients {
         self.all[index].floor = self.highest_told;
     }
 
-    pub fn receive(&mut self, index: usize, message: &Message, voters: usize) -> Next {
+    pub fn receive(&mut self, index: usize, message: &Message, members: usize) -> Next {
         let client = &mut self.all[index];
         client.view = client.view.max(message.view);
         match &message.body {
@@ -139,8 +139,8 @@ impl Clients {
                 Next::Send
             }
             Body::Redirect => {
-                let leader = usize::try_from(client.view.0 % voters as u64).unwrap();
-                let moves = client.target % voters != leader;
+                let leader = usize::try_from(client.view.0 % members as u64).unwrap();
+                let moves = client.target % members != leader;
                 client.target = leader;
                 if moves { Next::Send } else { Next::Wait }
             }

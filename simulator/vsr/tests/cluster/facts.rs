@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use vsr::entry::EntryKind;
-use vsr::ids::{ClientKey, Hash, Op, RequestNumber, SessionNumber, View};
+use vsr::ids::{ClientKey, Epoch, Hash, Op, RequestNumber, SessionNumber, View};
 use vsr::io::{Note, StateSummary};
+use vsr::quorum::Members;
+use vsr::reconfiguration::Membership;
 
 /// What has been established so far.
 #[derive(Debug)]
 pub struct Facts {
-    replicas: u32,
-    quorum: u32,
+    /// Configurations by their epoch.
+    memberships: Vec<Membership>,
+    /// Who committed an op by counting, and in which epoch.
+    quorums: Vec<(Epoch, Op, u32)>,
     /// Per op: the committed entry and the state after it.
     committed: BTreeMap<Op, Hash>,
     states: BTreeMap<Op, u64>,
@@ -31,10 +35,10 @@ pub struct Facts {
 
 impl Facts {
     pub fn new(replicas: usize, members: usize) -> Self {
-        let count = u32::try_from(replicas).unwrap();
+        let voters = Members::first(u8::try_from(replicas).unwrap());
         Self {
-            replicas: count,
-            quorum: count / 2 + 1,
+            memberships: vec![Membership { voters, ..Membership::default() }],
+            quorums: Vec::new(),
             committed: BTreeMap::new(),
             states: BTreeMap::new(),
             votes: BTreeMap::new(),
@@ -110,7 +114,33 @@ impl Facts {
                 self.commit[replica] = entry.op;
                 self.applied[replica] = entry.op;
             }
+            Note::EpochEntered(membership) => self.epoch_entered(replica, *membership),
             _ => {}
+        }
+    }
+
+    fn epoch_entered(&mut self, replica: usize, entered: Membership) {
+        let index = usize::try_from(entered.epoch.0).unwrap();
+        if index == self.memberships.len() {
+            self.memberships.push(entered);
+        }
+        let known = self.memberships.get(index).copied();
+        self.expect(known == Some(entered), || format!("replica {replica} enters {entered:?}, others {known:?}"));
+    }
+
+    /// Whatever was committed by counting had a quorum of the configuration in force where it was counted, and of nobody else: that of
+    /// the op or, since whoever enters an epoch knows that everything before is committed, a later one. A change needs both.
+    pub fn check_quorums(&mut self) {
+        for (epoch, op, quorum) in std::mem::take(&mut self.quorums) {
+            let epoch = usize::try_from(epoch.0).unwrap();
+            let counted = self.memberships[epoch];
+            let next = self.memberships.get(epoch + 1).copied();
+            let is_late = next.is_some_and(|next| op > next.since);
+            let after = next.filter(|next| op == next.since).unwrap_or(counted);
+            let votes = Members(quorum);
+            let strangers = votes.without(counted.voters.or(after.voters));
+            let holds = !is_late && counted.has_quorum(votes) && after.has_quorum(votes) && strangers.is_empty();
+            self.expect(holds, || format!("op {op} committed by {quorum:b} under {counted:?}, next {next:?}"));
         }
     }
 
@@ -136,8 +166,8 @@ impl Facts {
         self.commit[replica] = op;
         if let Some(quorum) = quorum {
             let votes = self.votes.get(&(state.view, op, hash)).copied().unwrap_or(0);
-            let backed = quorum & !votes == 0 && quorum.count_ones() >= self.quorum && quorum < 1 << self.replicas;
-            self.expect(backed, || format!("op {op}: quorum {quorum:b}, votes {votes:b}"));
+            self.expect(quorum & !votes == 0, || format!("op {op}: quorum {quorum:b}, votes {votes:b}"));
+            self.quorums.push((state.epoch, op, quorum));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Whole clusters in one process: random schedules, seeded bugs, and transcripts of the protocol's rules.
 
+mod admin;
 mod bugs;
 mod clients;
 mod disk;

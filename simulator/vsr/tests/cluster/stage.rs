@@ -8,6 +8,7 @@
 //! * `register C`, `request C WORDS`, `again C`: a client sends to replica 0, or `to R`; `again` sends the last message once more
 //! * `other C WORDS`: the last request's number, with another command; `register_again C`: the last registration's nonce;
 //!   `outdated C SESSION`: a request of a session that is not its own
+//! * `reconfigure C VOTERS [on EPOCH] [to R]`: a client asks for other voters
 //! * `requests C COUNT`: as many requests, one after the other, everything delivered, nothing told
 //! * `deliver all`, `deliver FROM->TO [NAME]`, `drop FROM->TO [NAME]`, `copy FROM->TO NAME` (delivers and keeps it)
 //! * `flip FROM->TO NAME`: delivers its bytes with one bit flipped
@@ -97,6 +98,7 @@ impl Stage {
             ["register", client] => self.register(client, 0),
             ["register", client, "to", replica] => self.register(client, parse(replica)),
             ["request", client, ref rest @ ..] => self.request(client, rest),
+            ["reconfigure", client, voters, ref rest @ ..] => self.reconfigure(client, voters, rest),
             ["requests", client, count] => self.requests(client, parse(count)),
             ["other", client, ref words @ ..] => self.other(client, &words.join(" ")),
             ["register_again", client] => self.register_again(client),
@@ -205,6 +207,17 @@ impl Stage {
         self.ask(key, to, Body::Request { session, request, command });
     }
 
+    fn reconfigure(&mut self, client: &str, voters: &str, rest: &[&str]) {
+        let option = |name: &str| rest.iter().position(|word| *word == name).map_or(0, |place| parse::<u8>(rest[place + 1]));
+        let members = voters.split(',').map(|voter| 1_u32 << parse::<u8>(voter)).sum();
+        let key = caller_key(client);
+        let caller = self.callers.get_mut(&key.client.0).unwrap();
+        caller.request += 1;
+        let (session, request) = (caller.session.expect("registered"), RequestNumber(caller.request));
+        let body = Body::Reconfigure { session, request, members };
+        self.ask_in(Epoch(option("on").into()), key, option("to"), body);
+    }
+
     fn requests(&mut self, client: &str, count: u64) {
         let quiet = core::mem::replace(&mut self.quiet, true);
         let leader = self.replicas.iter().flatten().position(Replica::is_primary).unwrap_or(0).to_string();
@@ -216,8 +229,12 @@ impl Stage {
     }
 
     fn ask(&mut self, key: ClientKey, to: u8, body: Body) {
+        self.ask_in(Epoch(0), key, to, body);
+    }
+
+    fn ask_in(&mut self, epoch: Epoch, key: ClientKey, to: u8, body: Body) {
         let to = Peer::Replica(ReplicaId(to));
-        let message = Message { epoch: Epoch(0), view: View(0), from: Peer::Client(key), to, body };
+        let message = Message { epoch, view: View(0), from: Peer::Client(key), to, body };
         self.callers.get_mut(&key.client.0).unwrap().last = Some(message.clone());
         self.launch(message);
     }

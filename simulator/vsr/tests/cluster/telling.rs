@@ -3,6 +3,7 @@
 use vsr::ids::{ClientKey, Peer};
 use vsr::io::{Note, StateSummary, Status};
 use vsr::message::{Body, Message, TailSlot};
+use vsr::reconfiguration::Outcome;
 
 pub fn peer(peer: Peer) -> String {
     match peer {
@@ -13,6 +14,7 @@ pub fn peer(peer: Peer) -> String {
 
 pub fn message(message: &Message) -> String {
     let view = if matches!(message.from, Peer::Replica(_)) { format!(" v{}", message.view) } else { String::new() };
+    let view = if message.epoch.0 > 0 { format!(" e{}{view}", message.epoch) } else { view };
     let (from, to, command, says) = (peer(message.from), peer(message.to), message.command(), body(message));
     format!("{from}->{to} {command}{view}{says}")
 }
@@ -20,6 +22,11 @@ pub fn message(message: &Message) -> String {
 fn body(message: &Message) -> String {
     match &message.body {
         Body::Request { session, request, .. } => format!(" session {session} request {request}"),
+        Body::Reconfigure { request, members, .. } => format!(" request {request}: {}", names(*members)),
+        Body::Reply { session, request, op, result, .. } if result.len() == 1 && Outcome::decode(result).is_some() => {
+            let outcome = Outcome::decode(result).expect("looked at above");
+            format!(" session {session} request {request} op {op} result {outcome:?}")
+        }
         Body::Reply { session, request, op, result, .. } => {
             format!(" session {session} request {request} op {op} result {:?}", String::from_utf8_lossy(result))
         }
@@ -38,6 +45,7 @@ fn body(message: &Message) -> String {
             format!(" log of v{} commit {} op {} [{tail}]{uncertain}", vote.last_normal_view, vote.commit, vote.op)
         }
         Body::StartView(start) => format!(" commit {} op {} entries {}", start.commit, start.op, start.entries.len()),
+        Body::RecoveryResponse { nonce: 0, membership, .. } => format!(" voters {}", names(membership.voters.0)),
         Body::RecoveryResponse { start: Some(start), .. } => format!(" commit {} op {}", start.commit, start.op),
         Body::RepairRequest { first, last, .. } => format!(" ops {first}..{last}"),
         Body::RepairResponse { entries } => {
@@ -54,9 +62,12 @@ fn body(message: &Message) -> String {
 }
 
 fn members(quorum: Option<u32>) -> String {
-    let Some(quorum) = quorum else { return String::new() };
-    let names: Vec<String> = (0..32).filter(|bit| quorum & (1 << bit) != 0).map(|bit| bit.to_string()).collect();
-    format!(" by {}", names.join(","))
+    quorum.map_or(String::new(), |quorum| format!(" by {}", names(quorum)))
+}
+
+fn names(members: u32) -> String {
+    let names: Vec<String> = (0..32).filter(|bit| members & (1 << bit) != 0).map(|bit| bit.to_string()).collect();
+    names.join(",")
 }
 
 const fn status(status: Status) -> &'static str {
@@ -101,6 +112,7 @@ pub fn note(state: &StateSummary, note: &Note) -> Option<String> {
         Note::CorruptionDetected { op: None, what } => format!("found damage: {what:?}"),
         Note::ClockSynchronised { sources, .. } => format!("knows the time{}", members(Some(*sources))),
         Note::ClockLost(cause) => format!("does not know the time any more: {cause:?}"),
+        Note::EpochEntered(next) => format!("entered epoch {}: {} from op {} on", next.epoch, names(next.voters.0), next.since.0 + 1),
         Note::Abdicated(cause) => format!("abdicated: {cause:?}"),
         Note::TimerFired(timer) => format!("timer {timer:?} ran out"),
     })

@@ -1,5 +1,6 @@
 //! A small cluster under random weather: delays, loss, duplicates, partitions, crashes, torn writes, damaged slots.
 
+use crate::admin::Admin;
 use crate::clients::{Client, Clients, Next};
 use crate::disk::Disk;
 use crate::draw::Draw;
@@ -27,6 +28,8 @@ enum Event {
     Partition,
     Retry { client: usize, attempt: u64 },
     Corrupt,
+    Change,
+    AskAgain { attempt: u64 },
     Heal,
 }
 
@@ -97,6 +100,8 @@ pub struct World {
     events: BTreeMap<u64, Event>,
     pub nodes: Vec<Node>,
     pub clients: Clients,
+    /// Changes the membership, on some of the seeds.
+    pub admin: Option<Admin>,
     blocked: Vec<Vec<bool>>,
     pub facts: Facts,
     healed: bool,
@@ -133,6 +138,7 @@ impl World {
             events: BTreeMap::new(),
             nodes: (0..replicas + standbys).map(node).collect(),
             clients: Clients::new(6),
+            admin: (members > 2 && seed % 3 == 2).then(|| Admin::new(seed, replicas + standbys)),
             blocked: vec![vec![false; members]; members],
             facts: Facts::new(usize::from(replicas), members),
             healed: false,
@@ -170,6 +176,9 @@ impl World {
             self.send_request(client);
         }
         self.schedule_faults();
+        if self.admin.is_some() {
+            self.after_ms((10, 100), Event::Change);
+        }
         self.at(safety_ms * MS, Event::Heal);
         let end = (safety_ms + heal_ms) * MS;
         while let Some(Reverse((time, serial))) = self.queue.pop() {
@@ -181,6 +190,7 @@ impl World {
             self.handle(event);
         }
         self.facts.check_claims(&self.clients.claims);
+        self.facts.check_quorums();
         if self.broken().is_none() && !self.settled() {
             let states: Vec<_> = self.nodes.iter().map(|node| node.replica.as_ref().map(Replica::summary)).collect();
             self.facts.broken = Some(format!("not settled at {} ms: {states:?} {:?}", self.now / MS, self.clients.all));
@@ -228,6 +238,12 @@ impl World {
                 }
             }
             Event::Corrupt => self.corrupt(),
+            Event::Change => self.change_membership(),
+            Event::AskAgain { attempt } => {
+                if self.admin.as_ref().is_some_and(|admin| admin.attempt == attempt) {
+                    self.ask_for_change();
+                }
+            }
             Event::Heal => self.heal(),
         }
     }
@@ -245,6 +261,23 @@ impl World {
             _ => disk.corrupt_slot(slot, bit),
         }
         self.after_ms((20, 300), Event::Corrupt);
+    }
+
+    fn change_membership(&mut self) {
+        if self.healed {
+            return;
+        }
+        self.admin.as_mut().expect("there is one").begin();
+        self.ask_for_change();
+        self.after_ms((100, 1500), Event::Change);
+    }
+
+    fn ask_for_change(&mut self) {
+        let admin = self.admin.as_mut().expect("there is one");
+        let Some(message) = admin.message() else { return };
+        let attempt = admin.attempt;
+        self.transmit(message);
+        self.after_ms((50, 100), Event::AskAgain { attempt });
     }
 
     fn heal(&mut self) {
@@ -355,10 +388,16 @@ impl World {
                     self.step(to, Input::Message(message));
                 }
             }
+            Peer::Client(crate::admin::KEY) => {
+                let heard = self.admin.as_mut().expect("it has asked").receive(&message);
+                if let Err(broken) = heard {
+                    self.facts.broken.get_or_insert(broken);
+                }
+            }
             Peer::Client(key) => {
                 let client = self.clients.all.iter().position(|client| client.key == key).unwrap();
-                let voters = usize::from(self.nodes[0].config.replicas);
-                match self.clients.receive(client, &message, voters) {
+                let members = self.nodes.len();
+                match self.clients.receive(client, &message, members) {
                     Next::Wait => {}
                     Next::Send => self.send_request(client),
                     Next::Done => {
@@ -374,13 +413,13 @@ impl World {
     }
 
     fn send_request(&mut self, index: usize) {
-        let voters = usize::from(self.nodes[0].config.replicas);
+        let members = self.nodes.len();
         let client = &mut self.clients.all[index];
         client.attempt += 1;
         if self.healed && client.is_done() {
             return;
         }
-        let (attempt, message) = (client.attempt, client.message(voters));
+        let (attempt, message) = (client.attempt, client.message(members));
         self.transmit(message);
         self.after_ms((100, 200), Event::Retry { client: index, attempt });
     }
@@ -525,6 +564,7 @@ fn note_name(note: &Note) -> &'static str {
         Note::Abdicated(_) => "abdicated",
         Note::CheckpointDurable(_) => "checkpoint_durable",
         Note::Restarted => "restarted",
+        Note::EpochEntered(_) => "epoch_entered",
         Note::RepairRequested { .. } => "repair_requested",
         _ => "other",
     }

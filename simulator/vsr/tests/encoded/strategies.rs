@@ -7,6 +7,8 @@ use vsr::checkpoint::Checkpoint;
 use vsr::entry::{Entry, EntryFields, EntryKind};
 use vsr::ids::{ClientId, ClientKey, Epoch, Hash, Op, Peer, ReplicaId, RequestNumber, SessionNumber, TenantId, View};
 use vsr::message::{Body, DoViewChange, Message, NackReason, StartView, StateTransfer, TailSlot};
+use vsr::quorum::Members;
+use vsr::reconfiguration::Membership;
 use vsr::sessions::Session;
 use vsr::superblock::{CheckpointRef, Superblock};
 
@@ -76,26 +78,25 @@ fn session() -> impl Strategy<Value = Session> {
 
 pub fn checkpoint() -> impl Strategy<Value = Checkpoint> {
     let place = (op(), hash(), view(), any::<u64>());
-    (place, vec(session(), 0..4), bytes(), any::<u64>()).prop_map(|(place, sessions, state, state_hash)| Checkpoint {
-        op: place.0,
-        hash: place.1,
-        view: place.2,
-        timestamp: place.3,
-        sessions,
-        state,
-        state_hash,
+    (place, membership(), vec(session(), 0..4), bytes(), any::<u64>()).prop_map(|(place, membership, sessions, state, state_hash)| {
+        Checkpoint { op: place.0, hash: place.1, view: place.2, timestamp: place.3, membership, sessions, state, state_hash }
     })
 }
 
+fn membership() -> impl Strategy<Value = Membership> {
+    let voters = vec(0_u8..32, 1..=7).prop_map(|voters| Members(voters.into_iter().fold(0, |set, voter| set | 1 << voter)));
+    (any::<u32>(), voters, op()).prop_map(|(epoch, voters, since)| Membership { epoch: Epoch(epoch), voters, since })
+}
+
 pub fn superblock() -> impl Strategy<Value = Superblock> {
-    let names = (any::<u64>(), any::<u32>(), any::<u8>(), any::<u32>());
+    let names = (any::<u64>(), any::<u32>(), any::<u8>(), membership());
     let log = (op(), hash(), vec(proptest::option::of(hash()), 0..20), any::<u32>());
     let checkpoint = (op(), hash(), any::<u8>()).prop_map(|(op, hash, place)| CheckpointRef { op, hash, place });
     (names, view(), view(), log, checkpoint).prop_map(|(names, view, last_normal_view, log, checkpoint)| Superblock {
         sequence: names.0,
         cluster: names.1,
         replica: names.2,
-        epoch: Epoch(names.3),
+        membership: names.3,
         view,
         last_normal_view,
         commit: log.0,
@@ -199,8 +200,11 @@ fn recovery_body() -> impl Strategy<Value = Body> {
         op().prop_map(|commit| Body::StateTransferRequest { commit }),
         state_transfer(),
         any::<u64>().prop_map(|nonce| Body::RecoveryRequest { nonce }),
-        (any::<u64>(), proptest::option::of(start_view()))
-            .prop_map(|(nonce, start)| Body::RecoveryResponse { nonce, start: start.map(Box::new) }),
+        (any::<u64>(), membership(), proptest::option::of(start_view())).prop_map(|(nonce, membership, start)| Body::RecoveryResponse {
+            nonce,
+            membership,
+            start: start.map(Box::new)
+        }),
     ]
 }
 
