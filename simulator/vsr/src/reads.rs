@@ -126,7 +126,7 @@ impl<S: StateMachine> Replica<S> {
 
     fn close_round(&mut self, fx: &mut Vec<Effect>) {
         let reads = &mut self.primary.reads;
-        if reads.heard.len() < self.quorums.replication {
+        if !self.membership.has_quorum(reads.heard) {
             return;
         }
         reads.is_open = false;

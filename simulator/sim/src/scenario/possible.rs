@@ -55,6 +55,7 @@ impl Base {
     fn cluster_is_possible(&self) -> Result<(), Impossible> {
         let counted = !self.replicas.is_empty() && self.replicas.iter().all(|count| (1..=REPLICAS_MAX).contains(count));
         demand(counted, &["base", "replicas"], &format!("numbers of replicas from 1 to {REPLICAS_MAX}, each as likely"))?;
+        demand(self.members <= REPLICAS_MAX, &["base", "members"], &format!("at most {REPLICAS_MAX}, voters or not"))?;
         demand(self.tenants > 0, &["base", "tenants"], "at least 1")?;
         demand(self.clients_per_tenant > 0, &["base", "clients_per_tenant"], "at least 1")?;
         let clients = self.tenants.checked_mul(self.clients_per_tenant).unwrap_or(u32::MAX);
