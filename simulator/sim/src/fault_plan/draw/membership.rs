@@ -5,7 +5,7 @@
 
 use super::Planner;
 use crate::fault_plan::{Fault, Partition, Target, Voters};
-use crate::options::{MILLISECOND, Rate, SECOND};
+use crate::options::{MILLISECOND, Rate};
 
 /// So many voters are left when some are removed.
 const FEW: u8 = 3;
@@ -81,13 +81,13 @@ impl Planner<'_> {
 
     pub(super) fn rival_changes(&mut self) {
         let mut many = self.starts_with_many();
-        let mut time = self.duration(500 * MILLISECOND, 2 * SECOND);
+        let mut time = self.duration(500 * MILLISECOND, 1_500 * MILLISECOND);
         while time < self.horizon() {
             let (one, other) = (self.alternate(&mut many), self.few_members());
             let first = u8::from(self.stream.hit(Rate::percent(50)));
             self.ask(time, first, one);
             self.ask(time, 1 - first, other);
-            time += self.duration(1_500 * MILLISECOND, 3 * SECOND);
+            time += self.duration(800 * MILLISECOND, 1_600 * MILLISECOND);
         }
     }
 
