@@ -237,7 +237,11 @@ impl<'a> Sweep<'a> {
         if places.len() > group.len() {
             return Err(refuted(places.iter().map(|(_, place)| self.places[*place].revealed_by)));
         }
-        let bound = |(_, _, call): &Candidate| matches!(self.calls[*call].action, StreamAction::Append { answer: AppendAnswer::At(offset), .. } if group.len() > 1 || offset != places[0].1 as u64);
+        // A forgotten append still knows its place.
+        let bound = |(_, _, call): &Candidate| match self.calls[*call].action {
+            StreamAction::Append { answer: AppendAnswer::At(offset), .. } => group.len() > 1 || offset != places[0].1 as u64,
+            _ => false,
+        };
         if group.iter().any(bound) {
             return Err(outside("a forgotten append with an offset"));
         }
