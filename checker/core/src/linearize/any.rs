@@ -170,51 +170,76 @@ fn example<M: Model>(
     Some(example)
 }
 
-/// Decides the parts of a store, largest first; the first refuted one ends it.
+/// Decides the parts of a store; the first refuted one ends it.
 fn store(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter) -> Outcome {
     let mut scratch = zones::Scratch::default();
-    let split = parts::store(model, calls);
-    parts_of(split.parts(), |part| {
-        if part.slots.len() == 1 {
-            let register = Register { initial: model.initial };
-            let calls = split.register(calls, part);
-            one(&register, &calls, meter, |calls| decide::register(&register, calls, meter, &mut scratch))
-        } else {
-            let (keys, calls) = split.keys(model, calls, part);
-            one(&keys, &calls, meter, |calls| decide::keys(&keys, calls, meter, &mut scratch))
+    let register = Register { initial: model.initial };
+    let mut whole = Outcome::default();
+    if let Some(keys) = parts::single_keys(model, calls) {
+        for (slot, own) in keys.iter() {
+            let outcome = one(&register, own, meter, |calls| decide::register(&register, calls, meter, &mut scratch));
+            if whole.add(outcome, || parts::places(calls, slot)) {
+                break;
+            }
         }
-    })
+        return whole;
+    }
+    let split = parts::store(model, calls);
+    for part in split.parts() {
+        let outcome = if part.slots.len() == 1 {
+            let own = split.register(calls, part);
+            one(&register, &own, meter, |calls| decide::register(&register, calls, meter, &mut scratch))
+        } else {
+            let (keys, own) = split.keys(model, calls, part);
+            one(&keys, &own, meter, |calls| decide::keys(&keys, calls, meter, &mut scratch))
+        };
+        if whole.add(outcome, || part.calls.clone()) {
+            break;
+        }
+    }
+    whole
 }
 
 /// Decides groups of accounts that no transfer or snapshot ties together.
 fn bank(model: &Ledger, calls: &[Call<LedgerAction>], meter: &Meter) -> Outcome {
     let split = parts::bank(model, calls);
-    parts_of(split.parts(), |part| {
-        let (ledger, calls) = split.ledger(model, calls, part);
-        one(&ledger, &calls, meter, |calls| decide::ledger(&ledger, calls, meter))
-    })
-}
-
-/// Puts together what is known of the parts: one refuted part refutes, one undecided part leaves the rest undecided.
-fn parts_of(parts: &[parts::Part], mut judge: impl FnMut(&parts::Part) -> Outcome) -> Outcome {
-    let mut whole = Outcome { linearizable: Some(true), engine: Engine::Zones, parts: 0, undecided: None, example: None };
-    for part in parts {
-        let mut outcome = judge(part);
-        if let Some(example) = &mut outcome.example {
-            example.calls.iter_mut().for_each(|(number, _)| *number = part.calls[*number] as usize);
-            example.last = example.last.map(|number| part.calls[number] as usize);
+    let mut whole = Outcome::default();
+    for part in split.parts() {
+        let (ledger, own) = split.ledger(model, calls, part);
+        let outcome = one(&ledger, &own, meter, |calls| decide::ledger(&ledger, calls, meter));
+        if whole.add(outcome, || part.calls.clone()) {
+            break;
         }
-        if outcome.linearizable == Some(false) {
-            return Outcome { parts: whole.parts + 1, ..outcome };
-        }
-        if whole.undecided.is_none() {
-            let engine = whole.engine.max(outcome.engine);
-            let (linearizable, undecided) = (outcome.linearizable, outcome.undecided);
-            whole = Outcome { linearizable, undecided, engine, parts: whole.parts, example: None };
-        }
-        whole.parts += 1;
     }
     whole
+}
+
+impl Default for Outcome {
+    /// Of no part: nothing speaks against it.
+    fn default() -> Self {
+        Self { linearizable: Some(true), engine: Engine::Zones, parts: 0, undecided: None, example: None }
+    }
+}
+
+impl Outcome {
+    /// Adds what is known of a part, whose calls stand at the given places of the whole; true when the whole is refuted. An
+    /// undecided part leaves the whole undecided, unless another one is refuted.
+    fn add(&mut self, part: Self, places: impl FnOnce() -> Vec<u32>) -> bool {
+        self.parts += 1;
+        if part.linearizable == Some(false) {
+            let mut example = part.example.unwrap_or_default();
+            let places = places();
+            example.calls.iter_mut().for_each(|(number, _)| *number = places[*number] as usize);
+            example.last = example.last.map(|number| places[number] as usize);
+            *self = Self { parts: self.parts, example: Some(example), ..part };
+            return true;
+        }
+        if self.undecided.is_none() {
+            let engine = self.engine.max(part.engine);
+            *self = Self { engine, parts: self.parts, ..part };
+        }
+        false
+    }
 }
 
 #[cfg(test)]

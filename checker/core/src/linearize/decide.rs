@@ -5,7 +5,7 @@ use super::{Answer, Call, Effort, NEVER, Refutation, counters, frontier, queues,
 use crate::budget::Meter;
 use crate::models::Model;
 use crate::models::counter::{Counter, CounterAction};
-use crate::models::keys::{Keys, KeysAction};
+use crate::models::keys::{Keys, KeysAction, alone};
 use crate::models::ledger::{Ledger, LedgerAction};
 use crate::models::queue::{Queue, QueueAction};
 use crate::models::register::{Register, RegisterAction};
@@ -59,49 +59,75 @@ pub struct Decision {
     pub engine: Engine,
 }
 
+/// Memory that a method without search takes for one call at most, bytes.
+const METHOD_BYTES: u64 = 160;
+
 /// Decides the calls of one register.
 #[must_use]
 pub fn register(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
-    let answer = match zones::decide(model.initial, calls, scratch) {
+    let answer = || match zones::decide(model.initial, calls, scratch) {
         Zones::Linearizable => Answer::Linearizable,
         Zones::Refuted(conflict) => Answer::Refuted(Refutation { core: conflict.calls(), ..Refutation::default() }),
-        Zones::NotApplicable(_) => return general(model, calls, meter),
+        Zones::NotApplicable(why) => Answer::Undecided(why.to_owned()),
     };
-    Decision { answer, engine: Engine::Zones }
+    special(calls.len(), meter, answer, Engine::Zones, || general(model, calls, meter))
 }
 
-/// Decides the calls of tied keys.
+/// Decides the calls of tied keys: what one key alone refutes needs no search over all of them.
 #[must_use]
-pub fn keys(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter, _scratch: &mut Scratch) -> Decision {
+pub fn keys(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
+    for slot in 0..model.keys.len() as u32 {
+        let mut numbers = Vec::new();
+        let mut own = Vec::new();
+        for (number, call) in calls.iter().enumerate() {
+            if let Some(action) = alone(&call.action, slot) {
+                numbers.push(number);
+                own.push(Call { invoke: call.invoke, returned: call.returned, action });
+            }
+        }
+        if let Zones::Refuted(conflict) = zones::decide(model.initial, &own, scratch) {
+            let core = conflict.calls().into_iter().map(|place| numbers[place]).collect();
+            return Decision { answer: Answer::Refuted(Refutation { core, ..Refutation::default() }), engine: Engine::Zones };
+        }
+        if meter.check().is_err() {
+            break;
+        }
+    }
     general(model, calls, meter)
 }
 
 /// Decides the calls of one stream.
 #[must_use]
 pub fn stream(model: &Stream, calls: &[Call<StreamAction>], meter: &Meter) -> Decision {
-    special(streams::decide(model, calls), Engine::Stream, || general(model, calls, meter))
+    special(calls.len(), meter, || streams::decide(model, calls), Engine::Stream, || general(model, calls, meter))
 }
 
 /// Decides the calls of one set.
 #[must_use]
 pub fn set(calls: &[Call<SetAction>], meter: &Meter) -> Decision {
-    special(sets::decide(calls), Engine::Set, || general(&Set, calls, meter))
+    special(calls.len(), meter, || sets::decide(calls), Engine::Set, || general(&Set, calls, meter))
 }
 
 /// Decides the calls of one queue.
 #[must_use]
 pub fn queue(calls: &[Call<QueueAction>], meter: &Meter) -> Decision {
-    special(queues::decide(calls), Engine::Queue, || general(&Queue, calls, meter))
+    special(calls.len(), meter, || queues::decide(calls), Engine::Queue, || general(&Queue, calls, meter))
 }
 
 /// Decides the calls of one counter.
 #[must_use]
 pub fn counter(model: &Counter, calls: &[Call<CounterAction>], meter: &Meter) -> Decision {
-    special(counters::decide(model, calls), Engine::Counter, || general(model, calls, meter))
+    special(calls.len(), meter, || counters::decide(model, calls), Engine::Counter, || general(model, calls, meter))
 }
 
-/// The answer of a method for one model, or that of a search where the method does not apply.
-fn special(answer: Answer, engine: Engine, otherwise: impl FnOnce() -> Decision) -> Decision {
+/// The answer of a method for one model, within the limit of memory; or that of a search where the method does not apply.
+fn special(calls: usize, meter: &Meter, method: impl FnOnce() -> Answer, engine: Engine, otherwise: impl FnOnce() -> Decision) -> Decision {
+    let bytes = calls as u64 * METHOD_BYTES;
+    if let Err(limit) = meter.check().and_then(|()| meter.reserve(bytes)) {
+        return Decision { answer: Answer::Undecided(format!("{limit}, before the first of {calls} calls")), engine };
+    }
+    let answer = method();
+    meter.release(bytes);
     if answer.decided().is_some() { Decision { answer, engine } } else { otherwise() }
 }
 

@@ -3,7 +3,7 @@
 //! Linearizability is local, so each part may be decided by itself, and small parts are decided far faster.
 
 use super::Call;
-use crate::models::keys::{ABSENT, Keys, KeysAction};
+use crate::models::keys::{Keys, KeysAction, alone};
 use crate::models::ledger::{Ledger, LedgerAction};
 use crate::models::register::RegisterAction;
 
@@ -32,6 +32,53 @@ pub fn store(model: &Keys, calls: &[Call<KeysAction>]) -> Split {
         KeysAction::Scan { first, seen } => (*first..*first + seen.len() as u32).for_each(visit),
         KeysAction::Transaction { reads, writes } => reads.iter().chain(writes).for_each(|pair| visit(pair.0)),
     })
+}
+
+/// Calls on single keys only, brought together key by key.
+#[derive(Clone, Debug)]
+pub struct SingleKeys {
+    calls: Vec<Call<RegisterAction>>,
+    /// Where the calls of each slot end.
+    ends: Vec<u32>,
+}
+
+/// The keys of a store none of whose calls touches two of them: one pass, and no list of calls per key.
+#[must_use]
+pub fn single_keys(model: &Keys, calls: &[Call<KeysAction>]) -> Option<SingleKeys> {
+    let mut next = vec![0_u32; model.keys.len()];
+    for call in calls {
+        let KeysAction::One { slot, .. } = call.action else { return None };
+        next[slot as usize] += 1;
+    }
+    let mut sum = 0;
+    for count in &mut next {
+        sum += core::mem::replace(count, sum);
+    }
+    let filler = Call { invoke: 0, returned: 0, action: RegisterAction::Read { seen: None } };
+    let mut sorted = vec![filler; calls.len()];
+    for call in calls {
+        let Call { invoke, returned, action: KeysAction::One { slot, action } } = call else { continue };
+        let place = &mut next[*slot as usize];
+        sorted[*place as usize] = Call { invoke: *invoke, returned: *returned, action: *action };
+        *place += 1;
+    }
+    Some(SingleKeys { calls: sorted, ends: next })
+}
+
+impl SingleKeys {
+    /// Slots that were touched, each with its calls.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[Call<RegisterAction>])> {
+        let starts = core::iter::once(0).chain(self.ends.iter().copied());
+        let each = starts.zip(&self.ends).map(|(start, end)| &self.calls[start as usize..*end as usize]);
+        (0..).zip(each).filter(|(_, calls)| !calls.is_empty())
+    }
+}
+
+/// The places of the calls on one slot.
+#[must_use]
+pub fn places(calls: &[Call<KeysAction>], wanted: u32) -> Vec<u32> {
+    let own = |(_, call): &(u32, &Call<KeysAction>)| matches!(call.action, KeysAction::One { slot, .. } if slot == wanted);
+    (0..).zip(calls).filter(own).map(|(number, _)| number).collect()
 }
 
 /// The parts of a ledger.
@@ -98,17 +145,8 @@ impl Split {
     /// The calls of a part with one key.
     #[must_use]
     pub fn register(&self, calls: &[Call<KeysAction>], part: &Part) -> Vec<Call<RegisterAction>> {
-        let held = |value: u64| (value != ABSENT).then_some(value);
-        let action = |action: &KeysAction| match action {
-            KeysAction::One { action, .. } => *action,
-            KeysAction::Scan { seen, .. } => RegisterAction::Read { seen: held(seen[0]) },
-            KeysAction::Transaction { reads, writes } => match (reads.first(), writes.last()) {
-                (Some(read), Some(write)) => RegisterAction::CompareAndSet { expected: held(read.1), value: write.1, set: Some(true) },
-                (None, Some(write)) => RegisterAction::Write { value: write.1 },
-                (read, None) => RegisterAction::Read { seen: read.and_then(|read| held(read.1)) },
-            },
-        };
-        chosen(calls, part, action)
+        // Every call of the part touches its only key.
+        chosen(calls, part, |action| alone(action, part.slots[0]).unwrap_or(RegisterAction::Read { seen: None }))
     }
 
     /// The keys and calls of a part with several keys.

@@ -84,6 +84,28 @@ pub fn project(action: &KeysAction, keep: &[bool]) -> Option<KeysAction> {
     }
 }
 
+/// What an action did to one slot, as seen by those who look at no other one; none when it does not touch the slot.
+#[must_use]
+pub fn alone(action: &KeysAction, slot: u32) -> Option<RegisterAction> {
+    let held = |value: u64| (value != ABSENT).then_some(value);
+    match action {
+        KeysAction::One { slot: own, action } => (*own == slot).then_some(*action),
+        KeysAction::Scan { first, seen } => {
+            let value = *seen.get(slot.checked_sub(*first)? as usize)?;
+            Some(RegisterAction::Read { seen: held(value) })
+        }
+        KeysAction::Transaction { reads, writes } => {
+            let read = reads.iter().find(|pair| pair.0 == slot).map(|pair| held(pair.1));
+            let written = writes.iter().rev().find(|pair| pair.0 == slot).map(|pair| pair.1);
+            match (read, written) {
+                (Some(expected), Some(value)) => Some(RegisterAction::CompareAndSet { expected, value, set: Some(true) }),
+                (None, Some(value)) => Some(RegisterAction::Write { value }),
+                (read, None) => read.map(|seen| RegisterAction::Read { seen }),
+            }
+        }
+    }
+}
+
 impl Model for Keys {
     type State = Box<[u64]>;
     type Action = KeysAction;
