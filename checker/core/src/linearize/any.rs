@@ -176,7 +176,7 @@ fn store(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter) -> Outcome {
     let register = Register { initial: model.initial };
     let mut whole = Outcome::default();
     if let Some(keys) = parts::single_keys(model, calls) {
-        for (slot, own) in keys.iter() {
+        for (slot, own) in keys.each() {
             let outcome = one(&register, own, meter, |calls| decide::register(&register, calls, meter, &mut scratch));
             if whole.add(outcome, || parts::places(calls, slot)) {
                 break;

@@ -67,7 +67,7 @@ pub fn single_keys(model: &Keys, calls: &[Call<KeysAction>]) -> Option<SingleKey
 
 impl SingleKeys {
     /// Slots that were touched, each with its calls.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &[Call<RegisterAction>])> {
+    pub fn each(&self) -> impl Iterator<Item = (u32, &[Call<RegisterAction>])> {
         let starts = core::iter::once(0).chain(self.ends.iter().copied());
         let each = starts.zip(&self.ends).map(|(start, end)| &self.calls[start as usize..*end as usize]);
         (0..).zip(each).filter(|(_, calls)| !calls.is_empty())
