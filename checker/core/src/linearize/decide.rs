@@ -73,10 +73,14 @@ pub fn register(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter,
     special(calls.len(), meter, answer, Engine::Zones, || general(model, calls, meter))
 }
 
+/// Looks at calls, once for each key, that are worth the chance of a refutation without search.
+const LOOKS_MAX: usize = 100_000_000;
+
 /// Decides the calls of tied keys: what one key alone refutes needs no search over all of them.
 #[must_use]
 pub fn keys(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
-    for slot in 0..model.keys.len() as u32 {
+    let keys = if model.keys.len().saturating_mul(calls.len()) < LOOKS_MAX { model.keys.len() as u32 } else { 0 };
+    for slot in 0..keys {
         let mut numbers = Vec::new();
         let mut own = Vec::new();
         for (number, call) in calls.iter().enumerate() {
