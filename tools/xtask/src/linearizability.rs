@@ -4,11 +4,10 @@
 
 use crate::cpu::{memory_mib, peak_memory_mib, seconds};
 use vopr_checker::budget::Budget;
-use vopr_checker::linearize::Call;
 use vopr_checker::linearize::any::{History, Outcome};
 use vopr_checker::linearize::trials::workload::{Workload, of_store};
 use vopr_checker::models::keys::Keys;
-use vopr_checker::models::register::{Register, RegisterAction};
+use vopr_checker::models::register::Register;
 
 /// Judged that often; the least time counts.
 const ROUNDS: usize = 3;
@@ -29,35 +28,23 @@ pub fn run() {
         }
     }
     for (operations, clients) in [(100_000, 5), (100_000, 10), (10_000, 20)] {
-        for compare_and_sets in [0, 30] {
-            let workload = Workload { operations, clients, values: Some(5), compare_and_sets, ..UNIQUE };
-            let name = format!("5 values, {compare_and_sets} % compare-and-sets, 1 key, {clients} clients");
-            print(&name, &history(&workload), 1);
-        }
+        let workload = Workload { operations, clients, values: Some(5), compare_and_sets: 0, ..UNIQUE };
+        print(&format!("5 values, 1 key, {clients} clients"), &history(&workload), ROUNDS);
+        let workload = Workload { compare_and_sets: 30, ..workload };
+        print(&format!("5 values, 30 % compare-and-sets, 1 key, {clients} clients"), &history(&workload), ROUNDS);
     }
     for (clients, compare_and_sets) in [(50, 0), (50, 30), (100, 0)] {
         hard(clients, compare_and_sets);
     }
-    println!("  the same where failed compare-and-sets say that the value was another one:");
-    for (keys, clients) in [(CELLS, 10), (CELLS, 100), (1, 10)] {
-        let calls = Workload { clients, keys, ..UNIQUE }.history();
-        print(&format!("unique values, 10 % compare-and-sets, {keys} keys, {clients} clients"), &of(keys, calls), 1);
-    }
 }
 
-/// A workload as a history of the entrance for all models. A failed compare-and-set only says that nothing happened, as in most
-/// recorded histories, and is left out.
+/// A workload as a history of the entrance for all models.
 fn history(workload: &Workload) -> History {
-    let mut calls = workload.history();
-    calls.retain(|(_, call)| !matches!(call.action, RegisterAction::CompareAndSet { set: Some(false), .. }));
-    of(workload.keys, calls)
-}
-
-fn of(keys: u32, calls: Vec<(u32, Call<RegisterAction>)>) -> History {
-    if keys == 1 {
+    let calls = workload.history();
+    if workload.keys == 1 {
         return History::Register(Register::default(), calls.into_iter().map(|(_, call)| call).collect());
     }
-    let keys = Keys::absent((0..u64::from(keys)).collect());
+    let keys = Keys::absent((0..u64::from(workload.keys)).collect());
     History::Store(keys, of_store(calls))
 }
 
