@@ -36,7 +36,8 @@ fn run(options: &RunOptions, rounds: usize) -> Vec<(ClientName, Operation, Told)
 #[test]
 fn every_function_occurs_succeeds_and_is_refused_only_for_its_own_reasons() {
     let done = run(&options("multi_tenant_isolation", &Overrides::default()), 400);
-    let functions: Vec<Function> = (0..12).filter_map(Function::from_code).filter(|f| *f != Function::Other).collect();
+    // The functions of the store come first; what follows is known from other systems' histories only.
+    let functions: Vec<Function> = (0..11).filter_map(Function::from_code).collect();
     assert_eq!(functions.len(), 11);
     for function in functions {
         assert!(done.iter().any(|(_, operation, told)| operation.function == function && told.error.is_none()), "{function:?}");
