@@ -39,16 +39,17 @@ pub enum ClockSource {
 /// What a peer's clock read. All offsets are from the own monotonic clock, which nobody sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Sample {
-    offset_ns: i64,
-    /// Half the round trip.
-    error_ns: i64,
+    /// What it read, nanoseconds from the own monotonic clock.
+    offset: i64,
+    /// Half the round trip, nanoseconds.
+    error: i64,
     taken_ns: u64,
 }
 
 impl Sample {
     /// The longer ago, the more may have changed.
     fn error_at(&self, now_ns: u64) -> i64 {
-        self.error_ns.saturating_add(drift(now_ns.saturating_sub(self.taken_ns)))
+        self.error.saturating_add(drift(now_ns.saturating_sub(self.taken_ns)))
     }
 }
 
@@ -223,9 +224,9 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         let middle_ns = sent_ns + (now_ns - sent_ns) / 2;
-        let sample = Sample { offset_ns: signed(clock_ns).saturating_sub(signed(middle_ns)), error_ns, taken_ns: now_ns };
+        let sample = Sample { offset: signed(clock_ns).saturating_sub(signed(middle_ns)), error: error_ns, taken_ns: now_ns };
         let Some(best) = self.clock.samples.get_mut(place) else { return };
-        if best.is_none_or(|best| sample.error_ns <= best.error_at(now_ns)) {
+        if best.is_none_or(|best| sample.error <= best.error_at(now_ns)) {
             *best = Some(sample);
         }
         if self.clock.epoch.is_none() {
@@ -243,7 +244,7 @@ impl<S: StateMachine> Replica<S> {
         let mut count = 1;
         for voter in self.other_voters() {
             let Some(Some(sample)) = self.clock.samples.get(usize::from(voter.0)) else { continue };
-            intervals[count] = Interval::around(sample.offset_ns, sample.error_at(now_ns).saturating_add(tolerance));
+            intervals[count] = Interval::around(sample.offset, sample.error_at(now_ns).saturating_add(tolerance));
             sources.insert(voter);
             count += 1;
         }

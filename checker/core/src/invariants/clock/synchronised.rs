@@ -80,9 +80,9 @@ pub(super) fn intervals(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         let since_ns = time_ns.saturating_sub(limits.at_most(WINDOW_NS + 2 * TOLERANCE_NS));
         let tolerance_ns = (TOLERANCE_NS / limits.compression) as f64;
         let is_right = |member: &usize| {
-            let lied =
+            let is_of_it =
                 |lie: &Lie| usize::from(lie.from) == *member && lie.to == u16::from(replica) && (since_ns..=time_ns).contains(&lie.time_ns);
-            sources & (1 << member) != 0 && skews.farthest(*member, since_ns, time_ns) <= tolerance_ns && !lies.iter().any(lied)
+            sources & (1 << member) != 0 && skews.farthest(*member, since_ns, time_ns) <= tolerance_ns && !lies.iter().any(is_of_it)
         };
         if (0..index.members().min(32)).filter(is_right).count() < index.quorum() {
             continue;

@@ -12,7 +12,7 @@ use vsr::message::Command;
 impl Planner<'_> {
     /// One clock at a time, so that a majority is right. An offset below twice the tolerance might not be noticed over slow links.
     pub(super) fn offsets_exceeded(&mut self) {
-        let offset_ns_max = self.options.clock.offset_ns_max.max(2 * CLOCK_TOLERANCE_NS + 1);
+        let offset_ns_max = self.options.clock.offset_ns_max.max(3 * CLOCK_TOLERANCE_NS);
         let mut start = self.duration(800 * MILLISECOND, 2_000 * MILLISECOND);
         while start < self.horizon() {
             let end = start + self.duration(4_000 * MILLISECOND, 6_000 * MILLISECOND);
