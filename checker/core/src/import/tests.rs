@@ -109,7 +109,8 @@ fn keys_apart_from_values_make_a_store_of_texts() {
 
 #[test]
 fn tables_are_read_by_the_names_of_their_columns() {
-    let csv = "call_ns,return_ns,client_id,op,key,value,output\n5,9,0,PUT,k,\"a,\"\"b\",\n6,8,1,GET,k,,NotFound\n10,,1,DELETE,k,,\n11,12,2,GET,k,,\"a,\"\"b\"\r\n";
+    let csv = "call_ns,return_ns,client_id,op,key,value,output\n5,9,0,PUT,k,\"a,\"\"b\",\n\
+               6,8,1,GET,k,,NotFound\n10,,1,DELETE,k,,\n11,12,2,GET,k,,\"a,\"\"b\"\r\n";
     let read = brought(csv);
     assert_eq!((read.settings.model, read.rows.len()), (Model::Kv, 4));
     assert_eq!((read.rows[1].result, read.rows[2].return_seq, read.rows[2].function), (None, None, Function::Delete));
@@ -308,7 +309,8 @@ proptest! {
         const WORDS: [&str; 31] = [
             "{", "}", "[", "]", ":process 0", ":process 1", ":type :invoke", ":type :ok", ":type :info", ":f :read", ":f :cas", ":f :add",
             ":value [1 2]", ":value nil", ":value", "[[:r :x [1]]]", "[:append :x 1]", "\n", ",", "\"", "client,op,call,return\n", "1,read,2,3\n",
-            "\"type\": \"ok\"", "\"process\": 1", "9223372036854775807", "-1", "5 :invoke :read nil\n", ":key 1", ":f :transfer", "{:from 0 :to 1 :amount 5}", "{:process 0 :type :ok :f :read :value {0 5}}",
+            "\"type\": \"ok\"", "\"process\": 1", "9223372036854775807", "-1", "5 :invoke :read nil\n", ":key 1", ":f :transfer",
+            "{:from 0 :to 1 :amount 5}", "{:process 0 :type :ok :f :read :value {0 5}}",
         ];
         let text: String = words.iter().flat_map(|word| [WORDS[*word], " "]).collect();
         let request = Request { format: Format::ALL.get(format).copied(), model: Model::ALL.get(model).copied(), ..Request::default() };
