@@ -173,9 +173,8 @@ impl<S: StateMachine> Replica<S> {
         let now_ns = self.clock.now_ns;
         (self.clock.started_ns, self.clock.lost_ns, self.clock.leads_ns) = (now_ns, now_ns, now_ns);
         self.clock.begin_window();
-        if self.compares_clocks() {
-            self.conclude(fx);
-            self.ask_for_samples(fx);
+        if self.config.clock == ClockSource::Cluster {
+            self.on_ping_timer(fx);
         }
     }
 
@@ -195,12 +194,14 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_ping_timer(&mut self, fx: &mut Vec<Effect>) {
-        if !self.compares_clocks() {
-            return;
+        if self.compares_clocks() {
+            self.look_at_clock(fx);
+            self.conclude(fx);
+            self.ask_for_samples(fx);
+        } else if self.config.clock == ClockSource::Cluster {
+            // It may become a voter.
+            self.set_timer_for(Timer::Ping, CLOCK_PING_NS, fx);
         }
-        self.look_at_clock(fx);
-        self.conclude(fx);
-        self.ask_for_samples(fx);
     }
 
     /// Whether the time is known, as far as peers are told.

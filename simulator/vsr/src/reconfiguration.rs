@@ -255,6 +255,7 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::ReconfigurationPending);
         }
         self.has_pipeline_room()?;
+        self.has_time(fx)?;
         let next = self.membership.after(Op(self.log.head().0 + 1), change, self.config.members());
         if let Ok(next) = next {
             self.have_caught_up(next.voters.without(self.membership.voters), fx)?;

@@ -10,7 +10,8 @@
 //! `clock_step`, and positive `clock_drift` since it began), and n is the op number: a primary whose clock is behind adds one
 //! nanosecond to the entry before. (4) Let a `clock_synchronised` of replica r stand at time t. Call a member of its `quorum` right if
 //! from t - 11 s to t its clock was, by the recorded faults, at most 500 ms from true time, and no pong from it that r received in that
-//! time had its reading changed (`clock_sample`). If more than half of the members are right, then `clock_low_ns` <= t <=
+//! time had its reading changed (`clock_sample`). If more than half of the voters are right (in a later epoch than 0: of
+//! all replicas, which is at least as many), then `clock_low_ns` <= t <=
 //! `clock_high_ns`: that is what Marzullo's interval promises, whatever the others say. (5) In a run with any `clock_synchronised`, who
 //! stamps an entry without `detail` has a `clock_synchronised` at most 30 s before, and no `clock_lost` since. Who stamps one with the
 //! detail `clock_unsynchronised` (the fallback) has none in force, and has had none for at least 2 s; or it has never had one, was never

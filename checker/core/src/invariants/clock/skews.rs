@@ -44,7 +44,7 @@ impl Skews {
         let heal_ns = index.meta().heal_time_ns.unwrap_or(u64::MAX);
         let mut changes: Vec<(u64, usize, Change)> = Vec::new();
         for row in index.fault_rows() {
-            let Some(target) = table.target.get(row).map(|target| target as usize).filter(|target| *target < index.members()) else {
+            let Some(target) = table.target.get(row).map(|target| target as usize).filter(|target| *target < index.replicas()) else {
                 continue;
             };
             let (begin_ns, magnitude) = (table.time_ns[row], table.magnitude[row]);
@@ -60,10 +60,10 @@ impl Skews {
             }
         }
         if heal_ns < u64::MAX {
-            changes.extend((0..index.members()).map(|replica| (heal_ns, replica, Change::Heal)));
+            changes.extend((0..index.replicas()).map(|replica| (heal_ns, replica, Change::Heal)));
         }
         changes.sort_by_key(|(time_ns, ..)| *time_ns);
-        let mut skews = Self { replicas: vec![vec![Segment { time_ns: 0, skew_ns: 0.0, drift_ppm: 0.0 }]; index.members()] };
+        let mut skews = Self { replicas: vec![vec![Segment { time_ns: 0, skew_ns: 0.0, drift_ppm: 0.0 }]; index.replicas()] };
         for (time_ns, replica, change) in changes {
             skews.change(replica, time_ns, &change);
         }
