@@ -2,7 +2,8 @@
 //!
 //! Two primaries in one view give one op number to two requests and both can gather acknowledgements for it.
 //!
-//! **Formally.** With n members, voters or not, the primary of view v is member v mod n, whatever the epoch. (1) Each prepare of view v that no fault changed leaves the
+//! **Formally.** With n members, voters or not, the primary of view v is member v mod n, whatever the epoch. (1) Each prepare of view
+//! v that no fault changed leaves the
 //! primary of v; (2) so does each `timestamp_assigned`, and each `view_entered` that names a quorum; (3) the replica that appends an
 //! entry first is the primary of the entry's view; (4) no two entries share (view, op). (5) A view makes room for the next one by a quorum: before
 //! a replica casts its `do_view_change` for view v (a `vote_cast` that names a log), more than half of

@@ -13,7 +13,8 @@
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, op, `entry_hash`,
 //! fate, `fate_seq`, `reject_reason`, mutation.
 //!
-//! **Deliberately not checked.** Whether the configuration in force on p is the one that the op needs (`reconfiguration_safety`). An entry that a restart found on disk counts as
+//! **Deliberately not checked.** Whether the configuration in force on p is the one that the op needs (`reconfiguration_safety`). An
+//! entry that a restart found on disk counts as
 //! durable without `entry_durable`:
 //! (1) a backup writes entry e and crashes before the flush is confirmed; (2) the write survived; (3) the restarted backup finds e whole
 //! on disk and may vote for it, though no flush of e was ever confirmed.
