@@ -178,7 +178,7 @@ dictionary! {
     /// replica's own after the event, `op` is its head, and the other columns are null.
     TransitionEvent {
         Other => "other" /** An event that this version does not know. */,
-        Started => "started" /** First start of a replica, with an empty disk. */,
+        Started => "started" /** A replica starts with an empty disk: for the first time, or because its disk was replaced. */,
         Crashed => "crashed" /** The process died; what was not flushed may be lost. Written by the world. */,
         Restarted => "restarted" /** A new incarnation read its disk: `view`, `last_normal_view`, `op`, `commit` are what it recovered (`commit` = `op` of its checkpoint). */,
         Paused => "paused" /** The process stopped being scheduled. Written by the world. */,
@@ -202,8 +202,8 @@ dictionary! {
         RepairRequested => "repair_requested" /** `op`, `entry_hash` (null when not known) of a wanted entry. */,
         Repaired => "repaired" /** `op`, `entry_hash`: a missing or damaged entry below the head was filled by a peer's. */,
         CorruptionDetected => "corruption_detected" /** A stored entry (`op` of its slot), superblock or checkpoint copy (`op` null), or a message (`cause` set, `op` null) failed its check. `detail` says which. */,
-        ScrubRead => "scrub_read" /** `op`: the scrubber read the slot. */,
-        TourCompleted => "tour_completed" /** The scrubber has seen every slot once more. */,
+        ScrubRead => "scrub_read" /** `op`: the scrubber read its slot; null: another place of the disk. */,
+        TourCompleted => "tour_completed" /** The scrubber has seen every place of the disk once more; `op` is null. */,
         ClockSynchronised => "clock_synchronised" /** The cluster time is known: a quorum's clocks agree that it lies from `clock_low_ns` to `clock_high_ns`; `quorum` holds the members whose clocks were compared, this replica included. */,
         ClockLost => "clock_lost" /** The cluster time is not known any more; `detail` says why. */,
         TimestampAssigned => "timestamp_assigned" /** `op`, `timestamp`: the primary stamped an entry. `detail` is `clock_unsynchronised` if it did not know the cluster time and its fallback rule said what to stamp; else null. */,
@@ -346,5 +346,6 @@ dictionary! {
         Duplication => "duplication" /** Links duplicate this share of messages for the whole run. */,
         Attack => "attack" /** The links of `target` lie (to `peer`, or to all) until `end_time_ns`; magnitude = chance per message. */,
         Reconfigure => "reconfigure" /** Administrator `peer` asks for the voters in `target` (a bit set). */,
+        Reformat => "reformat" /** `target` crashed, and its disk was replaced by an empty one. */,
     }
 }

@@ -172,6 +172,10 @@ pub struct SimulationArguments {
     /// No read-modify-writes and no scans among the operations
     #[arg(long)]
     pub no_enhanced_workloads: bool,
+
+    /// No scrubbing, where the scenario has it
+    #[arg(long)]
+    pub no_scrub: bool,
 }
 
 /// How runs are judged.
@@ -374,6 +378,7 @@ impl SimulationArguments {
         valued("--faults", Some(faults).filter(|faults| !faults.is_empty()));
         words.extend(self.no_faults.then(|| "--no-faults".to_owned()));
         words.extend(self.no_enhanced_workloads.then(|| "--no-enhanced-workloads".to_owned()));
+        words.extend(self.no_scrub.then(|| "--no-scrub".to_owned()));
         words
     }
 }

@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 pub struct Atlas {
     /// Bad copies of one slot over the cluster, at most.
     copies_max: u32,
+    /// Disks that may be blank at a time: a minority.
+    blank_max: u32,
+    /// Bit set of the replicas whose disk was replaced, and who have not got everything back yet.
+    blank: u32,
     /// Bit set of the replicas whose copy is bad, by slot of the log ring.
     entries: BTreeMap<u32, u32>,
     /// Bit set of the bad copies of the superblock, by replica.
@@ -28,6 +32,8 @@ impl Atlas {
         Self {
             // A quorum is a majority: replicas / 2 + 1.
             copies_max: u32::from(replicas / 2),
+            blank_max: u32::from(replicas.saturating_sub(1) / 2),
+            blank: 0,
             entries: BTreeMap::new(),
             superblocks: BTreeMap::new(),
             checkpoint: None,
@@ -39,7 +45,7 @@ impl Atlas {
     /// Whether `replica`'s copy of a slot of the log ring may be damaged now; if so, it is taken for damaged until it is released.
     pub fn may_damage_entry(&mut self, replica: u8, slot: u32) -> bool {
         let bad = self.entries.get(&slot).copied().unwrap_or(0) | 1 << replica;
-        let admitted = bad.count_ones() <= self.copies_max;
+        let admitted = (bad | self.blank).count_ones() <= self.copies_max;
         if admitted {
             self.entries.insert(slot, bad);
         }
@@ -62,11 +68,39 @@ impl Atlas {
 
     /// The same for a checkpoint: only one place of one replica is damaged at a time, so that every peer can send its own.
     pub fn may_damage_checkpoint(&mut self, replica: u8, place: u8) -> bool {
-        let admitted = self.checkpoint.is_none_or(|damaged| damaged == (replica, place));
+        let admitted = self.blank == 0 && self.checkpoint.is_none_or(|damaged| damaged == (replica, place));
         if admitted {
             self.checkpoint = Some((replica, place));
         }
         self.count(admitted)
+    }
+
+    /// Whether `replica`'s disk may be replaced by an empty one: every slot must keep a good copy on each quorum, and a checkpoint that
+    /// is left must be good. If so, all of it is taken for bad until it is released.
+    pub fn may_reformat(&mut self, replica: u8) -> bool {
+        let blank = self.blank | 1 << replica;
+        let admitted = blank.count_ones() <= self.blank_max
+            && self.entries.values().all(|bad| (bad | blank).count_ones() <= self.copies_max)
+            && self.checkpoint.is_none_or(|(damaged, _)| damaged == replica);
+        if admitted {
+            self.blank = blank;
+            self.entries.values_mut().for_each(|bad| *bad &= !(1 << replica));
+            self.entries.retain(|_, bad| *bad != 0);
+            self.superblocks.remove(&replica);
+            self.checkpoint = self.checkpoint.filter(|(damaged, _)| *damaged != replica);
+        }
+        self.count(admitted)
+    }
+
+    /// Whether a replica has not got back what it lost with its disk.
+    #[must_use]
+    pub fn is_blank(&self, replica: u8) -> bool {
+        self.blank & 1 << replica != 0
+    }
+
+    /// A replica has got everything back.
+    pub fn release_blank(&mut self, replica: u8) {
+        self.blank &= !(1 << replica);
     }
 
     /// A whole entry is durable in the slot: written anew, or repaired.
@@ -148,6 +182,20 @@ mod tests {
         atlas.release_superblock(0, 0);
         assert!(atlas.may_damage_superblock(0, 1, &[Some(6), Some(5)]));
         assert!(!atlas.may_damage_superblock(2, 0, &[Some(1), None]));
+    }
+
+    #[test]
+    fn a_minority_of_disks_is_blank_and_counts_as_damaged_everywhere() {
+        for (replicas, blank_max) in [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (7, 3)] {
+            let mut atlas = Atlas::new(replicas);
+            assert_eq!((0..replicas).filter(|replica| atlas.may_reformat(*replica)).count(), blank_max, "{replicas} replicas");
+        }
+        let mut atlas = Atlas::new(3);
+        assert!(atlas.may_damage_entry(1, 4) && !atlas.may_reformat(0) && atlas.may_reformat(1), "the other good copy of slot 4");
+        assert!(!atlas.may_damage_entry(0, 9) && !atlas.may_damage_checkpoint(2, 0) && atlas.is_blank(1));
+        atlas.release_blank(1);
+        assert!(!atlas.is_damaged_entry(1, 4) && atlas.may_damage_entry(0, 9) && atlas.may_damage_checkpoint(2, 0));
+        assert!(!atlas.may_reformat(0), "the checkpoint of 2 is bad");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::storage::{Completed, Next, Written};
 use crate::world::{Event, World};
 use vopr_schema::{FaultFamily, FaultKind, StorageIo, StorageOutcome, StorageRow};
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
-use vsr::io::{DiskImage, Input, ReadId, Write, WriteId};
+use vsr::io::{self, DiskImage, Input, ReadId, Write, WriteId};
 
 impl World {
     pub(crate) fn begin_write(&mut self, node: usize, write: WriteId, what: Write) {
@@ -25,6 +25,18 @@ impl World {
         let started_seq = self.recorder.last_seq();
         let machine = &mut self.nodes[node];
         let (access, ends_ns) = machine.disk.read(self.now_ns, read, slot, &machine.gray, started_seq);
+        self.queue.push(ends_ns, Event::Disk { node: machine.id, access, incarnation: machine.incarnation });
+    }
+
+    pub(crate) fn begin_scan(&mut self, node: usize, read: ReadId, places: Vec<io::Place>) {
+        for place in &places {
+            if let io::Place::Slot(slot) = place {
+                self.misread(node, Some(*slot));
+            }
+        }
+        let started_seq = self.recorder.last_seq();
+        let machine = &mut self.nodes[node];
+        let (access, ends_ns) = machine.disk.scan(self.now_ns, read, places, &machine.gray, started_seq);
         self.queue.push(ends_ns, Event::Disk { node: machine.id, access, incarnation: machine.incarnation });
     }
 
@@ -57,6 +69,13 @@ impl World {
             }
             Next::Failed(write) => self.step(node, Input::WriteFailed(write)),
             Next::Content { read, content } => self.step(node, Input::Read { read, content }),
+            Next::Contents { read, completed, contents } => {
+                for completed in &completed {
+                    self.record_storage(node, completed);
+                    self.record_failure(node, completed);
+                }
+                self.step(node, Input::Scanned { read, contents });
+            }
         }
         true
     }

@@ -74,6 +74,8 @@ pub enum Purpose {
     SilentRead = 22,
     /// Which messages of a link an attack changes, and into what.
     Attack = 23,
+    /// The scrubber's reads.
+    Scrub = 24,
 }
 
 /// A stream of random numbers.

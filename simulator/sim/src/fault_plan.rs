@@ -207,6 +207,12 @@ pub enum Fault {
         /// Who.
         target: Target,
     },
+    /// A process dies and its disk is replaced by an empty one, if so few are at present that the others lack nothing; it comes back at
+    /// the end of the fault.
+    Reformat {
+        /// Who.
+        target: Target,
+    },
     /// A process is not scheduled until the end of the fault.
     Pause {
         /// Who.
@@ -328,7 +334,7 @@ impl Fault {
     pub const fn family(&self) -> FaultFamily {
         match self {
             Self::Partition { .. } | Self::Clog { .. } | Self::Gray { .. } => FaultFamily::Network,
-            Self::Crash { .. } | Self::Pause { .. } => FaultFamily::Crash,
+            Self::Crash { .. } | Self::Reformat { .. } | Self::Pause { .. } => FaultFamily::Crash,
             Self::ClockOffset { .. } | Self::ClockDrift { .. } | Self::ClockStep { .. } => FaultFamily::Clock,
             Self::ClientCrash { .. } | Self::ClientPartition { .. } | Self::TenantLoss { .. } => FaultFamily::Client,
             Self::Corruption { .. }
@@ -355,6 +361,7 @@ impl Fault {
             Self::Gray { mode: GrayMode::ReadsOnly | GrayMode::WritesOnly, .. } => FaultKind::GrayPartial,
             Self::Gray { mode: GrayMode::Unresponsive, .. } => FaultKind::GrayUnresponsive,
             Self::Crash { .. } => FaultKind::Crash,
+            Self::Reformat { .. } => FaultKind::Reformat,
             Self::Pause { .. } => FaultKind::Pause,
             Self::ClockOffset { .. } => FaultKind::ClockOffset,
             Self::ClockDrift { .. } => FaultKind::ClockDrift,

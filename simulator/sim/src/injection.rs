@@ -65,6 +65,7 @@ impl World {
             }
             Fault::Gray { target, mode } => self.begin_gray(index, target, mode, &mut active)?,
             Fault::Crash { target } => return self.begin_crash(index, target, end_time_ns),
+            Fault::Reformat { target } => return self.begin_reformat(index, target, end_time_ns),
             Fault::Pause { target } => return self.begin_pause(index, target, end_time_ns),
             Fault::ClockOffset { target, offset_ns: step_ns } | Fault::ClockStep { target, step_ns } => {
                 active.target = self.replica(target)?;
@@ -124,7 +125,7 @@ impl World {
             Fault::Partition { shape, clients_too } => self.change_partition(shape, clients_too, active, false),
             Fault::Clog { .. } => self.network.unclog(active.target, active.peer, index),
             Fault::Gray { .. } => self.nodes[node].gray.end(index),
-            Fault::Crash { .. } if self.nodes[node].stopped_by == Some(index) => self.restart(node),
+            Fault::Crash { .. } | Fault::Reformat { .. } if self.nodes[node].stopped_by == Some(index) => self.restart(node),
             Fault::Pause { .. } if self.nodes[node].stopped_by == Some(index) => self.resume(node),
             Fault::ClockOffset { offset_ns, .. } => self.nodes[node].clock.step(-offset_ns),
             Fault::ClockDrift { .. } => self.nodes[node].clock.set_drift(self.now_ns, active.drift_ppb),
@@ -144,6 +145,7 @@ impl World {
             Fault::Attack { .. } => self.attacks.end(index),
             Fault::SlowDisk { .. } => self.nodes[node].disk.speed_up(index),
             Fault::Crash { .. }
+            | Fault::Reformat { .. }
             | Fault::Pause { .. }
             | Fault::Reconfigure { .. }
             | Fault::ClockStep { .. }
@@ -220,6 +222,18 @@ impl World {
         self.record_planned(index, &self.plan.0[index as usize].fault.clone(), active, end_time_ns);
         self.crash(node);
         self.nodes[node].stopped_by = Some(index);
+        Some(active)
+    }
+
+    /// A crash after which nothing is left, not even a torn write.
+    fn begin_reformat(&mut self, index: u32, target: Target, end_time_ns: Option<u64>) -> Option<Active> {
+        let node = usize::from(self.replica(target)?);
+        if self.nodes[node].process == Process::Down || !self.atlas.may_reformat(self.nodes[node].id) {
+            return None;
+        }
+        let active = self.begin_crash(index, target, end_time_ns)?;
+        self.nodes[node].disk.replace();
+        self.nodes[node].format += 1;
         Some(active)
     }
 

@@ -88,6 +88,7 @@ mod tests {
         pipeline_max: 8,
         sessions_max: 8,
         quorum_reads: false,
+        scrub_tick_ns: 0,
     };
     const CLIENT: ClientKey = ClientKey { tenant: TenantId(0), client: ClientId(0) };
 

@@ -32,6 +32,8 @@ pub struct Node {
     pub process: Process,
     /// How often it was restarted.
     pub incarnation: u32,
+    /// How often its disk was replaced by an empty one.
+    pub format: u32,
     /// The protocol's state; none while it is down.
     pub replica: Option<Replica<Machine>>,
     /// The replica after its last step: what the world writes when it crashes or pauses.
@@ -65,6 +67,7 @@ impl Node {
             id,
             process: Process::Down,
             incarnation: 0,
+            format: 0,
             replica: None,
             summary: StateSummary::default(),
             timers: Timers::default(),

@@ -169,11 +169,19 @@ pub struct ClusterOptions {
     /// Whether reads are answered from the state, after a quorum has confirmed who leads, instead of through the log.
     #[serde(default, skip_serializing_if = "is_off")]
     pub quorum_reads: bool,
+    /// Nominal time between two ticks of the scrubbers; 0: nothing is scrubbed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub scrub_tick_ns: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 const fn is_off(switch: &bool) -> bool {
     !*switch
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl ClusterOptions {

@@ -157,6 +157,7 @@ impl World {
                     && (summary.view, summary.op, summary.commit) == (reference.view, reference.op, reference.commit)
                     && summary.op == summary.commit
                     && replica.applied() == summary.commit
+                    && replica.is_mended()
             })
     }
 

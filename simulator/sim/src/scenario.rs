@@ -17,7 +17,7 @@ use crate::options::{
 pub use possible::Impossible;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use vsr::constants::{CHECKPOINT_INTERVAL, LOG_SLOTS, PIPELINE_MAX, SESSIONS_MAX};
+use vsr::constants::{CHECKPOINT_INTERVAL, PIPELINE_MAX, SESSIONS_MAX};
 use vsr::message::Command;
 
 /// A text that lives as long as the program: in the registry's table, or read from a file once.
@@ -264,6 +264,11 @@ pub struct Base {
     /// Operations that must be refused.
     #[serde(with = "words::Share")]
     pub invalid: Rate,
+    /// Time between two ticks of the scrubbers, nominal nanoseconds; 0: nothing is scrubbed.
+    #[serde(rename = "scrub_tick", with = "words::Duration")]
+    pub scrub_tick_ns: u64,
+    /// Slots of the log ring.
+    pub log_slots: u32,
     /// Weights of the functions.
     pub mix: Mix,
     /// Clients of each tenant that only read.
@@ -350,6 +355,13 @@ pub enum Inject {
     ChangeWhileLost,
     /// Two administrators want different voters at the same time.
     RivalChanges,
+    /// One backup is slow from the beginning to the end, and another one is cut off again and again.
+    SlowPeer,
+    /// The disk of a replica is replaced by an empty one, and when it comes back the primary is lost to everybody but it and a replica that
+    /// is behind.
+    Replacements,
+    /// Stored entries that were committed long ago go bad, and a few copies of checkpoints and superblocks.
+    ColdDamage,
 }
 
 /// What a command line may change in a scenario. Changes come after the draws, so that they change nothing else.
@@ -365,6 +377,8 @@ pub struct Overrides {
     pub plain_workload: bool,
     /// Guard to switch off.
     pub bug: Option<String>,
+    /// No scrubbing.
+    pub no_scrubbing: bool,
     /// Another time compression.
     pub time_compression: Option<u32>,
 }
@@ -393,6 +407,9 @@ impl Overrides {
         }
         if let Some(compression) = self.time_compression {
             options.time_compression = compression;
+        }
+        if self.no_scrubbing {
+            options.cluster.scrub_tick_ns = 0;
         }
         if let Some(families) = self.families {
             options.families = options.families.and(families);
@@ -451,10 +468,11 @@ impl Base {
                 accounts_per_tenant: 10,
                 initial_balance: 1_000,
                 checkpoint_interval: u32::try_from(CHECKPOINT_INTERVAL).expect("a few entries"),
-                log_slots: LOG_SLOTS,
+                log_slots: self.log_slots,
                 pipeline_max: PIPELINE_MAX,
                 sessions_max: SESSIONS_MAX,
                 quorum_reads: self.quorum_reads,
+                scrub_tick_ns: self.scrub_tick_ns,
             },
             limits: Limits { time_ns_max: self.time_ns, events_max: self.events, plan_ns_max: self.plan_ns },
             time_compression: self.compression,

@@ -10,6 +10,7 @@ mod gray;
 mod races;
 mod reconfiguration;
 mod repair;
+mod scrub;
 mod sessions;
 mod timers;
 
@@ -33,6 +34,7 @@ pub fn all() -> &'static [Scenario] {
             repair::SCENARIOS,
             reconfiguration::SCENARIOS,
             timers::SCENARIOS,
+            scrub::SCENARIOS,
         ]
         .concat()
     });
@@ -123,7 +125,10 @@ mod tests {
     fn a_list_selects_each_scenario_once_in_order() {
         let selected = |list| select(list).map(|found| found.iter().map(|scenario| scenario.name).collect::<Vec<_>>());
         assert_eq!(selected("gray, swizzle,gray_failures"), Ok(vec!["gray_failures", "swizzle_clogging"]));
-        assert_eq!(selected("phase:3"), Ok(vec!["crash_during_commit", "crash_during_view_change", "recovery_corrupt_log"]));
+        assert_eq!(
+            selected("phase:3"),
+            Ok(vec!["crash_during_commit", "crash_during_view_change", "recovery_corrupt_log", "recovery_reformatted_replica"])
+        );
         assert_eq!(selected("baseline,all").map(|all| all.len()), Ok(all().len()));
         assert_eq!(selected(" , "), Err(SelectionError::Nothing));
         assert_eq!(selected("phase:77"), Err(SelectionError::NoSuchPhase("77".to_owned())));

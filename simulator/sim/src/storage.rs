@@ -19,7 +19,7 @@ use vopr_schema::{StorageIo, StorageOutcome, Zone};
 use vsr::checkpoint::Checkpoint;
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::entry::{Entry, EntryFields};
-use vsr::io::{DiskImage, ReadId, Stored, Write, WriteId};
+use vsr::io::{DiskImage, Place, PlaceContent, ReadId, Stored, Write, WriteId};
 use vsr::superblock::Superblock;
 
 /// A disk that fails an access takes so long to say so, nominal nanoseconds: it has tried again by itself.
@@ -67,6 +67,15 @@ pub enum Next {
         /// What was read.
         content: Stored<Arc<Entry>>,
     },
+    /// The answer to a scan.
+    Contents {
+        /// Its name.
+        read: ReadId,
+        /// The access to each place.
+        completed: Vec<Completed>,
+        /// What was read there.
+        contents: Vec<PlaceContent>,
+    },
 }
 
 /// A place that was written.
@@ -89,6 +98,12 @@ enum Access {
         read: ReadId,
         slot: u32,
         latency_ns: u64,
+        started_seq: u64,
+    },
+    Scan {
+        read: ReadId,
+        /// The places, and how long each of them takes.
+        places: Vec<(Place, u64)>,
         started_seq: u64,
     },
 }
@@ -145,6 +160,10 @@ pub struct Disk {
     slowdowns: Vec<Slowdown>,
     /// Reads that answer wrong content.
     silent: Stream,
+    /// Everything that is drawn for scans, so that a run without them is otherwise the same.
+    scrub: Stream,
+    /// Places that scans are reading at present.
+    scanning: u32,
     /// The write in whose middle the machine is about to stop.
     tearing: Option<WriteId>,
 }
@@ -182,6 +201,8 @@ impl Disk {
             crash_loss: stream(Purpose::CrashLoss),
             slowdowns: Vec::new(),
             silent: stream(Purpose::SilentRead),
+            scrub: stream(Purpose::Scrub),
+            scanning: 0,
             tearing: None,
         }
     }
@@ -200,6 +221,16 @@ impl Disk {
         (self.insert(Access::Read { read, slot, latency_ns, started_seq }), now_ns + latency_ns)
     }
 
+    /// Begins to read several places for the scrubber, one beside the other; answers the access and when the last of them ends.
+    pub fn scan(&mut self, now_ns: u64, read: ReadId, places: Vec<Place>, gray: &Gray, started_seq: u64) -> (u32, u64) {
+        let (low, high) = (self.options.latency_ns_min, self.options.latency_ns_max);
+        let mut latency = || compress(self.scrub.range(low..=high), self.time_compression) * u64::from(gray.slowness());
+        let places: Vec<(Place, u64)> = places.into_iter().map(|place| (place, latency())).collect();
+        self.scanning += u32::try_from(places.len()).unwrap_or(u32::MAX);
+        let longest_ns = places.iter().map(|(_, latency_ns)| *latency_ns).max().unwrap_or(0);
+        (self.insert(Access::Scan { read, places, started_seq }), now_ns + longest_ns)
+    }
+
     /// A stage of an access ends.
     ///
     /// # Panics
@@ -210,6 +241,10 @@ impl Disk {
                 self.free.push(access);
                 let (completed, next) = self.finish_read(read, slot, gray, Completed { started_seq, latency_ns, ..Completed::READ });
                 (Some(completed), next)
+            }
+            Access::Scan { read, places, started_seq } => {
+                self.free.push(access);
+                (None, self.finish_scan(read, places, gray, started_seq))
             }
             Access::Write(writing) => {
                 let (completed, next) = self.advance_write(access, writing, gray);
@@ -256,23 +291,51 @@ impl Disk {
         let injected = self.fault.hit(self.options.read_failure);
         let failed = injected || gray.reads_fail() || self.gray.hit(gray.failure());
         (completed.outcome, completed.injected) = (self.outcome(failed, completed.latency_ns), injected);
-        let place = &self.log[slot as usize % self.log.len()];
-        if let Some(entry) = place.whole() {
-            completed.number = Some(entry.number());
-            completed.size = entry.stored_size();
+        let (completed, content) = look(&self.log[slot as usize % self.log.len()], failed, completed);
+        (completed, Next::Content { read, content })
+    }
+
+    fn finish_scan(&mut self, read: ReadId, places: Vec<(Place, u64)>, gray: &Gray, started_seq: u64) -> Next {
+        self.scanning -= u32::try_from(places.len()).unwrap_or(self.scanning);
+        let (mut completed, mut contents) = (Vec::new(), Vec::new());
+        for (place, latency_ns) in places {
+            let injected = self.scrub.hit(self.options.read_failure);
+            let failed = injected || gray.reads_fail() || self.scrub.hit(gray.failure());
+            let outcome = self.outcome(failed, latency_ns);
+            let row = Completed { started_seq, latency_ns, injected, outcome, ..Completed::READ };
+            let (row, content) = match place {
+                Place::Slot(slot) => {
+                    let (row, stored) = look(&self.log[slot as usize % self.log.len()], failed, Completed { zone: Zone::Log, ..row });
+                    (row, PlaceContent::Slot(stored))
+                }
+                Place::Checkpoint(place) => {
+                    let place = &self.checkpoints[usize::from(place % CHECKPOINT_PLACES)];
+                    let (row, stored) = look(place, failed, Completed { zone: Zone::Checkpoint, ..row });
+                    (row, PlaceContent::Checkpoint(stored))
+                }
+                Place::Superblock(copy) => {
+                    let copy = &self.superblocks[usize::from(copy % SUPERBLOCK_COPIES)];
+                    let (row, stored) = look(copy, failed, Completed { zone: Zone::Superblock, ..row });
+                    (row, PlaceContent::Superblock(stored))
+                }
+            };
+            completed.push(row);
+            contents.push(content);
         }
-        if failed {
-            return (completed, Next::Content { read, content: Stored::Failed });
-        }
-        if let Some(damaged) = place.damaged() {
-            completed = Completed { number: Some(damaged.number), size: damaged.size, outcome: damaged.outcome, ..completed };
-        }
-        (completed, Next::Content { read, content: place.stored() })
+        Next::Contents { read, completed, contents }
+    }
+
+    /// An empty disk stands in the place of this one.
+    pub fn replace(&mut self) {
+        self.superblocks.fill_with(Slot::default);
+        self.log.fill_with(Slot::default);
+        self.checkpoints.fill_with(Slot::default);
     }
 
     /// The machine stops at `now_ns`. Answers what became of each write that was not durable: ok where it survived.
     pub fn crash(&mut self, now_ns: u64) -> Vec<Completed> {
         let mut losses = Vec::new();
+        self.scanning = 0;
         let tearing = self.tearing.take();
         let mut unfinished: Vec<Writing> = Vec::new();
         for access in self.accesses.drain(..).flatten() {
@@ -429,10 +492,10 @@ impl Disk {
         Some((numbers().min()?, numbers().max()?))
     }
 
-    /// Whether no access is under way.
+    /// Whether no access is under way, but for the scrubber's, which never rests.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.accesses.iter().all(Option::is_none)
+        self.accesses.iter().all(|access| matches!(access, None | Some(Access::Scan { .. })))
     }
 
     /// Everything that the disk holds.
@@ -476,6 +539,8 @@ impl Disk {
     fn duration_ns(&mut self, gray: &Gray) -> u64 {
         let nominal = self.latency.range(self.options.latency_ns_min..=self.options.latency_ns_max);
         let mut duration_ns = compress(nominal, self.time_compression) * u64::from(gray.slowness());
+        // A disk that also serves a scan takes a little longer: a hundredth for each place that is being read.
+        duration_ns += duration_ns / 100 * u64::from(self.scanning);
         for slowdown in &self.slowdowns {
             if self.fault.hit(slowdown.share) {
                 let delay_ns = slowdown.delay_ns;
@@ -547,6 +612,21 @@ impl OnDisk for Arc<Checkpoint> {
     fn number(&self) -> u64 {
         self.op.0
     }
+}
+
+/// What a read of a place finds, and its row.
+fn look<T: OnDisk>(place: &Slot<T>, failed: bool, mut completed: Completed) -> (Completed, Stored<T>) {
+    if let Some(value) = place.whole() {
+        completed.number = Some(value.number());
+        completed.size = value.stored_size();
+    }
+    if failed {
+        return (completed, Stored::Failed);
+    }
+    if let Some(damaged) = place.damaged() {
+        completed = Completed { number: Some(damaged.number), size: damaged.size, outcome: damaged.outcome, ..completed };
+    }
+    (completed, place.stored())
 }
 
 fn written(what: &Write) -> Written {

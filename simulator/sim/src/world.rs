@@ -197,6 +197,8 @@ impl World {
             checkpoint_interval: u64::from(cluster.checkpoint_interval),
             pipeline_max: cluster.pipeline_max,
             sessions_max: cluster.sessions_max,
+            format: self.nodes[node].format,
+            scrub_tick_ns: cluster.scrub_tick_ns,
             time_divisor: u64::from(self.options.time_compression.max(1)),
             clock: ClockSource::Cluster,
             reads: if cluster.quorum_reads { ReadPath::Quorum } else { ReadPath::Log },

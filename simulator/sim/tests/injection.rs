@@ -19,6 +19,7 @@ const INJECTED: &[(&str, &[FaultKind])] = &[
     ("corruption_silent_disk_failure", &[FaultKind::StaleRead, FaultKind::MisdirectedWrite, FaultKind::Crash]),
     ("corruption_torn_write", &[FaultKind::TornWrite, FaultKind::Crash, FaultKind::WriteFailure]),
     ("recovery_corrupt_log", &[FaultKind::Corruption, FaultKind::Crash, FaultKind::Restart]),
+    ("recovery_reformatted_replica", &[FaultKind::Reformat, FaultKind::PartitionFull]),
     ("gray_failure_slow_disk", &[FaultKind::SlowDisk]),
     ("quorum_reads", &[FaultKind::PartitionFull, FaultKind::PartitionOneWay, FaultKind::Loss]),
     ("race_concurrent_view_changes", &[FaultKind::PartitionFull, FaultKind::Loss]),
@@ -30,10 +31,13 @@ const INJECTED: &[(&str, &[FaultKind])] = &[
     ("client_session_crash", &[FaultKind::ClientCrash, FaultKind::Duplication]),
     ("client_session_view_change_lockout", &[FaultKind::ClientCrash, FaultKind::PartitionFull]),
     ("repair_budget_prevents_storm", &[FaultKind::PartitionFull, FaultKind::Clog]),
+    ("repair_ewma_selection", &[FaultKind::PartitionFull, FaultKind::GraySlow]),
     ("repair_sync_timeout", &[FaultKind::PartitionFull, FaultKind::Loss]),
     ("primary_abdicate_partition", &[FaultKind::PartitionFull, FaultKind::PartitionAsymmetric]),
     ("commit_stall_detection", &[FaultKind::SlowDisk, FaultKind::PartitionAsymmetric]),
     ("start_view_change_window", &[FaultKind::PartitionFull, FaultKind::Clog]),
+    ("scrub_detects_corruption", &[FaultKind::Corruption]),
+    ("scrub_triggers_repair", &[FaultKind::Corruption, FaultKind::Loss]),
     ("timeout_comprehensive", &[FaultKind::PartitionFull, FaultKind::Clog, FaultKind::Crash, FaultKind::Corruption]),
 ];
 

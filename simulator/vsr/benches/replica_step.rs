@@ -97,7 +97,12 @@ impl Cluster {
                     }
                     (Peer::Client(_), _) => {}
                 },
-                Effect::Read { .. } | Effect::SetTimer { .. } | Effect::CancelTimer(_) | Effect::Note { .. } | Effect::Reject(_) => {}
+                Effect::Read { .. }
+                | Effect::Scan { .. }
+                | Effect::SetTimer { .. }
+                | Effect::CancelTimer(_)
+                | Effect::Note { .. }
+                | Effect::Reject(_) => {}
             }
         }
     }

@@ -85,6 +85,8 @@ bugs! {
     EvictsByLocalOrder => "evicts_by_local_order",
     /// A peer's checkpoint is installed without what its sessions were told.
     StateTransferDropsSessions => "state_transfer_drops_sessions",
+    /// Peers are asked for repairs in turn, however slow they are.
+    RepairsFromAnybody => "repairs_from_anybody",
     /// All peers are asked for a repair at once.
     UnlimitedRepair => "unlimited_repair",
     /// What a restart found damaged is repaired in memory, and left on the disk as it is.
@@ -107,6 +109,14 @@ bugs! {
     OldQuorumAfterReconfig => "old_quorum_after_reconfig",
     /// A member that was removed acknowledges, and is counted.
     RemovedMemberVotes => "removed_member_votes",
+    /// The scrubber tells of damage, and nobody repairs it.
+    IgnoresScrubFinding => "ignores_scrub_finding",
+    /// The scrubber reads as much per tick as there is.
+    ScrubsWithoutLimit => "scrubs_without_limit",
+    /// The scrubber passes over entries that a checkpoint covers.
+    ScrubSkipsColdEntries => "scrub_skips_cold_entries",
+    /// A replica whose disk was replaced by an empty one votes at once.
+    VotesAfterReformat => "votes_after_reformat",
     /// A client is told of the view that would come next, and whoever knows of a newer view is refused.
     ClientLearnsUnstartedView => "client_learns_unstarted_view",
 }

@@ -156,7 +156,7 @@ impl Clock {
 
 impl<S: StateMachine> Replica<S> {
     fn compares_clocks(&self) -> bool {
-        self.config.clock == ClockSource::Cluster && self.is_voter()
+        self.config.clock == ClockSource::Cluster && self.votes(self.config.replica)
     }
 
     fn limit(&self, nominal_ns: u64) -> i64 {

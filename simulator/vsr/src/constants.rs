@@ -80,10 +80,16 @@ pub const CLOCK_DRIFT_DIVISOR: u64 = 1_000;
 
 /// Reads that wait for a proof that their primary leads, at most.
 pub const READS_MAX: usize = 64;
+/// An answer's share in a peer's smoothed response time is one in so many: 0.2.
+pub const RESPONSE_WEIGHT: u64 = 5;
+/// One choice of so many asks the next peer in turn, not the quickest one: 10%.
+pub const EXPLORATION_PERIOD: u32 = 10;
 /// Entries asked for in one repair request.
 pub const REPAIR_ENTRIES_MAX: u64 = 16;
 /// Repair requests that a replica serves from its disk at once.
 pub const REPAIR_SERVED_MAX: usize = 8;
+/// Reads of the scrubber in one tick, at most.
+pub const SCRUB_READS_MAX: usize = 10;
 /// Repairs of one gap that stay unanswered before a checkpoint is asked for instead.
 pub const REPAIR_ATTEMPTS_MAX: u32 = 15;
 

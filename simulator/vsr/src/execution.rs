@@ -279,8 +279,8 @@ impl<S: StateMachine> Replica<S> {
             }
             Some(_) => {}
             None => {
-                // A peer's checkpoint may have overtaken this one.
-                if written.checkpoint.op > self.checkpoints.named.op {
+                // A peer's checkpoint may have overtaken this one; the one in force is written again when its place is damaged.
+                if written.checkpoint.op >= self.checkpoints.named.op {
                     self.checkpoints.ready = Some((written.place, written.checkpoint));
                     self.want_superblock(fx);
                 }
@@ -291,8 +291,13 @@ impl<S: StateMachine> Replica<S> {
     /// Looks whether the superblock that has just become durable names a new checkpoint.
     pub(crate) fn on_checkpoint_named(&mut self, fx: &mut Vec<Effect>) {
         let named = self.promises.durable.checkpoint;
-        let Some((place, checkpoint)) = self.checkpoints.ready.take_if(|(_, checkpoint)| checkpoint.op == named.op) else { return };
+        let Some((place, checkpoint)) =
+            self.checkpoints.ready.take_if(|(place, checkpoint)| (checkpoint.op, *place) == (named.op, named.place))
+        else {
+            return;
+        };
         self.checkpoints.install(place, checkpoint);
+        self.checkpoint_rewritten();
         self.checkpoint_in_force(fx);
         self.make_up_for_checkpoints(fx);
     }

@@ -49,6 +49,13 @@ pub enum Input {
         /// What the slot held.
         content: Stored<Arc<Entry>>,
     },
+    /// The answer to [`Effect::Scan`]: what each place held, in the order asked for.
+    Scanned {
+        /// Which read.
+        read: ReadId,
+        /// What the places held.
+        contents: Vec<PlaceContent>,
+    },
 }
 
 /// What a replica asks of its host.
@@ -69,6 +76,13 @@ pub enum Effect {
         read: ReadId,
         /// Index of the slot.
         slot: u32,
+    },
+    /// Reads several places for the scrubber, in no hurry; answered by [`Input::Scanned`] when the last of them has been read.
+    Scan {
+        /// Name of the read, unique among the scrubber's within an incarnation.
+        read: ReadId,
+        /// Which places.
+        places: Vec<Place>,
     },
     /// Starts a timer, replacing a running one of the same name. The host may add up to a tenth, drawn at random, so that
     /// replicas do not time out in step.
@@ -133,6 +147,28 @@ pub enum Stored<T> {
     Bytes(Vec<u8>),
     /// The read failed.
     Failed,
+}
+
+/// A place on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A slot of the log ring.
+    Slot(u32),
+    /// A checkpoint.
+    Checkpoint(u8),
+    /// A copy of the superblock.
+    Superblock(u8),
+}
+
+/// What a [`Place`] answers.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub enum PlaceContent {
+    /// Of a slot.
+    Slot(Stored<Arc<Entry>>),
+    /// Of a checkpoint's place.
+    Checkpoint(Stored<Arc<Checkpoint>>),
+    /// Of a copy of the superblock.
+    Superblock(Stored<Superblock>),
 }
 
 /// Everything that a disk holds, read at a restart.
@@ -339,6 +375,10 @@ pub enum Note {
         /// What was damaged.
         what: Damage,
     },
+    /// The scrubber has read the slot of an op; none: another place.
+    ScrubRead(Option<Op>),
+    /// The scrubber has seen every place once more.
+    TourCompleted,
     /// The primary stamped an entry.
     TimestampAssigned {
         /// Which.
@@ -404,4 +444,6 @@ pub enum AbdicationCause {
     ClockUnsynchronised,
     /// It does not vote in the configuration in force.
     Removed,
+    /// A voter may take part again only in a later view.
+    HigherView,
 }

@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     candidate: Option<Arc<Entry>>,
     /// The entry, or the candidate, is on disk.
     pub durable: bool,
+    /// What lies on disk is known to be damaged, although it was durable once.
+    pub damaged: bool,
     /// The entry came from a peer, or is written again over damage.
     pub repaired: bool,
     /// The write in flight; never two to one slot, because the disk may complete them in any order.
@@ -169,6 +171,18 @@ impl Log {
         self.slot(op).is_some_and(|slot| slot.durable && slot.entry.is_some())
     }
 
+    /// The op of the log whose slot has this index.
+    pub fn op_at(&self, index: usize) -> Option<Op> {
+        let (slots, above_floor) = (self.capacity(), self.floor.0 + 1);
+        let offset = (index as u64 + slots - above_floor % slots) % slots;
+        Some(Op(above_floor + offset)).filter(|op| *op <= self.head)
+    }
+
+    /// Whether the copy on disk is known to be damaged.
+    pub fn is_damaged(&self, op: Op) -> bool {
+        self.slot(op).is_some_and(|slot| slot.damaged)
+    }
+
     /// The entry with this hash at an op, proven or not: its hash proves it to whoever asks for it.
     pub fn held(&self, op: Op, hash: Hash) -> Option<&Arc<Entry>> {
         let slot = self.slot(op)?;
@@ -283,7 +297,7 @@ impl Log {
     }
 
     /// The name of the entry or candidate at an op.
-    fn lying_at(&self, op: Op) -> Option<EntryName> {
+    pub fn lying_at(&self, op: Op) -> Option<EntryName> {
         let slot = self.slot(op)?;
         slot.entry.as_ref().or(slot.candidate.as_ref()).map(|entry| EntryName { op, hash: entry.hash })
     }

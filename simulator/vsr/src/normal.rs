@@ -75,7 +75,8 @@ impl<S: StateMachine> Replica<S> {
         while self.acked < self.log.head() {
             let next = Op(self.acked.0 + 1);
             // The guard: a vote leaves only after its entry is durable.
-            let is_ready = self.log.is_durable(next) || self.has_bug(Bug::AcksBeforeDurable) && self.log.get(next).is_some();
+            let is_ready = self.log.is_durable(next) && !self.log.is_damaged(next)
+                || self.has_bug(Bug::AcksBeforeDurable) && self.log.get(next).is_some();
             if !is_ready {
                 break;
             }
@@ -183,7 +184,9 @@ impl<S: StateMachine> Replica<S> {
             self.advance_commit(fx);
             return Ok(());
         }
-        if op > self.primary_commit && op <= self.acked && self.may_acknowledge(self.config.replica, op) {
+        // A vote says that the entry is on disk: what is known to be damaged there gets none, not even again.
+        let may_vote = self.may_acknowledge(self.config.replica, op) && !self.log.is_damaged(op);
+        if op > self.primary_commit && op <= self.acked && may_vote {
             self.vote(op, fx);
             return Ok(());
         }

@@ -67,7 +67,7 @@ impl<S: StateMachine> Replica<S> {
             Timer::StateTransfer => STATE_TRANSFER_TIMEOUT_NS,
             Timer::Abdication => ABDICATION_TIMEOUT_NS,
             Timer::Ping => PING_NS,
-            Timer::Scrub => return,
+            Timer::Scrub => self.config.scrub_tick_ns,
         };
         self.set_timer_for(timer, after_ns, fx);
     }
@@ -89,10 +89,12 @@ impl<S: StateMachine> Replica<S> {
         self.timers & (1 << timer as u16) != 0
     }
 
-    /// Lets exactly these of the timers that belong to a status run; the others stop. Clocks are compared in any status.
+    /// Lets exactly these of the timers that belong to a status run; the others stop. Clocks are compared in any status, and the
+    /// scrubber's timer belongs to none.
     pub(crate) fn run_timers(&mut self, wanted: &[Timer], fx: &mut Vec<Effect>) {
-        for timer in Timer::ALL.into_iter().filter(|timer| *timer != Timer::Ping) {
-            if wanted.contains(&timer) {
+        for timer in Timer::ALL.into_iter().filter(|timer| !matches!(timer, Timer::Ping | Timer::Scrub)) {
+            // A replica that may not vote yet goes on asking, whatever else it does.
+            if wanted.contains(&timer) || timer == Timer::Recovery && self.awaits_readmission() {
                 self.ensure_timer(timer, fx);
             } else {
                 self.cancel_timer(timer, fx);

@@ -8,6 +8,7 @@ use crate::constants::SUPERBLOCK_PAIR;
 use crate::ids::{Hash, Op, View};
 use crate::io::{Effect, EntryName, Note, Status, Write, WriteId};
 use crate::log::SlotWrite;
+use crate::readmission;
 use crate::reconfiguration::Membership;
 use crate::replica::{Config, Replica};
 use crate::start_view::EnterView;
@@ -65,7 +66,9 @@ impl Promises {
     /// Of a formatted disk: view 0, empty log.
     pub fn formatted(config: &Config) -> Self {
         let membership = Membership::first(config);
-        let durable = Superblock { cluster: config.cluster, replica: config.replica.0, membership, ..Superblock::default() };
+        let (sequence, voter_from) = readmission::formatted(config);
+        let (cluster, replica) = (config.cluster, config.replica.0);
+        let durable = Superblock { sequence, voter_from, cluster, replica, membership, ..Superblock::default() };
         Self::recovered(durable)
     }
 
@@ -114,8 +117,20 @@ impl<S: StateMachine> Replica<S> {
         self.promises.writing = Some(SuperblockWrite { superblock, left, with_pending: self.pending.is_some() });
     }
 
+    pub(crate) fn is_writing_superblock(&self) -> bool {
+        self.promises.writing.is_some()
+    }
+
+    /// Whether the superblock on disk says which entry belongs to an op, so that a write over its slot may be cut short.
+    pub(crate) fn may_write_over(&self, op: Op) -> bool {
+        let durable = &self.promises.durable;
+        let pin = op.0.checked_sub(durable.commit.0 + 1).and_then(|index| durable.pins.get(usize::try_from(index).ok()?));
+        let is_pinned = pin.is_some_and(|pin| pin.is_some() && *pin == self.log.hash_of(op));
+        op <= durable.commit || is_pinned && durable.last_normal_view == self.last_normal_view
+    }
+
     /// Pairs of copies are written in turn.
-    fn first_copy(sequence: u64) -> u8 {
+    pub(crate) fn first_copy(sequence: u64) -> u8 {
         if sequence.is_multiple_of(2) { 0 } else { SUPERBLOCK_PAIR }
     }
 
@@ -144,6 +159,7 @@ impl<S: StateMachine> Replica<S> {
             membership: self.membership,
             view: self.view,
             last_normal_view: self.last_normal_view,
+            voter_from: self.voter_from,
             commit,
             commit_hash,
             pins: Vec::new(),
@@ -225,10 +241,14 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         let written = self.promises.writing.take().expect("looked at above");
+        let was_voter = self.is_voter();
         self.promises.durable = written.superblock;
         if written.with_pending {
             let pending = self.pending.take().expect("nothing but this takes it");
             self.turn_to(pending, fx);
+        }
+        if !was_voter {
+            self.advance_votes(fx);
         }
         self.on_checkpoint_named(fx);
         self.rewrite_damaged(fx);
@@ -267,6 +287,7 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         let id = self.write_id(index);
+        self.scrub.supersede(index);
         if let Some(slot) = self.log.slot_mut(op) {
             slot.write = Some(SlotWrite { id, op, hash: entry.hash });
         }
@@ -281,7 +302,7 @@ impl<S: StateMachine> Replica<S> {
         }
         let name = EntryName { op: done.op, hash: done.hash };
         let Some(slot) = self.log.slot_mut(done.op) else { return };
-        slot.durable = true;
+        (slot.durable, slot.damaged) = (true, false);
         let repaired = core::mem::take(&mut slot.repaired);
         self.note(fx, Note::EntryDurable(name));
         if repaired {
@@ -306,10 +327,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// The slot has got another entry while its old one was on its way: now that one is written.
     fn write_newcomer(&mut self, index: usize, fx: &mut Vec<Effect>) {
-        let slots = self.log.capacity();
-        let above_floor = self.log.floor().0 + 1;
-        let offset = (index as u64 + slots - above_floor % slots) % slots;
-        let op = Op(above_floor + offset);
+        let Some(op) = self.log.op_at(index) else { return };
         if self.log.slot(op).is_some_and(|slot| !slot.durable && slot.write.is_none()) {
             self.write_entry(op, fx);
         }

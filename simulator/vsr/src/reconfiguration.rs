@@ -226,7 +226,8 @@ impl<S: StateMachine> Replica<S> {
     /// change names.
     pub(crate) fn may_acknowledge(&self, replica: ReplicaId, op: Op) -> bool {
         let is_named = || op == self.log.head() && self.change().is_some_and(|next| next.voters.contains(replica));
-        self.counted().contains(replica) || is_named()
+        let may_vote = replica != self.config.replica || !self.awaits_readmission();
+        may_vote && (self.counted().contains(replica) || is_named())
     }
 
     /// Whether these votes commit the entry at `op`; `counted` votes came, the same member's again included.

@@ -54,6 +54,7 @@ impl<S: StateMachine> Replica<S> {
         let first_pair = usize::from(SUPERBLOCK_PAIR);
         let is_formatted = disk.superblocks.iter().take(first_pair).all(|copy| *copy == Stored::Blank);
         let superblock = replica.read_superblocks(disk.superblocks);
+        replica.is_new_disk = superblock.is_none() && is_formatted && replica.config.format > 0;
         let Some(superblock) = superblock.or_else(|| is_formatted.then(|| replica.promises.durable.clone())) else {
             replica.lost = true;
             replica.status = Status::Recovering;
@@ -74,6 +75,7 @@ impl<S: StateMachine> Replica<S> {
         replica.quorums = superblock.membership.quorums();
         replica.view = superblock.view;
         replica.last_normal_view = superblock.last_normal_view;
+        replica.voter_from = superblock.voter_from;
         replica.status = if superblock.view > superblock.last_normal_view { Status::ViewChange } else { Status::Recovering };
         replica.promises = Promises::recovered(superblock);
         replica
@@ -148,6 +150,9 @@ impl<S: StateMachine> Replica<S> {
 
     /// The first input of an incarnation.
     pub(crate) fn start(&mut self, fx: &mut Vec<Effect>) {
+        if !self.lost {
+            self.start_scrubbing(fx);
+        }
         if !self.restarted {
             self.note(fx, Note::Started);
             let head = self.log.head_hash();
@@ -159,7 +164,7 @@ impl<S: StateMachine> Replica<S> {
             }
             return;
         }
-        self.note(fx, Note::Restarted);
+        self.note(fx, if self.is_new_disk { Note::Started } else { Note::Restarted });
         for (op, what) in core::mem::take(&mut self.found_damage) {
             if self.has_bug(Bug::LeavesDamageLying) {
                 self.serving.left_lying.extend(op);
@@ -203,7 +208,9 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_recovery_timer(&mut self, fx: &mut Vec<Effect>) {
-        if self.status == Status::Recovering {
+        if self.awaits_readmission() {
+            self.on_readmission_timer(fx);
+        } else if self.status == Status::Recovering {
             self.note(fx, Note::TimerFired(Timer::Recovery));
             self.ask_everybody(fx);
             self.set_timer(Timer::Recovery, fx);
@@ -223,7 +230,8 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_recovery_request(&mut self, from: ReplicaId, view: View, nonce: u64, fx: &mut Vec<Effect>) -> Handled {
-        if self.status != Status::Normal {
+        // Who has forgotten its promises is no witness of what a quorum has promised.
+        if self.status != Status::Normal || self.awaits_readmission() {
             return Err(RejectReason::WrongStatus);
         }
         if view > self.view {
@@ -246,6 +254,7 @@ impl<S: StateMachine> Replica<S> {
         if nonce > self.promises.durable.sequence {
             return Err(RejectReason::Stale);
         }
+        self.witnessed(from, view, nonce, fx);
         if view < self.view {
             return Err(RejectReason::OldView);
         }

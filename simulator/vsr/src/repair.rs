@@ -9,6 +9,7 @@ use crate::entry::{Checks, Entry};
 use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{AbdicationCause, Damage, Effect, EntryName, Note, ReadId, Status, Stored, Timer};
 use crate::message::{Body, NackReason, RejectReason};
+use crate::peers::Peers;
 use crate::replica::{Config, Handled, Replica};
 use crate::state_machine::StateMachine;
 use alloc::sync::Arc;
@@ -34,10 +35,9 @@ pub(crate) struct Repair {
     asked: Option<Wanted>,
     /// Requests since the last entry that came.
     attempts: u32,
-    /// Whom to ask next, if nobody has been silent for longer than the others.
-    next_peer: u8,
-    /// Requests to each voter since its last answer that brought something.
-    unanswered: Vec<u8>,
+    /// The end of the range that was asked for last, answered or not.
+    question: Option<(Op, Hash)>,
+    peers: Peers,
     /// The view whose primary is asked for its state.
     pub transfer_view: View,
     /// What the replica was before it asked for a state.
@@ -53,8 +53,8 @@ impl Repair {
             ahead_count: 0,
             asked: None,
             attempts: 0,
-            next_peer: 0,
-            unanswered: alloc::vec![0; usize::from(config.members())],
+            question: None,
+            peers: Peers::default(),
             transfer_view: View(0),
             before_transfer: Status::Normal,
         }
@@ -62,12 +62,14 @@ impl Repair {
 
     /// A checkpoint is asked for instead. What waits beside the log stays: if there is no such checkpoint, it is still wanted.
     pub fn pause(&mut self) {
+        self.peers.forget_question();
         self.asked = None;
         self.attempts = 0;
     }
 
     /// Another view, another log: nothing that was wanted is wanted any more.
     pub fn forget(&mut self) {
+        self.peers.forget_question();
         self.target = None;
         self.asked = None;
         self.attempts = 0;
@@ -178,7 +180,7 @@ impl<S: StateMachine> Replica<S> {
     /// Candidates have become entries: the disk holds them, or will.
     pub(crate) fn candidates_proven(&mut self, proven: Vec<Op>, fx: &mut Vec<Effect>) {
         for op in proven {
-            if !self.log.is_durable(op) {
+            if !self.log.is_durable(op) || self.log.is_damaged(op) {
                 self.write_entry(op, fx);
             } else if let Some(entry) = self.log.get(op) {
                 self.note(fx, Note::EntryDurable(EntryName { op, hash: entry.hash }));
@@ -187,7 +189,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn repair_if_needed(&mut self, fx: &mut Vec<Effect>) {
-        if self.log.holes() > 0 && self.repair.asked.is_none() {
+        if (self.log.holes() > 0 || self.scrub.findings() > 0) && self.repair.asked.is_none() {
             self.ask_for_missing(fx);
         }
     }
@@ -220,7 +222,7 @@ impl<S: StateMachine> Replica<S> {
         }
         let Some(wanted) = self.missing() else {
             self.repair.attempts = 0;
-            self.cancel_timer(Timer::Repair, fx);
+            self.ask_for_damaged(fx);
             return;
         };
         if self.repair.attempts >= REPAIR_ATTEMPTS_MAX {
@@ -228,9 +230,38 @@ impl<S: StateMachine> Replica<S> {
             self.transfer_or_abdicate(fx);
             return;
         }
-        self.repair.asked = Some(wanted);
         self.repair.attempts += 1;
-        let Some(peer) = self.next_repair_peer() else { return };
+        self.ask_peer(wanted, fx);
+    }
+
+    /// What the scrubber has found damaged comes from a peer; from memory when nobody hands it over.
+    fn ask_for_damaged(&mut self, fx: &mut Vec<Effect>) {
+        let peers = self.other_voters().count();
+        while let Some(name) = self.scrub.finding() {
+            if self.log.held(name.op, name.hash).is_none() {
+                self.scrub.take_finding(name);
+            } else if self.scrub.attempts as usize >= 2 * peers {
+                self.scrub.take_finding(name);
+                self.write_over_damage(name.op, fx);
+            } else {
+                self.scrub.attempts += 1;
+                self.ask_peer(Wanted { first: name.op, last: name.op, hash: name.hash }, fx);
+                return;
+            }
+        }
+        self.cancel_timer(Timer::Repair, fx);
+    }
+
+    fn ask_peer(&mut self, wanted: Wanted, fx: &mut Vec<Effect>) {
+        self.repair.asked = Some(wanted);
+        if self.repair.question != Some((wanted.last, wanted.hash)) {
+            self.repair.question = Some((wanted.last, wanted.hash));
+            self.repair.peers.begin_question();
+        }
+        // The guard: the quickest peer is asked, not whoever comes next.
+        let in_turn = self.has_bug(Bug::RepairsFromAnybody);
+        let (voters, own) = (self.membership.voters, self.config.replica);
+        let Some(peer) = self.repair.peers.choose(voters, own, self.clock_ns, in_turn) else { return };
         for op in (wanted.first.0..=wanted.last.0).map(Op) {
             let hash = (op == wanted.last).then_some(wanted.hash);
             self.note(fx, Note::RepairRequested { op, hash });
@@ -243,19 +274,6 @@ impl<S: StateMachine> Replica<S> {
         self.set_timer_for(Timer::Repair, REPAIR_TIMEOUT_NS, fx);
     }
 
-    /// The voters in turn; but one that has left more requests unanswered than another waits until the other has, too: a peer that is
-    /// cut off would cost every second attempt.
-    fn next_repair_peer(&mut self) -> Option<ReplicaId> {
-        let members = self.config.members();
-        let turns = (0..members).map(|turn| ReplicaId((self.repair.next_peer + turn) % members));
-        let others = turns.filter(|peer| *peer != self.config.replica && self.votes(*peer));
-        let peer = others.min_by_key(|peer| self.repair.unanswered[usize::from(peer.0)])?;
-        self.repair.next_peer = (peer.0 + 1) % members;
-        let unanswered = &mut self.repair.unanswered[usize::from(peer.0)];
-        *unanswered = unanswered.saturating_add(1);
-        Some(peer)
-    }
-
     fn transfer_or_abdicate(&mut self, fx: &mut Vec<Effect>) {
         let primary = self.config.primary_of(self.view);
         if primary == self.config.replica {
@@ -266,11 +284,16 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_repair_timer(&mut self, fx: &mut Vec<Effect>) {
-        if self.status != Status::Normal || self.missing().is_none() {
-            self.repair.asked = None;
+        if self.status != Status::Normal || self.missing().is_none() && self.scrub.findings() == 0 {
+            // What was asked for has come by another way.
+            if self.repair.asked.take().is_some() {
+                self.repair.peers.timed_out(self.clock_ns, self.config.timeout(REPAIR_TIMEOUT_NS));
+                self.note(fx, Note::TimerFired(Timer::Repair));
+            }
             return;
         }
         self.note(fx, Note::TimerFired(Timer::Repair));
+        self.repair.peers.timed_out(self.clock_ns, self.config.timeout(REPAIR_TIMEOUT_NS));
         self.ask_for_missing(fx);
     }
 
@@ -280,22 +303,22 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::WrongStatus);
         }
         check_answer(&asked, &entries)?;
+        self.repair.peers.answered(from, self.clock_ns);
         self.repair.asked = None;
-        let before = (self.log.holes(), self.repair.ahead_count, self.log.head());
+        let before = (self.log.holes(), self.repair.ahead_count, self.log.head(), self.scrub.findings());
         for entry in entries.into_iter().rev() {
             if entry.op > self.log.head() {
                 self.repair.keep(entry);
+            } else if self.scrub.take_finding(EntryName { op: entry.op, hash: entry.hash }) {
+                self.write_over_damage(entry.op, fx);
             } else {
                 self.fill_hole(&entry, fx);
             }
         }
         self.connect_ahead(fx);
         // An answer that brings nothing on counts as none, or the same question would be asked for ever.
-        if before != (self.log.holes(), self.repair.ahead_count, self.log.head()) {
+        if before != (self.log.holes(), self.repair.ahead_count, self.log.head(), self.scrub.findings()) {
             self.repair.attempts = 0;
-            if let Some(unanswered) = self.repair.unanswered.get_mut(usize::from(from.0)) {
-                *unanswered = 0;
-            }
         }
         self.advance_votes(fx);
         self.advance_commit(fx);
@@ -305,16 +328,16 @@ impl<S: StateMachine> Replica<S> {
         Ok(())
     }
 
-    pub(crate) fn on_nack(&mut self, first: Op, last: Op, reason: NackReason, fx: &mut Vec<Effect>) -> Handled {
+    pub(crate) fn on_nack(&mut self, from: ReplicaId, first: Op, last: Op, reason: NackReason, fx: &mut Vec<Effect>) -> Handled {
         if self.status == Status::StateTransfer {
             return self.on_transfer_refused(fx);
         }
         let asked = self.repair.asked.filter(|asked| asked.first == first && asked.last == last);
-        if asked.is_none() || self.status != Status::Normal {
-            return Err(RejectReason::Stale);
-        }
+        let Some(asked) = asked.filter(|_| self.status == Status::Normal) else { return Err(RejectReason::Stale) };
+        self.repair.peers.answered(from, self.clock_ns);
+        let is_held = self.scrub.is_finding(EntryName { op: asked.last, hash: asked.hash });
         match reason {
-            NackReason::Trimmed => {
+            NackReason::Trimmed if !is_held => {
                 self.repair.asked = None;
                 self.transfer_or_abdicate(fx);
             }
@@ -335,7 +358,7 @@ impl<S: StateMachine> Replica<S> {
         }
         if last > self.log.head() {
             // A slot of which this replica does not know what it held is not denied.
-            let is_certain = last.0 > self.log.head().0 + u64::from(self.uncertain);
+            let is_certain = last.0 > self.log.head().0 + u64::from(self.uncertain) && !self.awaits_readmission();
             self.send(from, nack(if is_certain { NackReason::NeverPrepared } else { NackReason::Missing }), fx);
             return Ok(());
         }
@@ -427,28 +450,43 @@ impl<S: StateMachine> Replica<S> {
             },
         };
         self.note(fx, Note::CorruptionDetected { op: Some(op), what: damage });
-        if expected.is_some() {
-            self.serving.damaged.push(op);
-            if self.promises.durable.commit < op {
-                self.want_superblock(fx);
-            }
-            self.rewrite_damaged(fx);
+        if let Some(slot) = self.log.slot_mut(op).filter(|_| expected.is_some()) {
+            slot.damaged = true;
+            self.write_over_damage(op, fx);
         }
         expected
     }
 
-    /// Writes entries over damaged slots, as far as the superblock says that they are committed.
+    /// Writes an entry over its damaged slot, once the superblock says that it belongs there: an entry that was voted for must not be
+    /// torn by the write that is to save it.
+    pub(crate) fn write_over_damage(&mut self, op: Op, fx: &mut Vec<Effect>) {
+        if !self.serving.damaged.contains(&op) {
+            self.serving.damaged.push(op);
+        }
+        if !self.may_write_over(op) {
+            if op > self.commit_max && self.status == Status::Normal && self.pending.is_none() {
+                self.pin_head = self.pin_head.max(op);
+            }
+            self.want_superblock(fx);
+        }
+        self.rewrite_damaged(fx);
+    }
+
+    /// Writes entries over damaged slots, as far as the superblock says what belongs there.
     pub(crate) fn rewrite_damaged(&mut self, fx: &mut Vec<Effect>) {
-        let durable_commit = self.promises.durable.commit;
-        let damaged = core::mem::take(&mut self.serving.damaged);
-        for op in damaged {
-            if op > durable_commit {
+        for op in core::mem::take(&mut self.serving.damaged) {
+            if self.log.is_damaged(op) && self.log.get(op).is_some() && !self.may_write_over(op) {
                 self.serving.damaged.push(op);
-            } else if let Some(slot) = self.log.slot_mut(op) {
+            } else if let Some(slot) = self.log.slot_mut(op).filter(|slot| slot.damaged) {
                 slot.repaired = true;
                 self.write_entry(op, fx);
             }
         }
+    }
+
+    /// Whether no damaged slot waits for a superblock, or for its write.
+    pub(crate) fn serving_is_mended(&self) -> bool {
+        self.serving.damaged.is_empty()
     }
 }
 

@@ -14,9 +14,11 @@ use crate::message::{Body, Message, RejectReason};
 use crate::normal::Primary;
 use crate::promise::{Pending, Promises};
 use crate::quorum::{Members, Quorums};
+use crate::readmission::Readmission;
 use crate::reads::ReadPath;
 use crate::reconfiguration::{Change, Membership, Reconfiguration};
 use crate::repair::{Repair, Serving};
+use crate::scrub::Scrub;
 use crate::sessions::SessionTable;
 use crate::state_machine::StateMachine;
 use crate::view_change::ViewChange;
@@ -41,6 +43,10 @@ pub struct Config {
     pub pipeline_max: u32,
     /// Sessions in the table, at most.
     pub sessions_max: u32,
+    /// How often the disk of this member has been replaced by an empty one.
+    pub format: u32,
+    /// Time between two ticks of the scrubber, nanoseconds, before division; 0: nothing is scrubbed.
+    pub scrub_tick_ns: u64,
     /// All timeouts are divided by this.
     pub time_divisor: u64,
     /// Whose word counts for the time.
@@ -64,6 +70,8 @@ impl Config {
             checkpoint_interval: CHECKPOINT_INTERVAL,
             pipeline_max: PIPELINE_MAX,
             sessions_max: SESSIONS_MAX,
+            format: 0,
+            scrub_tick_ns: 0,
             time_divisor: 1,
             clock: ClockSource::Host,
             reads: ReadPath::Log,
@@ -143,6 +151,12 @@ pub struct Replica<S> {
     pub(crate) view_change: ViewChange,
     pub(crate) repair: Repair,
     pub(crate) serving: Serving,
+    pub(crate) scrub: Scrub,
+    /// The first view in which this replica may vote, as the next superblock will say.
+    pub(crate) voter_from: View,
+    pub(crate) readmission: Readmission,
+    /// The disk has replaced another one, and nothing has been written to it yet.
+    pub(crate) is_new_disk: bool,
     /// Running timers, a bit each.
     pub(crate) timers: u16,
     /// What the restart found damaged, for [`Input::Start`] to tell.
@@ -191,6 +205,10 @@ impl<S: StateMachine> Replica<S> {
             view_change: ViewChange::new(&config),
             repair: Repair::new(&config),
             serving: Serving::default(),
+            scrub: Scrub::default(),
+            voter_from: crate::readmission::formatted(&config).1,
+            readmission: Readmission::default(),
+            is_new_disk: false,
             timers: 0,
             found_damage: Vec::new(),
             found_replaced: Vec::new(),
@@ -234,6 +252,10 @@ impl<S: StateMachine> Replica<S> {
             }
             Input::Read { read, content } => {
                 self.on_read(read, content, effects);
+                Ok(())
+            }
+            Input::Scanned { read, contents } => {
+                self.on_scanned(read, contents, effects);
                 Ok(())
             }
         };
@@ -310,7 +332,7 @@ impl<S: StateMachine> Replica<S> {
             Body::GetView => self.on_get_view(from, view, fx),
             Body::RepairRequest { first, last, hash } => self.on_repair_request(from, first, last, hash, fx),
             Body::RepairResponse { entries } => self.on_repair_response(from, entries, fx),
-            Body::Nack { first, last, reason } => self.on_nack(first, last, reason, fx),
+            Body::Nack { first, last, reason } => self.on_nack(from, first, last, reason, fx),
             Body::StateTransferRequest { commit } => self.on_state_transfer_request(from, view, commit, fx),
             Body::StateTransferResponse(transfer) => self.on_state_transfer_response(from, view, *transfer, fx),
             Body::RecoveryRequest { nonce } => self.on_recovery_request(from, view, nonce, fx),
@@ -355,8 +377,7 @@ impl<S: StateMachine> Replica<S> {
             Timer::StateTransfer => self.on_state_transfer_timer(fx),
             Timer::Abdication => self.on_abdication_timer(fx),
             Timer::Ping => self.on_ping_timer(fx),
-            // The scrubber comes with its sub-protocol; nothing sets this yet.
-            Timer::Scrub => {}
+            Timer::Scrub => self.on_scrub_timer(fx),
         }
     }
 
@@ -392,8 +413,16 @@ impl<S: StateMachine> Replica<S> {
         leads && self.is_voter()
     }
 
-    pub(crate) fn is_voter(&self) -> bool {
-        self.votes(self.config.replica)
+    /// Whether this replica may vote.
+    #[must_use]
+    pub fn is_voter(&self) -> bool {
+        self.votes(self.config.replica) && !self.awaits_readmission()
+    }
+
+    /// Whether every entry of its log is here.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.log.holes() == 0
     }
 
     pub(crate) fn has_bug(&self, bug: Bug) -> bool {

@@ -82,7 +82,7 @@ impl<S: StateMachine> Replica<S> {
     pub(crate) fn on_get_view(&mut self, from: ReplicaId, view: View, fx: &mut Vec<Effect>) -> Handled {
         self.primary_only()?;
         if view > self.view {
-            return Err(RejectReason::NewerView);
+            return if self.step_down_for(from, view, fx) { Ok(()) } else { Err(RejectReason::NewerView) };
         }
         self.send_start_view(from, fx);
         Ok(())

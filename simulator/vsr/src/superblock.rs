@@ -35,6 +35,8 @@ pub struct Superblock {
     pub view: View,
     /// Last view in which the replica was normal.
     pub last_normal_view: View,
+    /// The first view in which this replica may vote: 0, unless its disk has replaced another one.
+    pub voter_from: View,
     /// An op that is known to be committed.
     pub commit: Op,
     /// Hash of the entry at `commit`.
@@ -59,13 +61,14 @@ impl Superblock {
     /// The form on disk.
     #[must_use]
     pub fn encode_stored(&self) -> Vec<u8> {
-        let mut body = Writer::with_capacity(160 + self.pins.len() * 33);
+        let mut body = Writer::with_capacity(168 + self.pins.len() * 33);
         body.u64(self.sequence);
         body.u32(self.cluster);
         body.u8(self.replica);
         self.membership.encode_into(&mut body);
         body.u64(self.view.0);
         body.u64(self.last_normal_view.0);
+        body.u64(self.voter_from.0);
         body.u64(self.commit.0);
         body.hash(&self.commit_hash);
         body.u32(self.uncertain);
@@ -98,6 +101,7 @@ fn decode_body(body: &[u8]) -> Option<Superblock> {
         membership: Membership::decode_from(&mut reader)?,
         view: reader.view()?,
         last_normal_view: reader.view()?,
+        voter_from: reader.view()?,
         commit: reader.op()?,
         commit_hash: reader.hash()?,
         uncertain: reader.u32()?,

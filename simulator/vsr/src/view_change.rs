@@ -205,7 +205,9 @@ impl<S: StateMachine> Replica<S> {
     /// A sign of life, and what the clock reads, in answer to a ping or to a round of heartbeats.
     pub(crate) fn send_pong(&self, to: ReplicaId, sent_ns: u64, round: u64, fx: &mut Vec<Effect>) {
         let (clock_ns, synchronised) = (self.clock_ns, self.claims_time());
-        let (suspects, checkpoint) = (self.suspects(), self.checkpoints.named.op);
+        let (suspects, checkpoint) = (self.suspects() && self.is_voter(), self.checkpoints.named.op);
+        // Who may not vote yet confirms nobody's leadership: its former self may have voted for another one.
+        let round = if self.is_voter() { round } else { 0 };
         self.send(to, Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint }, fx);
     }
 
@@ -291,6 +293,10 @@ impl<S: StateMachine> Replica<S> {
     }
 
     pub(crate) fn on_start_view_change(&mut self, from: ReplicaId, view: View, fx: &mut Vec<Effect>) -> Handled {
+        // Who has forgotten its promises has no log to show.
+        if self.awaits_readmission() {
+            return Err(RejectReason::NotMember);
+        }
         if !self.is_voter() {
             return self.on_call_for_log(from, view, fx);
         }

@@ -197,6 +197,8 @@ impl Cluster {
                 inputs.push_back(Input::Written(write));
             }
             Effect::Persist { write, what } => node.writes.push_back((write, what)),
+            // Scrubbers are switched off here: they decide nothing, and would never come to rest.
+            Effect::Scan { .. } => {}
             Effect::Read { read, slot } => inputs.push_back(Input::Read { read, content: node.disk.log[slot as usize].clone() }),
             Effect::SetTimer { timer, .. } => _ = node.timers.insert(timer),
             Effect::CancelTimer(timer) => _ = node.timers.remove(&timer),

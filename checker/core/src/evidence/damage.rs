@@ -83,6 +83,15 @@ pub(super) fn torn_entry_found(index: &RunIndex<'_>) -> bool {
     found_at_restart(index, Detail::TornEntry, FaultKind::TornWrite)
 }
 
+pub(super) fn reformatted_replica_voted(index: &RunIndex<'_>) -> bool {
+    let (table, damage) = (index.transitions(), index.faults());
+    let formats: Vec<usize> = faults(index, FaultKind::Reformat).collect();
+    let votes = index.transition_rows().filter(|row| table.event.get(*row) == TransitionEvent::Acknowledged);
+    let is_of =
+        |vote: usize, format: usize| damage.target.0[format] == u32::from(table.replica[vote]) && damage.seq[format] < table.seq[vote];
+    !formats.is_empty() && votes.into_iter().any(|vote| formats.iter().any(|format| is_of(vote, *format)))
+}
+
 pub(super) fn slow_access_of_primary(index: &RunIndex<'_>) -> bool {
     let (table, course) = (index.storage(), Course::of(index));
     let slow_ns = compressed(index, SLOW_NS);

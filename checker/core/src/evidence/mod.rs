@@ -12,6 +12,7 @@ mod damage;
 mod membership;
 mod progress;
 mod promises;
+mod scrubbing;
 #[cfg(test)]
 mod tests;
 mod timers;

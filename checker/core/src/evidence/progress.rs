@@ -3,6 +3,7 @@
 use super::conditions::happened;
 use super::course::compressed;
 use crate::index::RunIndex;
+use crate::invariants::repair_selection;
 use std::collections::BTreeSet;
 use vopr_schema::TransitionEvent;
 
@@ -52,6 +53,10 @@ pub(super) fn two_repair_at_once(index: &RunIndex<'_>) -> bool {
         }
     }
     false
+}
+
+pub(super) fn asked_beside_a_slow_peer(index: &RunIndex<'_>) -> bool {
+    repair_selection::requests_beside_a_slow_peer(index) >= repair_selection::REQUESTS_MIN
 }
 
 pub(super) fn commit_stalled(index: &RunIndex<'_>) -> bool {

@@ -3,7 +3,7 @@
 //! It names scenarios of the registry and conditions over recorded rows; a scenario without a row here promises nothing.
 
 use super::conditions as test;
-use super::{Condition, Promise, attacks, clients, clocks, damage, membership, progress, timers, views};
+use super::{Condition, Promise, attacks, clients, clocks, damage, membership, progress, scrubbing, timers, views};
 
 /// The promises of all scenarios.
 pub const PROMISES: &[Promise] = &[
@@ -209,6 +209,13 @@ pub const PROMISES: &[Promise] = &[
         }],
     },
     Promise {
+        scenario: "recovery_reformatted_replica",
+        conditions: &[Condition {
+            words: "a replica whose disk had been replaced voted for an entry later",
+            holds: damage::reformatted_replica_voted,
+        }],
+    },
+    Promise {
         scenario: "gray_failure_slow_disk",
         conditions: &[Condition {
             words: "an access of the primary's own disk took 100 ms or longer",
@@ -322,6 +329,13 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
+        scenario: "repair_ewma_selection",
+        conditions: &[Condition {
+            words: "a replica asked for 20 repairs while it knew one peer to be slow",
+            holds: progress::asked_beside_a_slow_peer,
+        }],
+    },
+    Promise {
         scenario: "repair_sync_timeout",
         conditions: &[
             Condition { words: "a replica was more than 100 entries behind", holds: progress::hundred_behind },
@@ -360,5 +374,33 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         scenario: "timeout_comprehensive",
         conditions: &[Condition { words: "at least 7 of the 10 timers fired", holds: timers::seven_timers_fired }],
+    },
+    Promise {
+        scenario: "scrub_detects_corruption",
+        conditions: &[Condition {
+            words: "a scrubber found a committed entry damaged on a disk that had been damaged",
+            holds: scrubbing::cold_damage_found,
+        }],
+    },
+    Promise {
+        scenario: "scrub_completes_tour",
+        conditions: &[
+            Condition { words: "no fault was injected", holds: test::no_fault },
+            Condition { words: "a tour went over more than 5,000 entries", holds: scrubbing::large_log_seen },
+        ],
+    },
+    Promise {
+        scenario: "scrub_rate_limited",
+        conditions: &[
+            Condition { words: "at least 1,000 operations were acknowledged", holds: scrubbing::thousand_acknowledged },
+            Condition { words: "every scrubber ended at least five tours", holds: scrubbing::five_tours_each },
+        ],
+    },
+    Promise {
+        scenario: "scrub_triggers_repair",
+        conditions: &[Condition {
+            words: "a scrubber found a damaged entry, a peer answered, and the entry was repaired",
+            holds: scrubbing::finding_repaired_by_peer,
+        }],
     },
 ];

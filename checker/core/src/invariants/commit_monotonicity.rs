@@ -6,9 +6,9 @@
 //! (1) the `commit` column never falls; (2) each `committed` is about the op behind the one before (or behind
 //! `state_installed`); (3) the same for each `applied`; (4) an `applied` op is at most `commit`; (5) `state_installed` never goes
 //! below what is applied; (6) an incarnation begins at or above the last `checkpoint_durable`, unless a damaged checkpoint or
-//! superblock copy was found.
+//! superblock copy was found, or a fault (`reformat`) had replaced the disk of a replica that has `started`.
 //!
-//! **Evidence.** transition: replica, incarnation, event, op, commit, detail.
+//! **Evidence.** transition: replica, incarnation, event, op, commit, detail. fault: fault, target.
 //!
 //! **Deliberately not checked.** That numbers do not fall over a restart: an incarnation applies again from its checkpoint on.
 
@@ -17,14 +17,17 @@ use crate::index::{EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
-use vopr_schema::{Detail, Kind, TransitionEvent as Event};
+use vopr_schema::{Detail, FaultKind, Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "commit_monotonicity",
-    version: 1,
+    version: 2,
     category: Category::Replication,
-    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "incarnation", "event", "op", "commit", "detail"] }],
+    reads: &[
+        Reads { kind: Kind::Transition, columns: &["replica", "incarnation", "event", "op", "commit", "detail"] },
+        Reads { kind: Kind::Fault, columns: &["fault", "target"] },
+    ],
     statement: "commit and applied numbers never fall, no gap, no double apply",
     because_of: &[],
     check,
@@ -84,12 +87,22 @@ const BEGINNINGS: EventSet = EventSet::of(&[Event::Started, Event::Restarted]);
 
 fn begin(index: &RunIndex<'_>, replica: &mut Replica, row: usize, event: Event) -> Result<(), Box<Verdict>> {
     let commit = if event == Event::Started { 0 } else { index.transitions().commit[row] };
+    if event == Event::Started && was_replaced(index, row) {
+        replica.checkpoint = Mark::default();
+    }
     if commit < replica.checkpoint.op && !damaged_around(index, row) && !replica.damaged_checkpoint {
         return Err(fell(index, "checkpoint_forgotten", "durable checkpoint", replica.checkpoint, commit, row).into());
     }
     let mark = Mark { op: commit, row: Some(row) };
     *replica = Replica { commit: mark, committed: mark, applied: mark, checkpoint: replica.checkpoint, ..Replica::default() };
     Ok(())
+}
+
+/// Whether a fault had put an empty disk in the place of the replica's own before it started.
+fn was_replaced(index: &RunIndex<'_>, start: usize) -> bool {
+    let (table, faults) = (index.transitions(), index.faults());
+    let is_own = |row: &usize| faults.target.get(*row) == Some(u32::from(table.replica[start])) && faults.seq[*row] < table.seq[start];
+    index.fault_rows().filter(is_own).any(|row| faults.fault.get(row) == FaultKind::Reformat)
 }
 
 /// Whether the replica reports a damaged checkpoint or superblock copy at this restart, right behind the row.
@@ -170,7 +183,7 @@ fn step(index: &RunIndex<'_>, mark: Mark, words: String) -> Option<Step> {
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{Detail, TransitionEvent as Event};
+    use vopr_schema::{Detail, FaultKind, FaultRow, TransitionEvent as Event};
 
     const NAME: &str = "commit_monotonicity";
 
@@ -202,6 +215,19 @@ mod tests {
         let mut story = Story::clean(3);
         story.apply(1, 4, 0);
         assert_eq!(shape(&story), "applied_before_commit");
+    }
+
+    #[test]
+    fn a_disk_that_a_fault_has_replaced_holds_no_checkpoint() {
+        let mut story = Story::clean(3);
+        story.event(1, Event::CheckpointDurable, |row| row.op = Some(2));
+        story.crash(1);
+        let seq = story.tick();
+        story.state(1).commit = 0;
+        story.event(1, Event::Started, |row| row.op = Some(0));
+        assert_eq!(shape(&story), "checkpoint_forgotten");
+        story.faults.push(FaultRow { seq, fault: FaultKind::Reformat, target: Some(1), ..FaultRow::default() });
+        assert!(story.verdict(NAME).is_pass());
     }
 
     #[test]

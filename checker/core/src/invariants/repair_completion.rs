@@ -6,12 +6,14 @@
 //! `entry_durable` of n), needs it no more (`checkpoint_durable` or `state_installed` of an op >= n), gives it up
 //! (`entry_truncated` of n, or a `view_entered` with a head below n), or restarts: what it then reads, it reports anew. Damage of an
 //! op that its checkpoint covers needs no repair: a torn write of op n + `log_slots`, of which nobody was told, is reported as damage
-//! of op n by a replica whose log ends before it. No other damage of a replica that is up is unsettled at the end of a run that has
+//! of op n by a replica whose log ends before it. But what a scrubber found (its `scrub_read` of n stands before the report) lies in the log:
+//! no checkpoint settles it; a slot that is used again (`entry_appended` of n + `log_slots` or above) does. No other damage of a replica that is up is unsettled at the end of a run that has
 //! settled after its heal phase: such a run ends when everything is committed and applied everywhere and no disk has anything left to
 //! do. In a run that did not settle the same holds when faults have been healed for 500 ms, r was up from then on, and the report is
 //! as old.
 //!
-//! **Evidence.** run: ended, `end_time_ns`, `heal_time_ns`. transition: replica, event, op, commit.
+//! **Evidence.** run: ended, `end_time_ns`, `heal_time_ns`, options (`cluster.log_slots`; without it no slot is used again). transition:
+//! replica, event, op, commit.
 //!
 //! **Deliberately not checked.** Damaged copies of superblocks and checkpoints: the next ones are written over them in turn. That what
 //! was written is the right entry: `repair_safety`. That damage is reported at all: `corruption_detection`.
@@ -26,10 +28,10 @@ use vopr_schema::{Ended, Kind, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "repair_completion",
-    version: 1,
+    version: 2,
     category: Category::Storage,
     reads: &[
-        Reads { kind: Kind::Run, columns: &["ended", "end_time_ns", "heal_time_ns"] },
+        Reads { kind: Kind::Run, columns: &["ended", "end_time_ns", "heal_time_ns", "options"] },
         Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit"] },
     ],
     statement: "each detected corrupt entry is repaired, or needed no more, before the end of the run",
@@ -45,6 +47,8 @@ const REPORTED_NS_MIN: u64 = 500_000_000;
 
 const EVENTS: EventSet = EventSet::of(&[
     Event::CorruptionDetected,
+    Event::ScrubRead,
+    Event::EntryAppended,
     Event::Repaired,
     Event::EntryDurable,
     Event::CheckpointDurable,
@@ -62,6 +66,12 @@ const EVENTS: EventSet = EventSet::of(&[
 #[derive(Clone, Default)]
 struct Replica {
     reports: Vec<usize>,
+    /// Those of them that its scrubber made.
+    scrubbed: Vec<usize>,
+    /// The op that its scrubber read last.
+    read: Option<u64>,
+    /// The head of its log, as far as appended and truncated entries tell.
+    head: u64,
     /// Op numbers up to this one are covered by its checkpoint.
     covered: u64,
     stopped: bool,
@@ -87,6 +97,7 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Bo
     let table = index.transitions();
     let mut ticker = meter.ticker();
     let mut replicas = vec![Replica::default(); index.replicas()];
+    let slots = log_slots(index);
     let mut settled = 0;
     for (row, event) in index.events(EVENTS) {
         ticker.step()?;
@@ -94,9 +105,18 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Bo
         match event {
             Event::CorruptionDetected => {
                 let Some(op) = table.op.get(row) else { continue };
-                if op > replica.covered && !replica.reports.iter().any(|report| table.op.0[*report] == op) {
+                let is_scrubbed = replica.read.take() == Some(op);
+                // The slot may have been given up, or used again, while it was being read.
+                let is_needed =
+                    if is_scrubbed { op <= replica.head && replica.head < op.saturating_add(slots) } else { op > replica.covered };
+                if is_needed && !replica.reports.iter().any(|report| table.op.0[*report] == op) {
                     replica.reports.push(row);
+                    replica.scrubbed.extend(is_scrubbed.then_some(row));
                 }
+                continue;
+            }
+            Event::ScrubRead => {
+                replica.read = table.op.get(row);
                 continue;
             }
             Event::Crashed | Event::Paused => replica.stopped = true,
@@ -111,16 +131,20 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Bo
         if event == Event::Restarted {
             replica.covered = table.commit[row];
         }
+        let op = table.op.get(row).unwrap_or(0);
+        replica.follow_head(event, op);
         if replica.reports.is_empty() {
             continue;
         }
-        let op = table.op.get(row).unwrap_or(0);
         let before = replica.reports.len();
         replica.reports.retain(|report| {
             let damaged = table.op.0[*report];
+            let is_scrubbed = replica.scrubbed.contains(report);
             !match event {
+                Event::EntryAppended => damaged.saturating_add(slots) <= op,
                 Event::Repaired | Event::EntryDurable | Event::EntryTruncated => damaged == op,
-                Event::CheckpointDurable | Event::StateInstalled => damaged <= op,
+                Event::CheckpointDurable => damaged <= op && !is_scrubbed,
+                Event::StateInstalled => damaged <= op,
                 Event::ViewEntered => damaged > op,
                 Event::Started | Event::Restarted => true,
                 _ => false,
@@ -129,6 +153,23 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Result<(Vec<Replica>, u64), Bo
         settled += (before - replica.reports.len()) as u64;
     }
     Ok((replicas, settled))
+}
+
+impl Replica {
+    fn follow_head(&mut self, event: Event, op: u64) {
+        match event {
+            Event::EntryAppended | Event::StateInstalled => self.head = self.head.max(op),
+            Event::EntryTruncated => self.head = self.head.min(op.saturating_sub(1)),
+            Event::Started | Event::Restarted | Event::ViewEntered => self.head = op,
+            _ => {}
+        }
+    }
+}
+
+/// Slots of the ring; so many that none is used again when the options do not say.
+fn log_slots(index: &RunIndex<'_>) -> u64 {
+    let options: serde_json::Value = serde_json::from_str(&index.meta().options).unwrap_or_default();
+    options.pointer("/cluster/log_slots").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)
 }
 
 /// The first report that there was time enough to settle.
@@ -224,6 +265,29 @@ mod tests {
         assert_eq!(story.verdict(NAME).name(), "not_applicable");
         story.transitions[report].op = Some(4);
         assert!(story.verdict(NAME).is_violation());
+    }
+
+    #[test]
+    fn what_a_scrubber_found_is_settled_by_no_checkpoint_but_by_the_next_entry_of_its_slot() {
+        let mut story = Story::clean(4);
+        story.run.heal_time_ns = Some(50_000_000);
+        story.event(1, Event::ScrubRead, |row| row.op = Some(3));
+        story.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
+        story.event(1, Event::CheckpointDurable, |row| row.op = Some(4));
+        assert!(story.verdict(NAME).is_violation());
+        let mut repaired = story.clone();
+        repaired.event(1, Event::Repaired, |row| row.op = Some(3));
+        assert_eq!(repaired.verdict(NAME).facts(), 1);
+        story.run.options = r#"{"cluster":{"log_slots":4}}"#.to_owned();
+        story.replicate(5, 0);
+        story.replicate(6, 0);
+        assert!(story.verdict(NAME).is_violation(), "another slot");
+        story.replicate(7, 0);
+        assert_eq!(story.verdict(NAME).facts(), 1);
+        // What was read in vain, because the slot had been used again meanwhile, is nothing that is missing.
+        story.event(1, Event::ScrubRead, |row| row.op = Some(3));
+        story.event(1, Event::CorruptionDetected, |row| row.op = Some(3));
+        assert_eq!(story.verdict(NAME).facts(), 1);
     }
 
     #[test]

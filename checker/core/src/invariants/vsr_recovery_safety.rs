@@ -9,7 +9,8 @@
 //! reported damaged (`corruption_detected`) before r acts (votes for an entry, casts a `do_view_change`, enters a view): then r
 //! says that it does not know, and is no longer held to it. (3) A `do_view_change` of r has a log that holds the largest entry
 //! of A: following the links down from its head ends there. (4) r does not truncate an entry of A in the view in which it
-//! acknowledged it, unless a checkpoint covers it.
+//! acknowledged it, unless a checkpoint covers it. (5) When the disk of r was replaced (a `started` after a promise) r acknowledges nothing
+//! and votes for no view before it has entered a view above every view that it had voted for or acknowledged in.
 //!
 //! **Evidence.** transition: replica, event, view, `last_normal_view`, op, commit, `entry_hash`, `previous_hash`.
 //!
@@ -26,7 +27,7 @@ use vopr_schema::{Kind, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "vsr_recovery_safety",
-    version: 1,
+    version: 2,
     category: Category::Replication,
     reads: &[Reads {
         kind: Kind::Transition,
@@ -67,6 +68,9 @@ struct Replica {
     acknowledged: u64,
     head: u64,
     covered: u64,
+    /// The largest view that its former self, whose disk was replaced, had promised anything in, and the row; until it has entered a later
+    /// one.
+    former: Option<(u64, usize)>,
     /// The restart whose log is shorter than what was acknowledged, until the replica acts.
     short: Option<usize>,
 }
@@ -106,7 +110,8 @@ impl Memory<'_, '_> {
         match event {
             // A formatted disk promises nothing: the replica joins anew.
             Event::Started => {
-                *replica = Replica::default();
+                let former = replica.former.max(replica.promised_row.map(|row| (replica.promised, row)));
+                *replica = Replica { former, ..Replica::default() };
                 self.promises.row_mut(number).fill(0);
             }
             Event::Restarted => self.restarted(row)?,
@@ -119,10 +124,12 @@ impl Memory<'_, '_> {
             Event::EntryTruncated => self.truncated(row, op)?,
             Event::Acknowledged => {
                 let head = replica.head.max(op);
+                self.without_former(row)?;
                 self.acts(row, head)?;
                 self.acknowledged(row, op);
             }
             Event::VoteCast => {
+                self.without_former(row)?;
                 if let Some(head) = self.index.entries().of_row(row) {
                     self.acts(row, op)?;
                     self.voted_log(row, head)?;
@@ -130,12 +137,26 @@ impl Memory<'_, '_> {
                 self.promise(row);
             }
             Event::ViewEntered => {
+                replica.former = replica.former.filter(|(view, _)| table.view[row] <= *view);
                 self.acts(row, op)?;
                 self.superseded(row, op);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// What a former self has promised, and nobody here remembers, must not be contradicted.
+    fn without_former(&mut self, row: usize) -> Result<(), Box<Verdict>> {
+        let table = self.index.transitions();
+        let number = table.replica[row];
+        let Some(replica) = self.replicas.get(usize::from(number)) else { return Ok(()) };
+        let Some((view, promise)) = replica.former else { return Ok(()) };
+        let summary = format!("replica {number} votes again, its disk replaced, before it has entered a view above {view}");
+        let witness = Witness::new("voted_after_reformat", summary)
+            .step(self.index.transition_step(promise, format!("its former self: {} in view {view}", table.event.get(promise))))
+            .step(self.index.transition_step(row, format!("{} in view {}", table.event.get(row), table.view[row])));
+        Err(witness.into())
     }
 
     fn promise(&mut self, row: usize) {

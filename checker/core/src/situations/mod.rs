@@ -7,6 +7,7 @@
 mod membership;
 mod network;
 mod replicas;
+mod scrubbing;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,11 @@ situations! {
     EntryReplaced "entry_replaced" "another entry took the place of one that was prepared before";
     EntryRepaired "entry_repaired" "a missing or damaged entry was filled by a peer's";
     RepairInViewChange "repair_in_view_change" "an entry was repaired while a view change was going on";
+    ScrubTourCompleted "scrub_tour_completed" "a scrubber had seen its whole disk once more";
+    ScrubFoundDamage "scrub_found_damage" "a scrubber found an entry damaged";
+    ScrubFoundOpenDamage "scrub_found_open_damage" "a scrubber found an entry damaged that was not known to be committed";
+    ScrubFindingRepaired "scrub_finding_repaired" "an entry that a scrubber had found damaged was written anew";
+    ScrubInViewChange "scrub_in_view_change" "a scrubber read while its replica was changing views";
     StateTransferred "state_transferred" "a peer's checkpoint replaced the state of a replica";
     StateTransferInViewChange "state_transfer_in_view_change" "a checkpoint was installed while another replica was changing views";
     CheckpointInViewChange "checkpoint_in_view_change" "a checkpoint became durable while some replica was changing views";
@@ -222,6 +228,7 @@ pub fn of_run(index: &RunIndex<'_>) -> Counts {
     if index.ill_formed().is_none() {
         let takeovers = replicas::sweep(index, &mut counts);
         network::sweep(index, &mut counts);
+        scrubbing::sweep(index, &mut counts);
         sessions::sweep(index, &takeovers, &mut counts);
         membership::sweep(index, &mut counts);
     }

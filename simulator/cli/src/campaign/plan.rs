@@ -79,6 +79,7 @@ impl Plan {
             families: simulation.families(),
             plain_workload: simulation.no_enhanced_workloads,
             bug: simulation.bug.clone(),
+            no_scrubbing: simulation.no_scrub,
             ..Overrides::default()
         };
         for scenario in &scenarios {

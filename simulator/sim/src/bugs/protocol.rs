@@ -5,7 +5,7 @@
 use super::{Guard, SeededBug};
 use vsr::bug::Bug;
 
-pub(super) const BUGS: [SeededBug; 18] = [
+pub(super) const BUGS: [SeededBug; 23] = [
     SeededBug {
         name: "skips_message_checksum",
         does: "the checksum of messages is not checked",
@@ -131,5 +131,40 @@ pub(super) const BUGS: [SeededBug; 18] = [
         scenarios: &["reconfig_remove_replicas"],
         invariants: &["reconfiguration_safety"],
         guard: Guard::Replica(Bug::RemovedMemberVotes),
+    },
+    SeededBug {
+        name: "repairs_from_anybody",
+        does: "peers are asked for repairs in turn, however slow they are",
+        scenarios: &["repair_ewma_selection"],
+        invariants: &["repair_selection"],
+        guard: Guard::Replica(Bug::RepairsFromAnybody),
+    },
+    SeededBug {
+        name: "ignores_scrub_finding",
+        does: "the scrubber tells of damage, and nobody repairs it",
+        scenarios: &["scrub_triggers_repair"],
+        invariants: &["repair_completion"],
+        guard: Guard::Replica(Bug::IgnoresScrubFinding),
+    },
+    SeededBug {
+        name: "scrubs_without_limit",
+        does: "the scrubber reads as much per tick as there is",
+        scenarios: &["scrub_rate_limited"],
+        invariants: &["scrub_rate"],
+        guard: Guard::Replica(Bug::ScrubsWithoutLimit),
+    },
+    SeededBug {
+        name: "scrub_skips_cold_entries",
+        does: "the scrubber passes over entries that a checkpoint covers",
+        scenarios: &["scrub_completes_tour", "scrub_detects_corruption"],
+        invariants: &["scrub_tour"],
+        guard: Guard::Replica(Bug::ScrubSkipsColdEntries),
+    },
+    SeededBug {
+        name: "votes_after_reformat",
+        does: "a replica whose disk was replaced by an empty one votes at once",
+        scenarios: &["recovery_reformatted_replica"],
+        invariants: &["vsr_recovery_safety", "vsr_durability"],
+        guard: Guard::Replica(Bug::VotesAfterReformat),
     },
 ];

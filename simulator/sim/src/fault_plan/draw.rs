@@ -5,7 +5,10 @@
 mod assaults;
 mod clocks;
 mod directed;
+mod latent;
 mod membership;
+mod peers;
+mod replacements;
 
 use super::{ClientName, Endpoint, Fault, FaultPlan, GrayMode, Partition, Place, PlannedFault, Target};
 use crate::entropy::{Actor, Purpose, Stream};
@@ -71,6 +74,9 @@ impl Planner<'_> {
             Inject::LaggardsLead => self.laggards(true),
             Inject::LastCopies => self.last_copies(),
             Inject::LonelyPrimaries => self.lonely_primaries(),
+            Inject::ColdDamage => self.cold_damage(),
+            Inject::SlowPeer => self.slow_peer(),
+            Inject::Replacements => self.replacements(),
             Inject::Skews => self.skews(),
             Inject::BackwardJumps => self.backward_jumps(),
             Inject::Assaults => self.assaults(),

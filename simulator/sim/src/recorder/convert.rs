@@ -33,6 +33,7 @@ pub fn abdication_detail(cause: AbdicationCause) -> Detail {
         AbdicationCause::NoQuorum => Detail::NoQuorum,
         AbdicationCause::ClockUnsynchronised => Detail::ClockUnsynchronised,
         AbdicationCause::Removed => Detail::Removed,
+        AbdicationCause::HigherView => Detail::HigherView,
     }
 }
 

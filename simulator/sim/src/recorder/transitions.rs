@@ -123,6 +123,8 @@ fn rest_of_note(row: &mut TransitionRow, note: &Note) {
             row.op = op.map(|op| op.0);
             row.detail = Some(damage_detail(*what));
         }
+        Note::ScrubRead(op) => row.op = op.map(|op| op.0),
+        Note::TourCompleted => row.op = None,
         Note::TimestampAssigned { op, timestamp, is_fallback } => {
             row.op = Some(op.0);
             row.timestamp = Some(history_time(*timestamp));
@@ -171,6 +173,8 @@ fn event_of(note: &Note) -> TransitionEvent {
         Note::RepairRequested { .. } => TransitionEvent::RepairRequested,
         Note::Repaired(_) => TransitionEvent::Repaired,
         Note::CorruptionDetected { .. } => TransitionEvent::CorruptionDetected,
+        Note::ScrubRead(_) => TransitionEvent::ScrubRead,
+        Note::TourCompleted => TransitionEvent::TourCompleted,
         Note::TimestampAssigned { .. } => TransitionEvent::TimestampAssigned,
         Note::ClockSynchronised { .. } => TransitionEvent::ClockSynchronised,
         Note::ClockLost(_) => TransitionEvent::ClockLost,

@@ -4,6 +4,7 @@
 
 use super::{Ambush, Base, CloggerDraw, Rates, Times};
 use crate::options::{MILLISECOND, Rate, SECOND};
+use vsr::constants::LOG_SLOTS;
 
 impl Base {
     /// The configuration in one line; what is off is left out.
@@ -12,7 +13,7 @@ impl Base {
         let replicas: Vec<String> = self.replicas.iter().map(ToString::to_string).collect();
         let plural = |count: u32, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let mut parts = vec![
-            format!("{} replicas", replicas.join(" or ")),
+            format!("{} replica{}", replicas.join(" or "), if self.replicas == [1] { "" } else { "s" }),
             plural(self.tenants, "tenant"),
             format!("{} clients each", self.clients_per_tenant),
             format!("{} s", self.time_ns / SECOND),
@@ -66,6 +67,12 @@ impl Base {
         }
         if self.quorum_reads {
             parts.push("reads by a quorum's word".to_owned());
+        }
+        if self.log_slots != LOG_SLOTS {
+            parts.push(format!("a log of {} slots", self.log_slots));
+        }
+        if self.scrub_tick_ns > 0 {
+            parts.push(format!("scrubbed every {} ms", self.scrub_tick_ns / MILLISECOND));
         }
         if self.compression > 1 {
             parts.push(format!("delays divided by {}", self.compression));
@@ -162,7 +169,7 @@ multi_tenant_isolation: 3 replicas, 5 tenants, 3 clients each, 15 s, 25000 event
 time_compression: 3 replicas, 1 tenant, 4 clients each, 100 s, 50000 events, latency 1-5 ms, 1% drops, delays divided by 10
 combined: 3 or 5 replicas, 3 tenants, 3 clients each, 50 s, 30000 events, latency 1-50 ms, 0-10% drops, 0-5% duplicates, \
 0-2% write failures, 0-2% flush failures, 0-0.2% corruption, 0.1-1% mutated messages, 5% partitions per second, \
-mild or aggressive clogger, gray: 15% fail, 25% recover per tick, delays divided by 5
+mild or aggressive clogger, gray: 15% fail, 25% recover per tick, scrubbed every 200 ms, delays divided by 5
 corruption_bit_flip: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 1% corruption, 1% mutated messages
 corruption_checksum_validation: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 1% corruption, \
 5% mutated messages
@@ -174,6 +181,7 @@ crash_during_commit: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, l
 crash_during_view_change: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-5 ms, 10% drops, \
 10% crashes per view-change step
 recovery_corrupt_log: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 3-5% of a log damaged while down
+recovery_reformatted_replica: 3 or 5 replicas, 1 tenant, 4 clients each, 20 s, 25000 events, latency 1-5 ms
 gray_failure_intermittent_network: 3 replicas, 1 tenant, 4 clients each, 10 s, 25000 events, latency 1-20 ms, 10% drops, \
 5% duplicates, 15% partitions per second
 gray_failure_slow_disk: 3 replicas, 1 tenant, 4 clients each, 10 s, 20000 events, latency 1-5 ms, \
@@ -191,6 +199,7 @@ client_session_view_change_lockout: 3 replicas, 1 tenant, 4 clients each, 20 s, 
 client_session_eviction: 3 replicas, 3 tenants, 12 clients each, 15 s, 100000 events, latency 1-5 ms
 repair_budget_prevents_storm: 5 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 15% drops, \
 aggressive clogger, 2 backups away for 1-2.5 s, 100 messages in flight
+repair_ewma_selection: 5 replicas, 1 tenant, 16 clients each, 20 s, 40000 events, latency 1-50 ms, 1 backup away for 0.7-1.2 s
 repair_sync_timeout: 3 replicas, 1 tenant, 24 clients each, 25 s, 50000 events, latency 1-5 ms, 30% drops, 1 backup away for 6-9 s
 primary_abdicate_partition: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 1-5 ms
 commit_stall_detection: 3 replicas, 1 tenant, 20 clients each, 15 s, 60000 events, latency 1-5 ms, 10% drops
@@ -198,7 +207,12 @@ ping_heartbeat: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latenc
 commit_message_fallback: 3 replicas, 1 tenant, 4 clients each, 10 s, 10000 events, latency 1-5 ms, 10% drops
 start_view_change_window: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 1-5 ms, 10% drops
 timeout_comprehensive: 3 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 10% drops, \
-3-5% of a log damaged while down, 1 backup away for 4-6 s";
+3-5% of a log damaged while down, 1 backup away for 4-6 s
+scrub_detects_corruption: 3 replicas, 1 tenant, 4 clients each, 10 s, 10000 events, latency 1-5 ms, scrubbed every 10 ms
+scrub_completes_tour: 1 replica, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, a log of 8192 slots, \
+scrubbed every 10 ms
+scrub_rate_limited: 3 replicas, 1 tenant, 4 clients each, 20 s, 100000 events, latency 1-5 ms, scrubbed every 10 ms
+scrub_triggers_repair: 3 replicas, 1 tenant, 4 clients each, 15 s, 20000 events, latency 1-5 ms, 2% drops, scrubbed every 10 ms";
         assert_eq!(figures(|phase| phase != 1), expected);
     }
 }

@@ -5,7 +5,7 @@
 use super::{Assault, Base, Inject, Scenario, Times};
 use crate::fault_plan::Target;
 use crate::options::MILLISECOND;
-use vsr::constants::REPLICAS_MAX;
+use vsr::constants::{CHECKPOINT_INTERVAL, PIPELINE_MAX, REPLICAS_MAX, TAIL_ENTRIES_MAX, ring_is_large_enough};
 
 /// What no world can be built from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +61,9 @@ impl Base {
         let clients = self.tenants.checked_mul(self.clients_per_tenant).unwrap_or(u32::MAX);
         demand(clients <= CLIENTS_MAX, &["base", "clients_per_tenant"], &format!("at most {CLIENTS_MAX} clients over all tenants"))?;
         demand(self.readers <= self.clients_per_tenant, &["base", "readers"], "no more than there are clients of a tenant")?;
+        let has_room = ring_is_large_enough(self.log_slots, CHECKPOINT_INTERVAL, PIPELINE_MAX);
+        demand(has_room, &["base", "log_slots"], "room for two checkpoint intervals and a full pipeline")?;
+        demand(self.log_slots as usize <= TAIL_ENTRIES_MAX, &["base", "log_slots"], "a whole log fits into a message")?;
         demand(self.link_messages > 0, &["base", "link_messages"], "at least 1")?;
         demand(self.laggards.0 < self.replicas_min(), &["base", "laggards"], "fewer backups than replicas")?;
         let weights = serde_json::to_value(self.mix).ok().and_then(|mix| mix.as_object().cloned()).unwrap_or_default();

@@ -131,6 +131,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             mutation: Rates(Rate(1_000), Rate(10_000)),
             think: milliseconds(0, 100),
             rest: (Rate::percent(5), 4 * SECOND),
+            scrub_tick_ns: 200 * MILLISECOND,
             swarm: Swarm {
                 all_but_one: Families { client: false, load: false, ..Families::ALL },
                 sometimes: CLIENT_AND_LOAD,

@@ -64,4 +64,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         evidence: "a restarted replica found an entry that had gone bad while it was down",
         holds: &["hash_chain", "vsr_recovery_safety"],
     },
+    Scenario {
+        name: "recovery_reformatted_replica",
+        aliases: &["reformat"],
+        phase: 3,
+        purpose: "a replica comes back with an empty disk when its vote would decide, and is to vote again later",
+        base: Base {
+            replicas: &[3, 5],
+            time_ns: 20 * SECOND,
+            events: 25_000,
+            plan_ns: 14 * SECOND,
+            think: milliseconds(0, 60),
+            swarm: Swarm { always: Families { network: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            ..DEFAULT
+        },
+        script: &[Inject::Replacements, Inject::ClientFaults, Inject::LoadBursts],
+        evidence: "a replica whose disk had been replaced voted for an entry later",
+        holds: &["vsr_recovery_safety", "vsr_durability"],
+    },
 ];

@@ -2,6 +2,7 @@
 
 use crate::options::{ClockOptions, Families, MILLISECOND, Mix, Rate, SECOND};
 use crate::scenario::{Assault, Base, CloggerDraw, MutationKinds, Rates, Swarm, Times};
+use vsr::constants::LOG_SLOTS;
 
 /// The mixed workload: a bit of everything, most of it on registers.
 pub(super) const MIXED: Mix = Mix {
@@ -73,6 +74,8 @@ pub(crate) const DEFAULT: Base = Base {
     think: milliseconds(0, 20),
     rest: (Rate::NEVER, 0),
     invalid: Rate::NEVER,
+    scrub_tick_ns: 0,
+    log_slots: LOG_SLOTS,
     mix: MIXED,
     readers: 0,
     quorum_reads: false,

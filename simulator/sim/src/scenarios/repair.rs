@@ -31,6 +31,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         holds: &["repair_budget", "liveness"],
     },
     Scenario {
+        name: "repair_ewma_selection",
+        aliases: &["repair_ewma"],
+        phase: 8,
+        purpose: "one of five replicas is slow all the time, and another one falls behind again and again",
+        base: Base {
+            replicas: &[5],
+            time_ns: 20 * SECOND,
+            events: 40_000,
+            plan_ns: 14 * SECOND,
+            clients_per_tenant: 16,
+            latency: milliseconds(1, 50),
+            laggards: (1, milliseconds(700, 1_200)),
+            swarm: NETWORK_ONLY,
+            ..DEFAULT
+        },
+        script: &[Inject::SlowPeer, Inject::ClientFaults, Inject::LoadBursts],
+        evidence: "a replica knew one peer to be slow while it asked for 20 repairs",
+        holds: &["repair_selection", "repair_budget"],
+    },
+    Scenario {
         name: "repair_sync_timeout",
         aliases: &[],
         phase: 8,

@@ -11,11 +11,16 @@ const NEED_MORE: &[Bug] = &[
     Bug::EvictsByLocalOrder,
     Bug::StateTransferDropsSessions,
     Bug::UnlimitedRepair,
+    Bug::RepairsFromAnybody,
     Bug::PrimaryNeverAbdicates,
     Bug::FollowsLocalClock,
     Bug::HeadAlwaysCertain,
     Bug::UnilateralViewChange,
     Bug::TruncatesBeforeNewStateArrives,
+    Bug::IgnoresScrubFinding,
+    Bug::VotesAfterReformat,
+    Bug::ScrubsWithoutLimit,
+    Bug::ScrubSkipsColdEntries,
 ];
 
 /// Schedules until a bug shows; `None` when it does not.

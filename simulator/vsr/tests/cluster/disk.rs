@@ -4,7 +4,7 @@ use std::sync::Arc;
 use vsr::checkpoint::Checkpoint;
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::entry::Entry;
-use vsr::io::{DiskImage, Stored, Write};
+use vsr::io::{DiskImage, Place, PlaceContent, Stored, Write};
 use vsr::superblock::Superblock;
 
 /// What one replica has written and flushed.
@@ -19,6 +19,14 @@ impl Disk {
         let log = (0..log_slots).map(|_| Stored::Blank).collect();
         let checkpoints = (0..CHECKPOINT_PLACES).map(|_| Stored::Blank).collect();
         Self { image: DiskImage { superblocks, log, checkpoints } }
+    }
+
+    pub fn content(&self, place: Place) -> PlaceContent {
+        match place {
+            Place::Slot(slot) => PlaceContent::Slot(self.image.log[slot as usize].clone()),
+            Place::Checkpoint(place) => PlaceContent::Checkpoint(self.image.checkpoints[usize::from(place)].clone()),
+            Place::Superblock(copy) => PlaceContent::Superblock(self.image.superblocks[usize::from(copy)].clone()),
+        }
     }
 
     pub fn slot_of(&self, entry: &Entry) -> usize {

@@ -3,8 +3,8 @@
 //! Disks complete their writes at once unless they are held. Commands (`FROM->TO` and a message's name choose the oldest messages
 //! in flight that match; `*` stands for anybody):
 //!
-//! * `start N [standbys M] [sessions S] [slots L interval I] [clocks] [reads]`: N voters in view 0; with `clocks` they compare
-//!   their clocks, with `reads` they answer reads without an entry
+//! * `start N [standbys M] [sessions S] [slots L interval I] [scrub MS] [clocks] [reads]`: N voters in view 0; with `clocks` they
+//!   compare their clocks, with `reads` they answer reads without an entry
 //! * `register C`, `request C WORDS`, `again C`: a client sends to replica 0, or `to R`; `again` sends the last message once more
 //! * `other C WORDS`: the last request's number, with another command; `register_again C`: the last registration's nonce;
 //!   `outdated C SESSION`: a request of a session that is not its own
@@ -17,8 +17,9 @@
 //! * `timer R NAME`: that timer runs out, if it runs
 //! * `hold R`, `hold R checkpoints`, `release R`, `fail R`: R's writes wait, complete, or the oldest one fails
 //! * `crash R`, `crash R tearing`, `crash R keeping`: it stops; held writes are lost, torn, or on disk without its knowledge
-//! * `restart R`, `corrupt R op N`, `corrupt R superblock`, `clock NS`, `stamps` (the newest timestamp)
+//! * `restart R`, `corrupt R op N`, `corrupt R superblock`, `corrupt R checkpoint`, `clock NS`, `stamps` (the newest timestamp)
 //! * `skew R MS`: R's clock is set so far ahead of the others' (behind, if negative); `wait MS`: time passes
+//! * `replace R`: an empty disk takes the place of its own, while it is down
 //! * `silence R..`: each of them misses its primary until it suspects it; only the last step is told
 //! * `quietly COMMAND`: tells nothing of it; `show`: a line for each replica
 
@@ -125,6 +126,8 @@ impl Stage {
             ["restart", replica] => self.restart(parse(replica)),
             ["corrupt", replica, "op", op] => self.corrupt(parse(replica), Op(parse(op))),
             ["corrupt", replica, "superblock"] => self.corrupt_superblock(parse(replica)),
+            ["replace", replica] => self.replace(parse(replica)),
+            ["corrupt", replica, "checkpoint"] => self.corrupt_checkpoint(parse(replica)),
             ["stamps"] => self.told.push(self.stamp.clone()),
             ["clock", time] => self.clock = parse(time),
             ["skew", replica, ms] => self.actors[parse::<usize>(replica)].skew_ns = 1_000_000 * parse::<i64>(ms),
@@ -158,6 +161,7 @@ impl Stage {
                 log_slots: u32::try_from(option("slots", 64)).unwrap(),
                 checkpoint_interval: option("interval", 16),
                 pipeline_max: 4,
+                scrub_tick_ns: option("scrub", 0) * 1_000_000,
                 ..Config::new(ReplicaId(index), voters)
             };
             let disk = Disk::formatted(config.log_slots);
@@ -357,6 +361,7 @@ impl Stage {
             ("state_transfer", Timer::StateTransfer),
             ("abdication", Timer::Abdication),
             ("ping", Timer::Ping),
+            ("scrub", Timer::Scrub),
         ];
         let (_, timer) = *all.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no timer {name}"));
         if self.actors[index].timers.remove(&timer) {
@@ -421,10 +426,22 @@ impl Stage {
         self.step(index, Input::Start);
     }
 
+    fn replace(&mut self, index: usize) {
+        assert!(self.replicas[index].is_none(), "the disk of a process that runs is not replaced");
+        let actor = &mut self.actors[index];
+        actor.config.format += 1;
+        actor.disk = Disk::formatted(actor.config.log_slots);
+    }
+
     fn corrupt(&mut self, index: usize, op: Op) {
         let disk = &mut self.actors[index].disk;
         let slot = usize::try_from(op.0 % disk.image.log.len() as u64).unwrap();
         disk.corrupt_slot(slot, 600);
+    }
+
+    fn corrupt_checkpoint(&mut self, index: usize) {
+        let disk = &mut self.actors[index].disk;
+        (0..disk.image.checkpoints.len()).for_each(|place| disk.corrupt_checkpoint(place, 300));
     }
 
     fn corrupt_superblock(&mut self, index: usize) {
@@ -476,6 +493,11 @@ impl Stage {
                 Effect::Read { read, slot } => {
                     let content = self.actors[index].disk.image.log[slot as usize].clone();
                     self.step(index, Input::Read { read, content });
+                }
+                Effect::Scan { read, places } => {
+                    let disk = &self.actors[index].disk;
+                    let contents = places.into_iter().map(|place| disk.content(place)).collect();
+                    self.step(index, Input::Scanned { read, contents });
                 }
                 Effect::SetTimer { timer, .. } => drop(self.actors[index].timers.insert(timer)),
                 Effect::CancelTimer(timer) => drop(self.actors[index].timers.remove(&timer)),

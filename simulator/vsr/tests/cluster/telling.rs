@@ -113,6 +113,9 @@ pub fn note(state: &StateSummary, note: &Note) -> Option<String> {
         Note::ClockSynchronised { sources, .. } => format!("knows the time{}", members(Some(*sources))),
         Note::ClockLost(cause) => format!("does not know the time any more: {cause:?}"),
         Note::EpochEntered(next) => format!("entered epoch {}: {} from op {} on", next.epoch, names(next.voters.0), next.since.0 + 1),
+        Note::ScrubRead(Some(op)) => format!("scrubbed op {op}"),
+        Note::ScrubRead(None) => String::from("scrubbed another place"),
+        Note::TourCompleted => String::from("has seen everything once more"),
         Note::Abdicated(cause) => format!("abdicated: {cause:?}"),
         Note::TimerFired(timer) => format!("timer {timer:?} ran out"),
     })

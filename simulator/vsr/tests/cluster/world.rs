@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use vsr::bug::Bug;
 use vsr::ids::{Peer, ReplicaId};
-use vsr::io::{Effect, Input, Note, ReadId, Status, Timer, Write, WriteId};
+use vsr::io::{Effect, Input, Note, Place, ReadId, Status, Timer, Write, WriteId};
 use vsr::message::{Body, Message, RejectReason, TailSlot};
 use vsr::{Config, Replica};
 
@@ -23,6 +23,7 @@ enum Event {
     Timer { replica: usize, timer: Timer, serial: u64 },
     Written { replica: usize, incarnation: u32, write: WriteId },
     Read { replica: usize, incarnation: u32, read: ReadId, slot: u32 },
+    Scanned { replica: usize, incarnation: u32, read: ReadId, places: Vec<Place> },
     Crash(usize),
     Restart(usize),
     Partition,
@@ -116,6 +117,8 @@ impl World {
         let mut draw = Draw(seed);
         let weather = Weather::draw(&mut draw);
         let members = usize::from(replicas + standbys);
+        // By the seed itself: a draw would change all others. Most disks are left alone, so that damage lies there for restarts to find.
+        let scrub_ms = [0, 0, 0, 100, 20][usize::try_from(seed % 5).unwrap()];
         let node = |index: u8| {
             let config = Config {
                 standbys,
@@ -124,6 +127,7 @@ impl World {
                 log_slots: 64,
                 checkpoint_interval: 16,
                 pipeline_max: 8,
+                scrub_tick_ns: scrub_ms * MS,
                 ..Config::new(ReplicaId(index), replicas)
             };
             let disk = Disk::formatted(config.log_slots);
@@ -226,6 +230,13 @@ impl World {
                 if self.is_up(replica, incarnation) {
                     let content = self.nodes[replica].disk.image.log[slot as usize].clone();
                     self.step(replica, Input::Read { read, content });
+                }
+            }
+            Event::Scanned { replica, incarnation, read, places } => {
+                if self.is_up(replica, incarnation) {
+                    let disk = &self.nodes[replica].disk;
+                    let contents = places.into_iter().map(|place| disk.content(place)).collect();
+                    self.step(replica, Input::Scanned { read, contents });
                 }
             }
             Event::Crash(index) => self.crash(index),
@@ -476,6 +487,9 @@ impl World {
             Effect::Read { read, slot } => {
                 self.after_ms(self.weather.disk_ms, Event::Read { replica: index, incarnation, read, slot });
             }
+            Effect::Scan { read, places } => {
+                self.after_ms(self.weather.disk_ms, Event::Scanned { replica: index, incarnation, read, places });
+            }
             Effect::SetTimer { timer, after_ns } => {
                 let due = self.now + after_ns + self.draw.below(after_ns / 10 + 1);
                 self.at(due, Event::Timer { replica: index, timer, serial: self.serial + 1 });
@@ -518,7 +532,7 @@ impl World {
             state.status == Status::Normal && is_level
         });
         let all_up = up().count() == self.nodes.len();
-        self.clients.all.iter().all(Client::is_done) && all_up && same && up().any(Replica::is_primary)
+        self.clients.all.iter().all(Client::is_done) && all_up && same && up().any(Replica::is_primary) && up().all(Replica::is_mended)
     }
 }
 

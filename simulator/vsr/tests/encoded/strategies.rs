@@ -92,13 +92,15 @@ pub fn superblock() -> impl Strategy<Value = Superblock> {
     let names = (any::<u64>(), any::<u32>(), any::<u8>(), membership());
     let log = (op(), hash(), vec(proptest::option::of(hash()), 0..20), any::<u32>());
     let checkpoint = (op(), hash(), any::<u8>()).prop_map(|(op, hash, place)| CheckpointRef { op, hash, place });
-    (names, view(), view(), log, checkpoint).prop_map(|(names, view, last_normal_view, log, checkpoint)| Superblock {
+    let views = (view(), view(), view());
+    (names, views, log, checkpoint).prop_map(|(names, (view, last_normal_view, voter_from), log, checkpoint)| Superblock {
         sequence: names.0,
         cluster: names.1,
         replica: names.2,
         membership: names.3,
         view,
         last_normal_view,
+        voter_from,
         commit: log.0,
         commit_hash: log.1,
         pins: log.2,

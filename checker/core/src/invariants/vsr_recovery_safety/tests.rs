@@ -160,3 +160,29 @@ fn a_cut_off_run_passes() {
     vote(&mut story, 1, 3, 2);
     assert!(story.cut_off(story.transitions.last().unwrap().seq).verdict(NAME).is_pass());
 }
+
+/// Replica 1 has acknowledged three entries in view 0 when its disk is replaced.
+fn replaced() -> Story {
+    let mut story = Story::clean(3);
+    story.crash(1);
+    story.state(1).incarnation += 1;
+    (story.state(1).op, story.state(1).commit) = (Some(0), 0);
+    story.event(1, Event::Started, |_| {});
+    story
+}
+
+#[test]
+fn a_replica_whose_disk_was_replaced_votes_only_in_a_later_view() {
+    let mut again = replaced();
+    again.event(1, Event::ViewEntered, |row| row.op = Some(3));
+    again.accept(1, 4, 0);
+    assert_eq!(again.verdict(NAME).witness().expect("view 0 is not over").shape, "voted_after_reformat");
+    let mut vote = replaced();
+    vote.event(1, Event::VoteCast, |row| row.view = 1);
+    assert_eq!(vote.verdict(NAME).witness().expect("it has forgotten everything").shape, "voted_after_reformat");
+    let mut later = replaced();
+    later.state(1).view = 2;
+    later.event(1, Event::ViewEntered, |row| row.op = Some(3));
+    later.accept(1, 4, 2);
+    assert!(!later.verdict(NAME).is_violation());
+}

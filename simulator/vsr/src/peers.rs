@@ -1,0 +1,144 @@
+//! Whom to ask for a repair: the peer that has been the quickest lately, and now and then another one.
+//!
+//! Response times are smoothed exponentially. One choice of ten goes to the next peer in turn instead, whatever is known of it: who was slow
+//! once would otherwise never be asked again. There is no randomness in here; counting explores as well as drawing does.
+
+use crate::constants::{EXPLORATION_PERIOD, MEMBERS_MAX, REPAIR_TIMEOUT_NS, RESPONSE_WEIGHT};
+use crate::ids::ReplicaId;
+use crate::quorum::Members;
+
+/// No answer counts as slower than this many timeouts: a clock that has jumped says nothing of a peer.
+const TIMEOUTS_MAX: u64 = 8;
+
+/// What is known of the peers.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct Peers {
+    /// Smoothed time until an answer, nanoseconds; 0: never asked.
+    response_ns: [u64; MEMBERS_MAX as usize],
+    /// Those that have been asked for what is wanted now.
+    tried: Members,
+    /// The peer whose answer is awaited, and since when.
+    asked: Option<(ReplicaId, u64)>,
+    /// Choices so far.
+    choices: u32,
+    /// The peer whose turn it is to be asked whatever is known of it.
+    turn: u8,
+    /// The peer behind the one that was asked last: of equally quick ones the first from here on.
+    next: u8,
+}
+
+impl Peers {
+    /// Something else is wanted: everybody may be asked for it.
+    pub fn begin_question(&mut self) {
+        self.tried = Members::default();
+    }
+
+    /// Nobody's answer is awaited any more.
+    pub fn forget_question(&mut self) {
+        self.asked = None;
+        self.begin_question();
+    }
+
+    /// A peer has answered.
+    pub fn answered(&mut self, from: ReplicaId, clock_ns: u64) {
+        if let Some((peer, since_ns)) = self.asked.take_if(|(peer, _)| *peer == from) {
+            self.learn(peer, clock_ns.saturating_sub(since_ns));
+        }
+    }
+
+    /// The peer that was asked has not answered in time. A clock may have stepped back meanwhile: so much has passed at least.
+    pub fn timed_out(&mut self, clock_ns: u64, timeout_ns: u64) {
+        if let Some((peer, since_ns)) = self.asked.take() {
+            self.learn(peer, clock_ns.saturating_sub(since_ns).max(timeout_ns));
+        }
+    }
+
+    fn learn(&mut self, peer: ReplicaId, took_ns: u64) {
+        let took_ns = took_ns.clamp(1, TIMEOUTS_MAX * REPAIR_TIMEOUT_NS);
+        let Some(known_ns) = self.response_ns.get_mut(usize::from(peer.0)) else { return };
+        *known_ns = if *known_ns == 0 { took_ns } else { (*known_ns * (RESPONSE_WEIGHT - 1) + took_ns) / RESPONSE_WEIGHT };
+    }
+
+    /// The voter to ask now. One that has been asked for the same before waits until all others have been asked too; `in_turn`: response
+    /// times decide nothing.
+    pub fn choose(&mut self, voters: Members, own: ReplicaId, clock_ns: u64, in_turn: bool) -> Option<ReplicaId> {
+        let others = |tried: Members, first: u8| {
+            let turns = (0..MEMBERS_MAX).map(move |place| ReplicaId((first + place) % MEMBERS_MAX));
+            turns.filter(move |peer| voters.contains(*peer) && *peer != own && !tried.contains(*peer))
+        };
+        if others(self.tried, 0).next().is_none() {
+            self.tried = Members::default();
+        }
+        self.choices = self.choices.wrapping_add(1);
+        let peer = if in_turn || self.choices.is_multiple_of(EXPLORATION_PERIOD) {
+            let peer = others(self.tried, self.turn).next()?;
+            self.turn = (peer.0 + 1) % MEMBERS_MAX;
+            peer
+        } else {
+            others(self.tried, self.next).min_by_key(|peer| self.response_ns[usize::from(peer.0)])?
+        };
+        self.next = (peer.0 + 1) % MEMBERS_MAX;
+        self.tried.insert(peer);
+        self.asked = Some((peer, clock_ns));
+        Some(peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Peers;
+    use crate::ids::ReplicaId;
+    use crate::quorum::Members;
+
+    const MS: u64 = 1_000_000;
+
+    /// Asks as often as wanted, each time for something else; peer 3 answers after 90 ms, the others after 10.
+    fn asked(count: u32, in_turn: bool) -> [u32; 5] {
+        let (mut peers, mut asked, mut clock_ns) = (Peers::default(), [0; 5], 0);
+        for _ in 0..count {
+            peers.begin_question();
+            let peer = peers.choose(Members::first(5), ReplicaId(0), clock_ns, in_turn).expect("there are others");
+            asked[usize::from(peer.0)] += 1;
+            clock_ns += if peer == ReplicaId(3) { 90 * MS } else { 10 * MS };
+            peers.answered(peer, clock_ns);
+        }
+        asked
+    }
+
+    #[test]
+    fn a_slow_peer_is_asked_only_to_see_whether_it_still_is() {
+        let counts = asked(400, false);
+        assert!(counts[0] == 0 && counts[1..].iter().all(|count| *count > 0));
+        assert!(counts[3] <= 1 + 400 / 10 / 4 + 1, "{counts:?}");
+        assert_eq!(asked(400, true), [0, 100, 100, 100, 100]);
+    }
+
+    #[test]
+    fn who_was_asked_in_vain_waits_for_the_others() {
+        let mut peers = Peers::default();
+        let mut ask = |clock_ns| peers.choose(Members::first(3), ReplicaId(1), clock_ns, false).expect("there are others").0;
+        assert_eq!([ask(0), ask(200 * MS), ask(400 * MS), ask(600 * MS)], [0, 2, 0, 2]);
+    }
+
+    #[test]
+    fn a_peer_that_falls_silent_is_slow_and_one_that_recovers_is_quick_again() {
+        let mut peers = Peers::default();
+        let mut ask = |clock_ns: u64, took_ns: Option<u64>| {
+            peers.timed_out(clock_ns, 200 * MS);
+            peers.begin_question();
+            let peer = peers.choose(Members::first(3), ReplicaId(0), clock_ns, false).expect("there are others");
+            if let Some(took_ns) = took_ns {
+                peers.answered(peer, clock_ns + took_ns);
+            }
+            peer.0
+        };
+        assert_eq!([ask(0, Some(5 * MS)), ask(10 * MS, Some(6 * MS))], [1, 2]);
+        assert_eq!(ask(20 * MS, None), 1);
+        assert_eq!([ask(30 * MS, Some(6 * MS)), ask(240 * MS, Some(6 * MS))], [2, 2], "even if the clock steps back");
+    }
+
+    #[test]
+    fn alone_there_is_nobody_to_ask() {
+        assert_eq!(Peers::default().choose(Members::first(1), ReplicaId(0), 0, false), None);
+    }
+}
