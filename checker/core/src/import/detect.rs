@@ -33,6 +33,7 @@ pub fn format(text: &str) -> Option<Format> {
 
 /// Everything about operations by which models differ.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a sign of its own")]
 struct Signs {
     words: Vec<String>,
     appends: bool,

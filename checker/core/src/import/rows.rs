@@ -103,7 +103,7 @@ impl RowMaker {
         };
         let told = told.filter(|_| ok);
         match row.function {
-            Function::Read => row.result = told.filter(|told| **told != Edn::Nil).map(|told| self.value(told)),
+            Function::Read | Function::Dequeue => row.result = told.filter(|told| **told != Edn::Nil).map(|told| self.value(told)),
             Function::Write | Function::Enqueue | Function::SetAdd | Function::SetRemove => row.value = Some(self.value(asked)),
             Function::TextAppend if asked.word().is_some() => row.value = Some(self.value(asked)),
             Function::CompareAndSet => self.compare_and_set(&mut row, asked, operation)?,
@@ -116,7 +116,6 @@ impl RowMaker {
                 };
             }
             Function::SetRead | Function::Drain => row.results = self.many(told)?,
-            Function::Dequeue => row.result = told.filter(|told| **told != Edn::Nil).map(|told| self.value(told)),
             Function::CounterAdd => {
                 let amount = asked.integer().ok_or_else(|| format!("a whole number to add, found {asked}"))?;
                 let falls = word.to_ascii_lowercase().starts_with("dec");

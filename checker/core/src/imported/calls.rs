@@ -63,6 +63,9 @@ pub fn objects(index: &RunIndex<'_>, imported: &Imported) -> Result<Vec<Object>,
     }
 }
 
+/// Keys with values.
+type Values = Vec<(u64, u64)>;
+
 struct Rows<'a> {
     index: &'a RunIndex<'a>,
     imported: &'a Imported,
@@ -266,8 +269,7 @@ impl Rows<'_> {
     }
 
     /// What a transaction saw of others, and what it left behind; what it saw of its own writes is tested at once.
-    #[expect(clippy::type_complexity, reason = "two lists of key and value")]
-    fn at_one_instant(&self, row: usize) -> Result<(Vec<(u64, u64)>, Vec<(u64, u64)>), Problem> {
+    fn at_one_instant(&self, row: usize) -> Result<(Values, Values), Problem> {
         let table = self.index.operations();
         let writes: Vec<Pair> = table.writes.get(row).into_iter().flatten().collect();
         let mut reads: Vec<(u64, u64)> = Vec::new();

@@ -139,6 +139,9 @@ impl Imported {
     }
 
     /// The options of a run.
+    ///
+    /// # Panics
+    /// Never: numbers and texts are JSON.
     #[must_use]
     pub fn to_options(&self) -> String {
         serde_json::to_string(&Options { import: self.clone() }).expect("numbers and texts are JSON")
