@@ -18,12 +18,12 @@ fn history(text: &str) -> Transactions {
         for micro in micro.split(',') {
             let words: Vec<&str> = micro.split_whitespace().collect();
             let key = u64::from(words[1].as_bytes()[0] - b'a');
-            let values = words[2..].iter().map(|word| word.parse().expect("a value"));
+            let mut values = words[2..].iter().map(|word| word.parse().expect("a value"));
             match words[0] {
                 "a" => values.for_each(|value| history.append(key, value)),
                 "r" => history.read_list(key, values),
                 "w" => values.for_each(|value| history.write(key, value)),
-                _ => history.read(key, values.last()),
+                _ => history.read(key, values.next_back()),
             }
         }
         let outcome = match head[3] {
@@ -51,7 +51,8 @@ fn names(levels: &[Level]) -> Vec<&'static str> {
 
 /// All transactions at once, each by a process of its own.
 fn at_once(transactions: &[&str]) -> String {
-    transactions.iter().enumerate().map(|(place, micro)| format!("{place} 0 9 ok: {micro}\n")).collect()
+    let lines: Vec<String> = transactions.iter().enumerate().map(|(place, micro)| format!("{place} 0 9 ok: {micro}")).collect();
+    lines.join("\n")
 }
 
 #[test]
