@@ -80,7 +80,7 @@ pub struct ReadingArguments {
     #[arg(long, value_name = "MEANING=NAME", value_parser = column)]
     pub column: Vec<(String, String)>,
 
-    /// A cell of a table that stands for no value (repeat; unless told: empty, nil, null, NotFound, <empty>)
+    /// A cell of a table that stands for no value (repeat; unless told: empty, nil, null, `NotFound`, <empty>)
     #[arg(long, value_name = "TEXT")]
     pub absent: Vec<String>,
 }

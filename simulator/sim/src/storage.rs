@@ -302,7 +302,7 @@ impl Disk {
             let injected = self.scrub.hit(self.options.read_failure);
             let failed = injected || gray.reads_fail() || self.scrub.hit(gray.failure());
             let outcome = self.outcome(failed, latency_ns);
-            let row = Completed { started_seq, latency_ns, injected, outcome, ..Completed::READ };
+            let row = Completed { outcome, started_seq, latency_ns, injected, ..Completed::READ };
             let (row, content) = match place {
                 Place::Slot(slot) => {
                     let (row, stored) = look(&self.log[slot as usize % self.log.len()], failed, Completed { zone: Zone::Log, ..row });

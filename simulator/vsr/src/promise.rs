@@ -68,7 +68,7 @@ impl Promises {
         let membership = Membership::first(config);
         let (sequence, voter_from) = readmission::formatted(config);
         let (cluster, replica) = (config.cluster, config.replica.0);
-        let durable = Superblock { sequence, voter_from, cluster, replica, membership, ..Superblock::default() };
+        let durable = Superblock { sequence, cluster, replica, membership, voter_from, ..Superblock::default() };
         Self::recovered(durable)
     }
 

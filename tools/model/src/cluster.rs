@@ -197,8 +197,6 @@ impl Cluster {
                 inputs.push_back(Input::Written(write));
             }
             Effect::Persist { write, what } => node.writes.push_back((write, what)),
-            // Scrubbers are switched off here: they decide nothing, and would never come to rest.
-            Effect::Scan { .. } => {}
             Effect::Read { read, slot } => inputs.push_back(Input::Read { read, content: node.disk.log[slot as usize].clone() }),
             Effect::SetTimer { timer, .. } => _ = node.timers.insert(timer),
             Effect::CancelTimer(timer) => _ = node.timers.remove(&timer),
@@ -206,7 +204,8 @@ impl Cluster {
                 let is_primary = state.view.0 % self.nodes.len() as u64 == index as u64;
                 Arc::make_mut(&mut self.facts).learn(index, is_primary, &state, &note);
             }
-            Effect::Send(_) | Effect::Reject(_) => {}
+            // Scrubbers are switched off here: they decide nothing, and would never come to rest.
+            Effect::Send(_) | Effect::Reject(_) | Effect::Scan { .. } => {}
         }
     }
 

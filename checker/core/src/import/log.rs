@@ -1,6 +1,6 @@
 //! Lines of `jepsen.log`, which are what Porcupine's etcd histories are, and of `history.txt`.
 //!
-//! `INFO  jepsen.util - 4	:invoke	:cas	[3 1]`: a process, what happened, a function, a value, and perhaps an error. Other
+//! `INFO  jepsen.util - 4 :invoke :cas [3 1]`, parted by tabs: a process, what happened, a function, a value, and perhaps an error. Other
 //! lines of a log are passed over and counted.
 
 use super::edn::{Edn, Expected, Reader};

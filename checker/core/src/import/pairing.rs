@@ -144,7 +144,7 @@ fn invocation(event: Event) -> Operation {
 }
 
 /// Numbers all places from 1, and sorts operations by their invocation.
-fn number_moments(operations: &mut Vec<Operation>, places: &[(Place, Option<Place>)], times: &[u64]) {
+fn number_moments(operations: &mut [Operation], places: &[(Place, Option<Place>)], times: &[u64]) {
     let mut all: Vec<Place> = places.iter().flat_map(|(invoked, returned)| [Some(*invoked), *returned]).flatten().collect();
     all.sort_unstable();
     let moment = |place: Place| Moment { seq: all.partition_point(|other| *other < place) as u64 + 1, time_ns: times[place.0] };

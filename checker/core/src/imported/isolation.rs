@@ -11,17 +11,17 @@ use vopr_schema::{Function, Operations, Pair};
 /// Numbers of things, and what they are called.
 struct Numbers<'a> {
     imported: &'a Imported,
-    numbers: BTreeMap<u64, u64>,
+    known: BTreeMap<u64, u64>,
     names: Vec<String>,
 }
 
 impl<'a> Numbers<'a> {
     fn new(imported: &'a Imported) -> Self {
-        Self { imported, numbers: BTreeMap::new(), names: Vec::new() }
+        Self { imported, known: BTreeMap::new(), names: Vec::new() }
     }
 
     fn of(&mut self, number: u64) -> u64 {
-        *self.numbers.entry(number).or_insert_with(|| {
+        *self.known.entry(number).or_insert_with(|| {
             self.names.push(self.imported.words(number));
             self.names.len() as u64 - 1
         })

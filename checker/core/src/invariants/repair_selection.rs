@@ -95,7 +95,9 @@ struct Asker {
 #[must_use]
 pub fn requests_beside_a_slow_peer(index: &RunIndex<'_>) -> u64 {
     let mut askers = askers(index);
-    happened(index).into_iter().for_each(|step| follow(index, &mut askers, step));
+    for step in happened(index) {
+        follow(index, &mut askers, step);
+    }
     askers.iter().map(|asker| asker.requests).max().unwrap_or(0)
 }
 

@@ -78,7 +78,7 @@ struct Tours<'a, 'h> {
     index: &'a RunIndex<'h>,
     slots: Option<u64>,
     window_ns: Option<u64>,
-    tours: Vec<Tour>,
+    open: Vec<Tour>,
     /// Per replica and op, the position from which on the entry lies there unchanged; 0: it does not.
     whole_from: Grid<u64>,
     /// Per replica and op, the position of its last read.
@@ -102,7 +102,7 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         index,
         slots,
         window_ns,
-        tours: vec![Tour::default(); index.replicas()],
+        open: vec![Tour::default(); index.replicas()],
         whole_from: Grid::new(index.replicas(), index.ops(), 0),
         read: Grid::new(index.replicas(), index.ops(), 0),
         held_up: held_up(index),
@@ -114,7 +114,7 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         tours.row(row, event)?;
     }
     let end_ns = index.meta().end_time_ns;
-    for number in 0..tours.tours.len() {
+    for number in 0..tours.open.len() {
         tours.timed(number, end_ns, None)?;
     }
     Ok(tours.ended)
@@ -152,7 +152,7 @@ impl Tours<'_, '_> {
         let table = self.index.transitions();
         let (number, seq) = (table.replica[row], table.seq[row]);
         let op = table.op.get(row);
-        let Some(tour) = self.tours.get_mut(usize::from(number)) else { return Ok(()) };
+        let Some(tour) = self.open.get_mut(usize::from(number)) else { return Ok(()) };
         match event {
             Event::Started | Event::Restarted => {
                 *tour = Tour { began_seq: seq, timed_from: None, reach: op.unwrap_or(0) };
@@ -160,7 +160,7 @@ impl Tours<'_, '_> {
             }
             Event::Crashed | Event::Paused => {
                 self.timed(usize::from(number), table.time_ns[row], Some(row))?;
-                self.tours[usize::from(number)].timed_from = None;
+                self.open[usize::from(number)].timed_from = None;
             }
             Event::Resumed => tour.timed_from = Some(row),
             Event::EntryDurable | Event::Repaired => {
@@ -186,7 +186,7 @@ impl Tours<'_, '_> {
     fn tour_ended(&mut self, row: usize) -> Result<(), Box<Verdict>> {
         let table = self.index.transitions();
         let number = table.replica[row];
-        let tour = self.tours[usize::from(number)];
+        let tour = self.open[usize::from(number)];
         self.timed(usize::from(number), table.time_ns[row], Some(row))?;
         let gone = self.slots.map_or(0, |slots| tour.reach.saturating_sub(slots));
         let first = usize::try_from(gone).unwrap_or(usize::MAX).saturating_add(1);
@@ -197,14 +197,14 @@ impl Tours<'_, '_> {
             return Err(self.passed_over(row, op).into());
         }
         self.ended += 1;
-        self.tours[usize::from(number)] = Tour { began_seq: table.seq[row], timed_from: Some(row), ..tour };
+        self.open[usize::from(number)] = Tour { began_seq: table.seq[row], timed_from: Some(row), ..tour };
         Ok(())
     }
 
     /// Looks whether a tour took, or takes, too long.
     fn timed(&self, number: usize, end_ns: u64, end: Option<usize>) -> Result<(), Box<Verdict>> {
         let table = self.index.transitions();
-        let (Some(window_ns), Some(from)) = (self.window_ns, self.tours[number].timed_from) else { return Ok(()) };
+        let (Some(window_ns), Some(from)) = (self.window_ns, self.open[number].timed_from) else { return Ok(()) };
         let began_ns = table.time_ns[from];
         let took_ns = end_ns.saturating_sub(began_ns);
         let is_held_up = self.held_up[number].iter().any(|(from_ns, to_ns)| *from_ns <= end_ns && *to_ns >= began_ns);

@@ -242,7 +242,7 @@ fn rechained(entries: &[&Arc<Entry>], later: u64) -> Vec<Arc<Entry>> {
     tail
 }
 
-/// Entries in a proper chain behind the true head: nothing is wrong with them but their number. Start_views of one head share them.
+/// Entries in a proper chain behind the true head: nothing is wrong with them but their number. The `start_view`s of one head share them.
 fn oversized_tail(body: &Body, entries: u32, memory: &mut Memory) -> Option<Body> {
     let Body::StartView(start) = body else { return None };
     let mut forged = start.clone();

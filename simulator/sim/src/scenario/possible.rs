@@ -58,7 +58,7 @@ impl Base {
         demand(self.members <= REPLICAS_MAX, &["base", "members"], &format!("at most {REPLICAS_MAX}, voters or not"))?;
         demand(self.tenants > 0, &["base", "tenants"], "at least 1")?;
         demand(self.clients_per_tenant > 0, &["base", "clients_per_tenant"], "at least 1")?;
-        let clients = self.tenants.checked_mul(self.clients_per_tenant).unwrap_or(u32::MAX);
+        let clients = self.tenants.saturating_mul(self.clients_per_tenant);
         demand(clients <= CLIENTS_MAX, &["base", "clients_per_tenant"], &format!("at most {CLIENTS_MAX} clients over all tenants"))?;
         demand(self.readers <= self.clients_per_tenant, &["base", "readers"], "no more than there are clients of a tenant")?;
         let has_room = ring_is_large_enough(self.log_slots, CHECKPOINT_INTERVAL, PIPELINE_MAX);

@@ -185,6 +185,7 @@ impl Word for Share {
 }
 
 impl Share {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
     pub(super) fn serialize<S: Serializer>(rate: &Rate, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&rate_words(*rate))
     }
@@ -380,6 +381,7 @@ named_pair! {
 /// Clocks.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "ClockOptions", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the options that it stands for: all are limits")]
 pub(super) struct Clocks {
     /// Largest constant offset, either way.
     #[serde(rename = "offset_max", with = "Duration")]
@@ -405,6 +407,7 @@ impl FamilyNames {
         Self::switches(Families::NONE).into_iter().map(|(name, _)| name).collect()
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
     pub(super) fn serialize<S: Serializer>(families: &Families, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(Self::switches(*families).into_iter().filter(|(_, on)| *on).map(|(name, _)| name))
     }
@@ -453,6 +456,7 @@ fn known_word(word: &str, known: &[String]) -> Result<(), String> {
 pub(super) struct MaybeCommand;
 
 impl MaybeCommand {
+    #[expect(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "the shape that serde asks for")]
     pub(super) fn serialize<S: Serializer>(command: &Option<Command>, serializer: S) -> Result<S::Ok, S::Error> {
         command.map(CommandName).serialize(serializer)
     }

@@ -39,10 +39,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             replicas: &[5],
             time_ns: 20 * SECOND,
             events: 40_000,
-            plan_ns: 14 * SECOND,
+            plan_ns: 18 * SECOND,
             clients_per_tenant: 16,
             latency: milliseconds(1, 50),
-            laggards: (1, milliseconds(700, 1_200)),
+            laggards: (1, milliseconds(400, 800)),
             swarm: NETWORK_ONLY,
             ..DEFAULT
         },
