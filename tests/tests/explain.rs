@@ -91,11 +91,7 @@ fn the_first_event_that_breaks_an_invariant_is_found() {
         let _ = sandbox.run(&format!("vopr bisect {name}")).exits(0).says("holds until position").says("sessions");
         let found = object(&sandbox.run(&format!("vopr bisect {name} --json")).exits(0), "bisect");
         // A stale read is wrong when it is answered, neither before nor after.
-        assert_eq!(
-            (&found["kind"], &found["moment"], &found["cells"]["function"]),
-            (&"operation".into(), &"return".into(), &"read".into()),
-            "{found}"
-        );
+        assert_eq!((&found["kind"], &found["moment"]), (&"operation".into(), &"return".into()), "{found}");
     }
     let _ = sandbox.run(&format!("vopr bisect {} --invariant vsr_agreement", names[0])).exits(5).warns("is not broken");
 }

@@ -73,8 +73,8 @@ fn failures_of_an_own_scenario_are_reproduced_by_the_printed_command() {
 #[test]
 fn mistakes_in_a_file_are_refused_with_their_place() {
     let sandbox = sandbox();
-    sandbox.write("bad.toml", MINE.replace("drop", "dorp"));
-    let _ = sandbox.run("vopr run --config bad.toml -n 1").exits(4).warns("bad.toml:6:1: unknown key `dorp`; did you mean `drop`?");
+    sandbox.write("bad.toml", MINE.replace("drop", "dropp"));
+    let _ = sandbox.run("vopr run --config bad.toml -n 1").exits(4).warns("bad.toml:6:1: unknown key `dropp`; did you mean `drop`?");
     let _ = sandbox.run("vopr run --config missing.toml -n 1").exits(4).warns("missing.toml: ");
 }
 
@@ -98,7 +98,7 @@ fn statistics_count_words_and_name_what_is_damaged() {
     let stats = sandbox
         .run("vopr stats runs --no-check")
         .exits(4)
-        .says("all 1 scenario")
+        .says("all 2 scenarios")
         .warns(&broken.display().to_string()[broken.display().to_string().len() - 12..]);
     assert!(stats.err.contains("refused"), "{}", stats.err);
     let _ = sandbox.run("vopr stats nothing*.parquet").exits(5);

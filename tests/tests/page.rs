@@ -23,7 +23,7 @@ fn about(sandbox: &Sandbox, name: &str) -> (String, Value) {
 #[test]
 fn a_page_holds_the_failing_runs_and_their_rows() {
     let sandbox = recorded();
-    let _ = sandbox.run("vopr-check failing good --report out.html").exits(1).says("VIOLATED").says("--report report.html");
+    let _ = sandbox.run("vopr-check failing good --report out.html").exits(1).says("VIOLATED");
     let (html, about) = about(&sandbox, "out.html");
     let runs = about["runs"].as_array().expect("runs");
     assert!(!runs.is_empty() && runs.iter().all(|run| run["scenario"] == "crash_during_view_change"), "{runs:?}");
@@ -52,7 +52,7 @@ fn a_page_that_cannot_be_written_is_an_error() {
 #[test]
 fn a_run_is_drawn_in_the_terminal_and_as_a_page() {
     let sandbox = recorded();
-    let file = sandbox.files("failing", ".parquet").first().expect("a run failed").display().to_string();
+    let file = sandbox.files("failing", ".kmb").first().expect("a run failed").display().to_string();
     let around = sandbox.run(&format!("vopr timeline {file} --around-violation --show-messages --show-faults")).exits(0);
     let around = around.says("VIOLATED").says("| replica 0").says("[1]").says("request -> r");
     let whole = sandbox.run(&format!("vopr timeline {file} --show-messages --show-faults")).exits(0);

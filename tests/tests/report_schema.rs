@@ -129,7 +129,7 @@ fn other_formats_are_whole_documents() {
     let broken = "vopr --scenario crash_during_view_change --bug stale_primary_serves_reads --seed 9 -n 2 --out histories";
     let _ = sandbox.run(broken).exits(1);
     let sarif: Value = serde_json::from_str(&sandbox.run("vopr-check histories --format sarif").exits(1).out).expect("one JSON document");
-    assert_eq!((&sarif["version"], sarif["runs"][0]["results"].as_array().map(Vec::len)), (&"2.1.0".into(), Some(3)));
+    assert_eq!((&sarif["version"], sarif["runs"][0]["results"].as_array().map(Vec::len)), (&"2.1.0".into(), Some(4)));
     let outcome = sandbox.run("GITHUB_STEP_SUMMARY=page.md vopr-check histories --format github").exits(1);
     let _ = outcome.says("::error file=histories/");
     let page = std::fs::read_to_string(sandbox.path("page.md")).expect("the page was written");

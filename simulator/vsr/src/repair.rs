@@ -10,6 +10,7 @@ use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{AbdicationCause, Damage, Effect, EntryName, Note, ReadId, Status, Stored, Timer};
 use crate::message::{Body, NackReason, RejectReason};
 use crate::peers::Peers;
+use crate::quorum::Members;
 use crate::replica::{Config, Handled, Replica};
 use crate::state_machine::StateMachine;
 use alloc::sync::Arc;
@@ -261,17 +262,24 @@ impl<S: StateMachine> Replica<S> {
         // The guard: the quickest peer is asked, not whoever comes next.
         let in_turn = self.has_bug(Bug::RepairsFromAnybody);
         let (voters, own) = (self.membership.voters, self.config.replica);
-        let Some(peer) = self.repair.peers.choose(voters, own, self.clock_ns, in_turn) else { return };
+        let asked = if self.are_voters_asked() { Members::first(self.config.members()) } else { voters };
+        let Some(peer) = self.repair.peers.choose(asked, own, self.clock_ns, in_turn) else { return };
         for op in (wanted.first.0..=wanted.last.0).map(Op) {
             let hash = (op == wanted.last).then_some(wanted.hash);
             self.note(fx, Note::RepairRequested { op, hash });
         }
         // The guard: one peer is asked, and the next one only when it has not answered.
         let everybody = self.has_bug(Bug::UnlimitedRepair);
-        for peer in self.other_voters().filter(|voter| everybody || *voter == peer) {
+        for peer in self.other_members().filter(|member| *member == peer || everybody && voters.contains(*member)) {
             self.send(peer, Body::RepairRequest { first: wanted.first, last: wanted.last, hash: wanted.hash }, fx);
         }
         self.set_timer_for(Timer::Repair, REPAIR_TIMEOUT_NS, fx);
+    }
+
+    /// Whether all voters have been asked for what is missing. Then whoever does not vote is asked too: after a change of membership
+    /// the last copies of an entry may lie with members that have stopped voting, and its hash says whether theirs is the right one.
+    fn are_voters_asked(&self) -> bool {
+        self.repair.attempts.max(self.scrub.attempts) > self.membership.voters.len()
     }
 
     fn transfer_or_abdicate(&mut self, fx: &mut Vec<Effect>) {

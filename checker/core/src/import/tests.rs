@@ -1,3 +1,5 @@
+//! Each format: what it means, what is refused and where, and the way to Parquet and back.
+
 use super::*;
 use crate::{Budget, Selection, Verdict, check_run};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Imported runs are judged by the model that they name.
+
 use super::*;
 
 #[test]

@@ -15,8 +15,8 @@
 //! **Evidence.** message: command, from, to, op, commit, view, `last_normal_view`, mutation, fate, `reject_reason`.
 //!
 //! **Deliberately not checked.** Mutations that may leave a message acceptable (a commit number within the log; an older last
-//! normal view; another view; identical claims; replays; floods; another time): what accepting them does to the cluster is the business of all other invariants. That a
-//! refused message had no effect, and clean messages refused for their checksum: `corruption_detection`.
+//! normal view; another view; identical claims; replays; floods; another time): what accepting them does to the cluster is the
+//! business of all other invariants. That a refused message had no effect, and clean messages refused for their checksum: `corruption_detection`.
 
 use crate::budget::Meter;
 use crate::index::RunIndex;

@@ -289,7 +289,7 @@ mod tests {
             ..MessageRow::default()
         });
         assert!(told.verdict(NAME).is_pass(), "{:?}", told.verdict(NAME));
-        told.messages[0].mutation = Some(Mutation::ClockSampleWithheld);
+        told.messages.last_mut().unwrap().mutation = Some(Mutation::ClockSampleWithheld);
         assert_eq!(shape(&told), "true_time_outside_interval");
     }
 

@@ -89,7 +89,7 @@ fn what_is_wrong_is_told_with_its_place_and_the_nearest_word() {
         ("name = \"a\"\n[base]\nreplicas = [0]\n", "mine.toml:3:12: numbers of replicas from 1 to"),
         ("name = \"a\"\n[base]\nreplicas = [3, 300]\n", "mine.toml:3:16: invalid value: integer `300`"),
         ("name = \"a\"\n[base.mix]\nwrit = 3\n", "mine.toml:3:1: unknown key `writ`; did you mean `write`?"),
-        ("name = \"a\"\n[base.swarm]\nalways = [\"netwrok\"]\n", "mine.toml:3:11: unknown word `netwrok`; did you mean `network`?"),
+        ("name = \"a\"\n[base.swarm]\nalways = [\"netwrok\"]\n", "mine.toml:3:10: unknown word `netwrok`; did you mean `network`?"),
         ("name = \"a\"\nlike = \"combind\"\n", "mine.toml:2:8: no scenario is called \"combind\"; did you mean combined?"),
         ("name = \"a\"\nlike = \"phase:0\"\n", "mine.toml:2:8: like: one scenario is meant"),
         ("name = \"baseline\"\n", "mine.toml:1:8: the registry has another scenario baseline"),

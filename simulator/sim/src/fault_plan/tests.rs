@@ -38,7 +38,7 @@ fn options_and_plans_are_functions_of_the_seed_and_survive_json() {
             assert!(plan.0.len() < 800, "{} seed {seed}: {} faults", scenario.name, plan.0.len());
             for planned in &plan.0 {
                 assert!(planned.end_time_ns.is_none_or(|end| end > planned.time_ns));
-                assert!(planned.time_ns <= options.limits.plan_ns_max);
+                assert!(planned.time_ns <= options.limits.plan_ns_max, "{} seed {seed}: {planned:?}", scenario.name);
             }
         }
     }
@@ -67,7 +67,9 @@ fn no_faults_means_no_faults() {
     for scenario in scenarios::all() {
         let overrides = Overrides { families: Some(Families::NONE), ..Overrides::default() };
         let options = scenario.draw(7, &overrides);
-        assert_eq!(draw_plan(scenario, &options), FaultPlan::default(), "{}", scenario.name);
+        // A change of membership is asked for, and is no fault.
+        let faults = draw_plan(scenario, &options).0.into_iter().filter(|planned| !matches!(planned.fault, Fault::Reconfigure { .. }));
+        assert_eq!(faults.collect::<Vec<_>>(), [], "{}", scenario.name);
         assert_eq!(options.network.drop.0 + options.storage.corruption.0 + options.byzantine.mutation.0, 0);
         assert_eq!(options.crash.per_commit.0 + options.crash.per_view_change_step.0, 0);
     }

@@ -199,10 +199,15 @@ client_session_view_change_lockout: 3 replicas, 1 tenant, 4 clients each, 20 s, 
 client_session_eviction: 3 replicas, 3 tenants, 12 clients each, 15 s, 100000 events, latency 1-5 ms
 repair_budget_prevents_storm: 5 replicas, 1 tenant, 4 clients each, 30 s, 50000 events, latency 1-5 ms, 15% drops, \
 aggressive clogger, 2 backups away for 1-2.5 s, 100 messages in flight
-repair_ewma_selection: 5 replicas, 1 tenant, 16 clients each, 20 s, 40000 events, latency 1-50 ms, 1 backup away for 0.7-1.2 s
+repair_ewma_selection: 5 replicas, 1 tenant, 16 clients each, 20 s, 40000 events, latency 1-50 ms, 1 backup away for 0.4-0.8 s
 repair_sync_timeout: 3 replicas, 1 tenant, 24 clients each, 25 s, 50000 events, latency 1-5 ms, 30% drops, 1 backup away for 6-9 s
 primary_abdicate_partition: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 1-5 ms
 commit_stall_detection: 3 replicas, 1 tenant, 20 clients each, 15 s, 60000 events, latency 1-5 ms, 10% drops
+reconfig_add_replicas: 3 replicas, 1 tenant, 4 clients each, 20 s, 10000 events, latency 1-5 ms
+reconfig_remove_replicas: 5 replicas, 1 tenant, 4 clients each, 20 s, 10000 events, latency 1-5 ms
+reconfig_during_partition: 3 or 5 replicas, 1 tenant, 4 clients each, 30 s, 15000 events, latency 1-5 ms
+reconfig_during_view_change: 3 or 5 replicas, 1 tenant, 4 clients each, 25 s, 12000 events, latency 1-5 ms
+reconfig_concurrent_requests: 3 or 5 replicas, 1 tenant, 4 clients each, 20 s, 10000 events, latency 1-5 ms
 ping_heartbeat: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 5% drops
 commit_message_fallback: 3 replicas, 1 tenant, 4 clients each, 10 s, 10000 events, latency 1-5 ms, 10% drops
 start_view_change_window: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 1-5 ms, 10% drops

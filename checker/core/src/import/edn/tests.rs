@@ -1,3 +1,5 @@
+//! EDN as Jepsen writes it, as others do, and what is none.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -59,7 +59,7 @@ impl Planner<'_> {
             }
             let asked = start + self.duration(50 * MILLISECOND, 1_200 * MILLISECOND);
             let voters = self.alternate(&mut many);
-            self.ask(asked, 0, voters);
+            self.ask(asked.min(self.horizon()), 0, voters);
             start = end + self.duration(800 * MILLISECOND, 2_000 * MILLISECOND);
         }
     }
