@@ -8,7 +8,8 @@
 //! op that its checkpoint covers needs no repair: a torn write of op n + `log_slots`, of which nobody was told, is reported as damage
 //! of op n by a replica whose log ends before it. But what a scrubber found (its `scrub_read` of n stands before the report) lies in the log:
 //! no checkpoint settles it; a slot that is used again (`entry_appended` of n + `log_slots` or above) does. No other damage of a
-//! replica that is up is unsettled at the end of a run that has settled after its heal phase: such a run ends when everything is committed and applied everywhere and no disk has anything left to
+//! replica that is up is unsettled at the end of a run that has settled after its heal phase: such a run ends when everything is
+//! committed and applied everywhere and no disk has anything left to
 //! do. In a run that did not settle the same holds when faults have been healed for 500 ms, r was up from then on, and the report is
 //! as old.
 //!
