@@ -58,7 +58,7 @@ fn a_run_is_drawn_in_the_terminal_and_as_a_page() {
     let whole = sandbox.run(&format!("vopr timeline {file} --show-messages --show-faults")).exits(0);
     assert!(around.out.lines().count() * 2 < whole.out.lines().count(), "a part of the run is around the violation");
     let late = sandbox.run(&format!("vopr timeline {file} --from 2s --to 3s --replica 1 --client 0")).exits(0);
-    assert!(!late.out.contains("replica 0") && !late.out.contains("client 3"), "{}", late.out);
+    assert!(!late.out.contains("| replica 0") && !late.out.contains("| client 3"), "{}", late.out);
     let times = late.out.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
     assert!(times.clone().count() > 0 && times.clone().all(|time| (2.0..=3.0).contains(&time)), "{}", late.out);
     let _ = sandbox.run(&format!("vopr timeline {file} --html out.html")).exits(0).says("out.html");
