@@ -92,6 +92,8 @@ fn the_first_event_that_breaks_an_invariant_is_found() {
         let found = object(&sandbox.run(&format!("vopr bisect {name} --json")).exits(0), "bisect");
         // A stale read is wrong when it is answered, neither before nor after.
         assert_eq!((&found["kind"], &found["moment"]), (&"operation".into(), &"return".into()), "{found}");
+        let function = found["cells"]["function"].as_str().expect("an operation has a function");
+        assert!(["read", "scan", "stream_read", "balance", "transaction"].contains(&function), "{found}");
     }
     let _ = sandbox.run(&format!("vopr bisect {} --invariant vsr_agreement", names[0])).exits(5).warns("is not broken");
 }

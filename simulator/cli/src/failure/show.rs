@@ -32,7 +32,7 @@ pub fn run(arguments: &ShowArguments, sink: &mut Sink<'_>) -> Result<Exit, Probl
     if arguments.json {
         sink.object(&summary_object(&arguments.file, &bundle))?;
     } else {
-        summary(&arguments.file, &bundle).iter().try_for_each(|line| sink.line(line))?;
+        summary(&bundle).iter().try_for_each(|line| sink.line(line))?;
     }
     if arguments.invariants {
         invariants(&bundle, arguments.json, sink)?;
@@ -105,7 +105,7 @@ fn summary_object(path: &Path, bundle: &Bundle) -> Value {
 }
 
 /// The run on one screen.
-fn summary(path: &Path, bundle: &Bundle) -> Vec<String> {
+fn summary(bundle: &Bundle) -> Vec<String> {
     let (run, provenance, size) = (bundle.run(), &bundle.provenance, bundle.size());
     let bug = run.bug.as_deref().map_or_else(String::new, |bug| format!(", bug {bug} on"));
     let mut rows = vec![
@@ -148,7 +148,6 @@ fn summary(path: &Path, bundle: &Bundle) -> Vec<String> {
     }));
     let hidden = bundle.request.plan.0.len().saturating_sub(FAULTS_SHOWN);
     rows.extend((hidden > 0).then(|| ("", format!("({hidden} more with --json)"))));
-    let _ = path;
     rows.into_iter().map(|(name, words)| format!("{name:<12} {words}").trim_end().to_owned()).collect()
 }
 
