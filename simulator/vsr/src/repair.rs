@@ -263,7 +263,7 @@ impl<S: StateMachine> Replica<S> {
         let in_turn = self.has_bug(Bug::RepairsFromAnybody);
         let (voters, own) = (self.membership.voters, self.config.replica);
         let asked = if self.are_voters_asked() { Members::first(self.config.members()) } else { voters };
-        let Some(peer) = self.repair.peers.choose(asked, own, self.clock_ns, in_turn) else { return };
+        let Some(peer) = self.repair.peers.choose(asked, own, self.clock.now_ns(), in_turn) else { return };
         for op in (wanted.first.0..=wanted.last.0).map(Op) {
             let hash = (op == wanted.last).then_some(wanted.hash);
             self.note(fx, Note::RepairRequested { op, hash });
@@ -295,13 +295,13 @@ impl<S: StateMachine> Replica<S> {
         if self.status != Status::Normal || self.missing().is_none() && self.scrub.findings() == 0 {
             // What was asked for has come by another way.
             if self.repair.asked.take().is_some() {
-                self.repair.peers.timed_out(self.clock_ns, self.config.timeout(REPAIR_TIMEOUT_NS));
+                self.repair.peers.timed_out(self.clock.now_ns());
                 self.note(fx, Note::TimerFired(Timer::Repair));
             }
             return;
         }
         self.note(fx, Note::TimerFired(Timer::Repair));
-        self.repair.peers.timed_out(self.clock_ns, self.config.timeout(REPAIR_TIMEOUT_NS));
+        self.repair.peers.timed_out(self.clock.now_ns());
         self.ask_for_missing(fx);
     }
 
@@ -311,7 +311,7 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::WrongStatus);
         }
         check_answer(&asked, &entries)?;
-        self.repair.peers.answered(from, self.clock_ns);
+        self.repair.peers.answered(from, self.clock.now_ns());
         self.repair.asked = None;
         let before = (self.log.holes(), self.repair.ahead_count, self.log.head(), self.scrub.findings());
         for entry in entries.into_iter().rev() {
@@ -342,7 +342,7 @@ impl<S: StateMachine> Replica<S> {
         }
         let asked = self.repair.asked.filter(|asked| asked.first == first && asked.last == last);
         let Some(asked) = asked.filter(|_| self.status == Status::Normal) else { return Err(RejectReason::Stale) };
-        self.repair.peers.answered(from, self.clock_ns);
+        self.repair.peers.answered(from, self.clock.now_ns());
         let is_held = self.scrub.is_finding(EntryName { op: asked.last, hash: asked.hash });
         match reason {
             NackReason::Trimmed if !is_held => {
