@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn few_requests_and_a_restart_mean_nothing() {
         assert_eq!(Story::clean(3).verdict(NAME).name(), "not_applicable");
-        let mut story = story(9);
+        let mut story = story(12);
         let seq = story.messages[30].seq;
         assert_eq!(story.cut_off(seq).verdict(NAME).name(), "not_applicable");
         story.crash(0);
