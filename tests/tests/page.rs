@@ -23,7 +23,7 @@ fn about(sandbox: &Sandbox, name: &str) -> (String, Value) {
 #[test]
 fn a_page_holds_the_failing_runs_and_their_rows() {
     let sandbox = recorded();
-    let _ = sandbox.run("vopr-check failing good --report out.html").exits(1).says("VIOLATED");
+    let _ = sandbox.run("vopr-check failing good --report out.html").exits(1).says("VIOLATED").says("--report report.html");
     let (html, about) = about(&sandbox, "out.html");
     let runs = about["runs"].as_array().expect("runs");
     assert!(!runs.is_empty() && runs.iter().all(|run| run["scenario"] == "crash_during_view_change"), "{runs:?}");

@@ -108,11 +108,14 @@ fn next_commands(file: &Path, failure: &Failure, invariant: &str, context: &Cont
     let chosen = query.as_ref().map_or(["--invariant", invariant], |query| ["--sql", query.as_str()]);
     let check = core::iter::once("vopr-check").chain(run).chain(chosen).chain(["--verbose"]);
     let mut commands = Vec::new();
-    if failure.replayable {
-        commands.push(("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed])));
+    let ends_with = |known: &str| file.extension().is_some_and(|ending| ending == known);
+    let (recorded, bundled) = (ends_with(inputs::ENDING), ends_with(inputs::BUNDLE_ENDING));
+    match failure.replayable {
+        true if bundled => commands.push(("reproduce", shell::command(["vopr", "repro", &path]))),
+        true => commands.push(("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed]))),
+        false => {}
     }
     let format = Format::ALL.into_iter().find(|format| format.name() == failure.scenario);
-    let recorded = file.extension().is_some_and(|ending| ending == inputs::ENDING);
     match format.filter(|_| !failure.replayable) {
         // Nobody here can run another system again, but other checkers can judge what it did.
         Some(_) if recorded => {
@@ -127,7 +130,7 @@ fn next_commands(file: &Path, failure: &Failure, invariant: &str, context: &Cont
         }
         None => commands.push(("check", shell::command(check))),
     }
-    if recorded {
+    if recorded || bundled {
         let picture = ["vopr-check"].into_iter().chain(run).chain(["--report", "report.html"]);
         commands.push(("picture", shell::command(picture)));
     }
@@ -180,6 +183,14 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_bundle_is_repeated_and_drawn() {
+        let failure = failure("runs/a.kmb", 7);
+        let root = failure.roots().next().unwrap();
+        let text = screen(&failure, root, 1, &context(Exit::Violated), Paint::default()).join("\n");
+        assert!(text.contains("reproduce   vopr repro runs/a.kmb") && text.contains("--report report.html"), "{text}");
     }
 
     #[test]

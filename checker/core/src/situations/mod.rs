@@ -6,6 +6,7 @@
 
 mod membership;
 mod network;
+mod replacements;
 mod replicas;
 mod scrubbing;
 mod sessions;
@@ -88,6 +89,9 @@ situations! {
     ScrubFoundOpenDamage "scrub_found_open_damage" "a scrubber found an entry damaged that was not known to be committed";
     ScrubFindingRepaired "scrub_finding_repaired" "an entry that a scrubber had found damaged was written anew";
     ScrubInViewChange "scrub_in_view_change" "a scrubber read while its replica was changing views";
+    DiskReplaced "disk_replaced" "the disk of a replica was replaced by an empty one";
+    ReplacedDiskVotesAgain "replaced_disk_votes_again" "a replica acknowledged an entry for the first time after its disk had been replaced";
+    MembershipChangedBesideReplacedDisk "membership_changed_beside_replaced_disk" "a replica entered a configuration before a replaced disk voted again";
     StateTransferred "state_transferred" "a peer's checkpoint replaced the state of a replica";
     StateTransferInViewChange "state_transfer_in_view_change" "a checkpoint was installed while another replica was changing views";
     CheckpointInViewChange "checkpoint_in_view_change" "a checkpoint became durable while some replica was changing views";
@@ -231,6 +235,7 @@ pub fn of_run(index: &RunIndex<'_>) -> Counts {
         scrubbing::sweep(index, &mut counts);
         sessions::sweep(index, &takeovers, &mut counts);
         membership::sweep(index, &mut counts);
+        replacements::sweep(index, &mut counts);
     }
     counts
 }

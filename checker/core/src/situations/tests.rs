@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::Story;
-use vopr_schema::{Command, Detail, Fate, Mutation, Outcome, RejectReason, Status, TransitionEvent as Event};
+use vopr_schema::{Command, Detail, Fate, FaultKind, FaultRow, Mutation, Outcome, RejectReason, Status, TransitionEvent as Event};
 
 /// The names of the situations that a story comes into, each with how often.
 fn seen(story: &Story) -> Vec<(&'static str, u64)> {
@@ -198,4 +198,23 @@ fn coverage_adds_runs_and_times() {
     assert_eq!(coverage.missing(&[Situation::PrimaryCrashed, Situation::QuorumDown]).collect::<Vec<_>>(), [Situation::QuorumDown]);
     let text = serde_json::to_string(&coverage).unwrap();
     assert_eq!(serde_json::from_str::<Coverage>(&text).unwrap(), coverage);
+}
+
+#[test]
+fn a_replaced_disk_votes_again_once() {
+    let mut story = Story::clean(1);
+    let seq = story.tick();
+    story.faults.push(FaultRow { seq, fault: FaultKind::Reformat, target: Some(1), ..FaultRow::default() });
+    assert_eq!(seen(&story), [("disk_replaced", 1)]);
+    story.entry(2, Event::Acknowledged, 2, 0);
+    assert_eq!(seen(&story), [("disk_replaced", 1)], "another replica voted");
+    story.event(0, Event::EpochEntered, |_| {});
+    for op in 2..4 {
+        story.entry(1, Event::Acknowledged, op, 0);
+    }
+    story.event(0, Event::EpochEntered, |_| {});
+    let found = seen(&story);
+    for expected in [("disk_replaced", 1), ("replaced_disk_votes_again", 1), ("membership_changed_beside_replaced_disk", 1)] {
+        assert!(found.contains(&expected), "{expected:?} in {found:?}");
+    }
 }
