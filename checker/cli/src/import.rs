@@ -68,9 +68,18 @@ pub struct ReadingArguments {
     #[arg(long, value_name = "dropped|compared", value_parser = failed_cas)]
     pub failed_cas: Option<FailedCas>,
 
-    /// What every register, counter or account holds at first, in EDN; nil unless told (multi-registers and counters: 0)
+    /// What every register, counter or account holds at first, in EDN; nil unless told (multi-registers and counters: 0);
+    /// of a bank also a map of the accounts that there are, such as '{0 10, 1 10}'
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub initial: Option<String>,
+
+    /// What the balances of a bank add up to; what the first read shows unless told
+    #[arg(long, value_name = "SUM", allow_hyphen_values = true)]
+    pub total: Option<i64>,
+
+    /// Whether accounts of a bank may fall below zero; false unless told
+    #[arg(long, value_name = "true|false")]
+    pub negative_balances: Option<bool>,
 
     /// Whether values are [key value]; guessed unless told
     #[arg(long, value_name = "true|false")]
@@ -140,6 +149,8 @@ impl ReadingArguments {
             nil_read: self.nil_read,
             failed_cas: self.failed_cas,
             initial: self.initial.clone(),
+            total: self.total,
+            negative_balances: self.negative_balances,
             keyed: self.keyed,
             mapping: Mapping { columns: self.column.clone(), absent: self.absent.clone() },
         }
@@ -171,7 +182,9 @@ fn summary(brought: &Brought) -> String {
     if settings.texts_as_numbers {
         parts.push("numbers in texts taken as numbers".to_owned());
     }
-    if !settings.model.is_transactional() {
+    if settings.model == Model::Bank {
+        parts.push(format!("balances below zero are {}", if settings.negative_balances { "allowed" } else { "violations" }));
+    } else if !settings.model.is_transactional() {
         parts.push(format!("a read of nil says {}", if settings.nil_read == NilRead::Any { "nothing" } else { "absent" }));
     }
     for (count, what) in [
@@ -253,5 +266,27 @@ mod tests {
         let again = std::fs::read_to_string(&edn).expect("it was written");
         assert!(again.lines().nth(3).is_some_and(|line| line.contains(":type :ok, :process 1, :f :read, :value 2")), "{again}");
         assert_eq!(run(&["--from", "jepsen-edn", &edn]), Exit::Violated);
+    }
+
+    #[test]
+    fn a_bank_of_another_system_is_imported_judged_and_exported() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        let (edn, out, again) = (path("bank.edn"), path("bank.parquet"), path("again.edn"));
+        let text = "{:type :invoke, :f :transfer, :value {:from 0, :to 1, :amount 7}, :process 0}
+{:type :ok, :f :transfer, :value {:from 0, :to 1, :amount 7}, :process 0}
+{:type :invoke, :f :read, :value nil, :process 1}\n{:type :ok, :f :read, :value {0 -2, 1 7}, :process 1}\n";
+        std::fs::write(&edn, text).expect("a file");
+        let import = ["import", &edn, "-o", &out, "--model", "bank", "--total", "5"];
+        assert_eq!(run(&[&import[..], &["--initial", "{0 5, 1 0}"]].concat()), Exit::Held);
+        assert_eq!(run(&[&out, "--invariant", "conservation"]), Exit::Violated);
+        let overdrawn = ["--negative-balances", "true", "--initial"];
+        assert_eq!(run(&[&import[..], &overdrawn, &["{0 5, 1 0}"]].concat()), Exit::Held);
+        assert_eq!(run(&[&out, "--strict"]), Exit::Held);
+        assert_eq!(run(&["export", "--to", "jepsen-edn", &out, "-o", &again]), Exit::Held);
+        let settings = ["--from", "jepsen-edn", "--model", "bank", "--total", "5", "--negative-balances", "true", "--initial"];
+        assert_eq!(run(&[&[again.as_str()], &settings[..], &["{0 5, 1 0}"]].concat()), Exit::Held);
+        assert_eq!(run(&[&[again.as_str()], &settings[..], &["{0 4, 1 1}"]].concat()), Exit::Violated);
+        assert_eq!(run(&["import", &edn, "-o", &out, "--model", "bank", "--initial", ":much"]), Exit::Refused);
     }
 }

@@ -39,7 +39,7 @@ impl Interner {
 }
 
 /// The name of a value: equal values have equal names, whatever they were written as.
-fn name(value: &Edn) -> String {
+pub(crate) fn name(value: &Edn) -> String {
     canonical(value).to_string()
 }
 

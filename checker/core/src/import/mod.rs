@@ -101,8 +101,12 @@ pub struct Request {
     pub nil_read: Option<NilRead>,
     /// What a compare-and-set that failed says.
     pub failed_cas: Option<FailedCas>,
-    /// What every register holds at first, in EDN.
+    /// What every register, counter or account holds at first, in EDN.
     pub initial: Option<String>,
+    /// What the balances of a bank add up to.
+    pub total: Option<i64>,
+    /// Whether accounts of a bank may be overdrawn.
+    pub negative_balances: Option<bool>,
     /// Whether values are `[key value]`.
     pub keyed: Option<bool>,
     /// Columns of tables.
@@ -147,12 +151,24 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
         Some(model) => model,
         None => detect::model(&operations, keyed).map_err(|what| at(Expected::at(first, what)))?,
     };
+    if model != Model::Bank && (request.total.is_some() || request.negative_balances.is_some()) {
+        let what = format!("--total and --negative-balances are about accounts, which the model {} lacks", model.name());
+        return Err(ImportError::file(file, what));
+    }
     let keyed = keyed && !model.is_transactional() && !matches!(model, Model::MultiRegister | Model::Bank);
     let failed_cas = request.failed_cas.unwrap_or(if format == Format::PorcupineLog { FailedCas::Compared } else { FailedCas::Dropped });
     let registers = matches!(model, Model::Register | Model::CasRegister | Model::Kv);
     let texts_as_numbers = registers && detect::texts_as_numbers(&operations, keyed);
     let mut maker = RowMaker { model, keyed, texts_as_numbers, failed_cas, interner: interner::Interner::default() };
-    let initial = initial(file, model, request)?.map(|value| maker.interner.number(&value));
+    let initial = initial(file, model, request)?.map(|value| {
+        // Accounts have numbers even if no operation names them.
+        if let Edn::Map(pairs) = &value {
+            for (account, _) in pairs {
+                maker.interner.number(account);
+            }
+        }
+        maker.interner.number(&value)
+    });
     let mut rows = Vec::with_capacity(operations.len());
     let mut requests = std::collections::BTreeMap::new();
     for operation in &operations {
@@ -169,6 +185,8 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
         nil_read: request.nil_read.unwrap_or_else(|| format.nil_read(model)),
         failed_cas,
         initial,
+        total: request.total,
+        negative_balances: request.negative_balances.unwrap_or(false),
         keyed,
         texts_as_numbers,
         fault_events: of_faults,
@@ -188,8 +206,23 @@ fn initial(file: &Path, model: Model, request: &Request) -> Result<Option<Edn>, 
     let mut reader = Reader::new(text);
     match (reader.form(), reader.form()) {
         (Ok(Some(Edn::Nil)), Ok(None)) => Ok(None),
+        (Ok(Some(value)), Ok(None)) if model == Model::Bank && !are_balances(&value) => Err(ImportError::file(
+            file,
+            format!("accounts hold a whole number at first, or a map says what each of them holds; {text:?} is neither"),
+        )),
         (Ok(Some(value)), Ok(None)) => Ok(Some(value)),
         _ => Err(ImportError::file(file, format!("the initial value {text:?} is no EDN form"))),
+    }
+}
+
+/// Whether a form says what the accounts of a bank hold: all the same, or each its own.
+fn are_balances(value: &Edn) -> bool {
+    match value {
+        Edn::Map(pairs) => {
+            let twice = (1..pairs.len()).any(|place| pairs[..place].iter().any(|(account, _)| *account == pairs[place].0));
+            !pairs.is_empty() && !twice && pairs.iter().all(|(_, balance)| matches!(balance, Edn::Integer(_)))
+        }
+        value => matches!(value, Edn::Integer(_)),
     }
 }
 

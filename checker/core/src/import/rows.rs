@@ -202,22 +202,23 @@ impl RowMaker {
             Some(Edn::Map(pairs)) => pairs,
             Some(told) => return Err(format!("a map from accounts to balances, found {told}")),
         };
-        let mut pairs = Vec::with_capacity(told.len());
+        let mut balances = Vec::with_capacity(told.len());
         for (account, balance) in told {
             // JSON has only texts for keys.
             let number = account.word().and_then(|word| word.parse().ok()).map(Edn::Integer);
             let account = self.interner.number(number.as_ref().unwrap_or(account));
-            let balance = match balance {
-                Edn::Nil => None,
-                Edn::Integer(_) => Some(self.interner.number(balance)),
-                _ => return Err(format!("a whole number for a balance, found {balance}")),
-            };
-            pairs.push(Pair { key: account, value: balance });
+            if !matches!(balance, Edn::Nil | Edn::Integer(_)) {
+                return Err(format!("a whole number for a balance, found {balance}"));
+            }
+            balances.push((account, balance));
         }
-        pairs.sort_by_key(|pair| pair.key);
-        if let Some(twice) = pairs.windows(2).find(|two| two[0].key == two[1].key) {
-            return Err(format!("one balance for each account, found two for account {}", twice[0].key));
+        // Sorted before balances get numbers, so that numbers do not depend on the order of the map.
+        balances.sort_by_key(|(account, _)| *account);
+        if let Some(twice) = balances.windows(2).find(|two| two[0].0 == two[1].0) {
+            return Err(format!("one balance for each account, found two for account {}", twice[0].0));
         }
+        let number = |balance: &Edn, interner: &mut Interner| (*balance != Edn::Nil).then(|| interner.number(balance));
+        let pairs = balances.into_iter().map(|(key, balance)| Pair { key, value: number(balance, &mut self.interner) }).collect();
         row.results = Some(pairs);
         Ok(())
     }

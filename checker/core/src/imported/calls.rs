@@ -9,16 +9,12 @@ use crate::linearize::any::History;
 use crate::linearize::{Call, NEVER};
 use crate::models::counter::{Counter, CounterAction};
 use crate::models::keys::{Keys, KeysAction};
-use crate::models::ledger::{Ledger, LedgerAction};
 use crate::models::queue::{Dequeued, QueueAction};
 use crate::models::register::{Register, RegisterAction};
 use crate::models::set::SetAction;
 use crate::models::text::TextAction;
 use std::collections::{BTreeMap, BTreeSet};
 use vopr_schema::{Function, Outcome, Pair};
-
-/// Transfers that may have taken effect before the first snapshot ended; with more of them the start is not guessed.
-const EARLY_TRANSFERS_MAX: usize = 10;
 
 /// What must be ordered together.
 #[derive(Debug)]
@@ -52,7 +48,7 @@ pub fn objects(index: &RunIndex<'_>, imported: &Imported) -> Result<Vec<Object>,
     let reader = Rows { index, imported };
     match imported.model {
         Model::MultiRegister => Ok(vec![reader.multi_register()?]),
-        Model::Bank => Ok(vec![reader.bank()?]),
+        Model::Bank => Ok(vec![super::bank::object(index, imported)?]),
         _ => {
             let mut by_key: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
             for row in index.operation_rows() {
@@ -291,87 +287,12 @@ impl Rows<'_> {
         }
         Ok((reads, writes.iter().map(|write| (write.key, self.number(write.value))).collect()))
     }
-
-    fn bank(&self) -> Result<Object, Problem> {
-        let table = self.index.operations();
-        let every: Vec<usize> = self.index.operation_rows().collect();
-        let mut accounts = BTreeSet::new();
-        for &row in &every {
-            match table.function.get(row) {
-                Function::Transfer => accounts.extend([Some(table.key[row]), table.key_last.get(row)].into_iter().flatten()),
-                Function::Balance => accounts.extend(table.results.get(row).into_iter().flatten().map(|pair| pair.key)),
-                _ => return Err(foreign(row)),
-            }
-        }
-        let accounts: Vec<u64> = accounts.into_iter().collect();
-        let slot = |account: u64| u32::try_from(accounts.binary_search(&account).unwrap_or(0)).unwrap_or(u32::MAX);
-        let Calls { rows, calls } = self.calls(&every, |row| {
-            if table.function.get(row) == Function::Transfer {
-                let (from, to) = (slot(table.key[row]), slot(table.key_last.get(row).unwrap_or(0)));
-                let refused = self.answered(row).then_some(false);
-                return Ok(vec![LedgerAction::Transfer { from, to, amount: self.argument(row)?, refused }]);
-            }
-            let Some(pairs) = table.results.get(row).filter(|_| self.answered(row)) else { return Ok(vec![]) };
-            let pairs: Vec<Pair> = pairs.collect();
-            if pairs.len() != accounts.len() || pairs.iter().any(|pair| pair.value.is_none()) {
-                return Err(Problem::Unknown(row, "does not hold the balances of all accounts".to_owned()));
-            }
-            let balance =
-                |pair: &Pair| pair.value.and_then(|value| self.imported.integer(value)).and_then(|value| u64::try_from(value).ok());
-            let seen: Option<Box<[u64]>> = pairs.iter().map(balance).collect();
-            let seen =
-                seen.ok_or_else(|| Problem::Impossible(row, "a balance is below zero, though no transfer may overdraw".to_owned()))?;
-            Ok(vec![LedgerAction::Balance { first: 0, seen }])
-        })?;
-        let starts = match self.imported.initial.and_then(|initial| self.imported.integer(initial)).map(u64::try_from) {
-            Some(Ok(initial)) => vec![vec![initial; accounts.len()]],
-            Some(Err(_)) => return Err(Problem::Unknown(every[0], "begins with balances below zero".to_owned())),
-            None => starts(&calls, accounts.len()).map_err(|why| Problem::Unknown(every[0], why))?,
-        };
-        let ledger = |balances| History::Bank(Ledger { accounts: accounts.clone(), balances }, calls.clone());
-        let starts = starts.into_iter().map(ledger).collect();
-        Ok(Object { name: "the bank".to_owned(), kind: "accounts", keys: accounts.clone(), rows, starts })
-    }
 }
 
 fn values(pairs: impl Iterator<Item = Pair>) -> impl Iterator<Item = u64> {
     pairs.filter_map(|pair| pair.value)
 }
 
-fn foreign(row: usize) -> Problem {
+pub(super) fn foreign(row: usize) -> Problem {
     Problem::Unknown(row, "has a function that the run's model lacks".to_owned())
-}
-
-/// What accounts may have held at first: the first snapshot, without some of the transfers invoked before it ended.
-fn starts(calls: &[Call<LedgerAction>], accounts: usize) -> Result<Vec<Vec<u64>>, String> {
-    let snapshots = calls.iter().filter_map(|call| match &call.action {
-        LedgerAction::Balance { seen, .. } => Some((call.returned, seen)),
-        LedgerAction::Transfer { .. } => None,
-    });
-    // Without any snapshot nothing can contradict transfers between accounts that hold enough.
-    let Some((returned, seen)) = snapshots.min_by_key(|(returned, _)| *returned) else { return Ok(vec![vec![1 << 40; accounts]]) };
-    let early: Vec<(usize, usize, u64)> = calls
-        .iter()
-        .filter(|call| call.invoke <= returned)
-        .filter_map(|call| match call.action {
-            LedgerAction::Transfer { from, to, amount, .. } => Some((from as usize, to as usize, amount)),
-            LedgerAction::Balance { .. } => None,
-        })
-        .collect();
-    if early.len() > EARLY_TRANSFERS_MAX {
-        return Err(format!("is not known: {} transfers began before the first snapshot ended; say --initial", early.len()));
-    }
-    let mut starts = BTreeSet::new();
-    'subsets: for subset in 0..1_u32 << early.len() {
-        let mut balances = seen.to_vec();
-        for (place, &(from, to, amount)) in early.iter().enumerate() {
-            if subset >> place & 1 == 1 {
-                let Some(less) = balances[to].checked_sub(amount) else { continue 'subsets };
-                balances[to] = less;
-                balances[from] = balances[from].saturating_add(amount);
-            }
-        }
-        starts.insert(balances);
-    }
-    Ok(starts.into_iter().collect())
 }

@@ -3,11 +3,13 @@
 //! Rows are the same as those of our own runs, but keys, values and answers are to be read as the run's options say, and only
 //! what clients saw is there to be judged: invariants about replicas are not applicable.
 
+mod bank;
 mod calls;
 mod isolation;
 mod settings;
 mod words;
 
+pub use bank::bank;
 pub use calls::{Object, Problem, objects};
 pub use isolation::transactions;
 pub use settings::{FailedCas, Imported, Model, NilRead};
@@ -63,7 +65,7 @@ pub fn named(mut digest: [u8; 32], run: &vopr_schema::Run) -> [u8; 32] {
 /// Whether an invariant has something to say about a run that was recorded by another system.
 #[must_use]
 pub fn is_judged_by(invariant: &str) -> bool {
-    matches!(invariant, "linearizability" | "serializability")
+    matches!(invariant, "linearizability" | "serializability" | "conservation")
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! another one? does nil say that there is none, or that nobody knows?), so every reading is a setting that is recorded with
 //! the run and can be seen in it.
 
-use crate::import::interner::FIRST;
+use crate::import::edn::Edn;
+use crate::import::interner::{FIRST, name};
 use serde::{Deserialize, Serialize};
 use vopr_schema::Run;
 
@@ -106,8 +107,14 @@ pub struct Imported {
     pub nil_read: NilRead,
     /// What a compare-and-set that failed says.
     pub failed_cas: FailedCas,
-    /// What every register, text or counter holds at first (none: nothing).
+    /// What every register, text, counter or account holds at first (none: nothing); of a bank also a map of the accounts that there are.
     pub initial: Option<u64>,
+    /// What all balances of a bank add up to, if the user said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<i64>,
+    /// Whether accounts of a bank may be overdrawn.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub negative_balances: bool,
     /// Whether the file keeps keys in the values: `[key value]`.
     pub keyed: bool,
     /// Whether texts that are whole numbers were taken for the numbers, because all values written are numbers.
@@ -158,6 +165,18 @@ impl Imported {
     pub fn interned(&self, number: u64) -> Option<&str> {
         let place = usize::try_from(number.checked_sub(FIRST)?).ok()?;
         self.values.get(place).map(String::as_str)
+    }
+
+    /// The number that columns have for a value; none where the run never names it.
+    #[must_use]
+    pub fn number(&self, value: &Edn) -> Option<u64> {
+        if let Edn::Integer(number) = value
+            && let Ok(number) = u64::try_from(*number)
+        {
+            return Some(number);
+        }
+        let name = name(value);
+        (FIRST..).zip(&self.values).find(|(_, known)| **known == name).map(|(number, _)| number)
     }
 
     /// The whole number that a column's number stands for, negative ones included.

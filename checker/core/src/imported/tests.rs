@@ -11,6 +11,8 @@ fn settings_come_back_from_the_options_of_a_run() {
         nil_read: NilRead::Any,
         failed_cas: FailedCas::Compared,
         initial: Some(3),
+        total: Some(-7),
+        negative_balances: true,
         keyed: true,
         texts_as_numbers: false,
         fault_events: 1,

@@ -3,13 +3,19 @@
 //! A debit without its credit is visible to everybody who adds up the accounts at that moment, and to nobody later.
 //!
 //! **Formally.** In each answered `balance` operation whose range holds all accounts of its tenant, each account stands exactly
-//! once, and the balances add up to accounts times initial balance.
+//! once, and the balances add up to accounts times initial balance. In a run that was imported from another system (model `bank`)
+//! each answered read of all balances holds the accounts of the first one, or those that the import named, adds up to the same
+//! total, shows nothing below zero where that is forbidden, and, where it is told what accounts held at first, shows of each
+//! account what transfers done before and transfers under way can have made of it.
 //!
-//! **Evidence.** run: options (`cluster.accounts_per_tenant`, `cluster.initial_balance`, `cluster.keys_per_tenant`);
-//! operation: tenant, function, key, `key_last`, results, outcome.
+//! **Evidence.** run: options (`cluster.accounts_per_tenant`, `cluster.initial_balance`, `cluster.keys_per_tenant`; `import`);
+//! operation: tenant, client, function, key, `key_last`, value, results, outcome, `return_seq`.
 //!
 //! **Deliberately not checked.** Snapshots of a part of the accounts, whose sum may be anything (`linearizability`); whether
-//! each balance is the right one (`data_correctness`); the sum after commits at which nobody looked.
+//! each balance is the right one (`data_correctness`); the sum after commits at which nobody looked. In imported runs: whether one
+//! order of the transfers explains all snapshots (`linearizability`).
+
+mod imported;
 
 use crate::budget::Meter;
 use crate::index::RunIndex;
@@ -23,11 +29,14 @@ use vopr_schema::{Function, Kind, Outcome};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "conservation",
-    version: 1,
+    version: 2,
     category: Category::Client,
     reads: &[
         Reads { kind: Kind::Run, columns: &["options"] },
-        Reads { kind: Kind::Operation, columns: &["tenant", "function", "key", "key_last", "results", "outcome"] },
+        Reads {
+            kind: Kind::Operation,
+            columns: &["tenant", "client", "function", "key", "key_last", "value", "results", "outcome", "return_seq"],
+        },
     ],
     statement: "the ledger's total is the same after every commit",
     because_of: &["vsr_agreement", "idempotency"],
@@ -35,7 +44,10 @@ pub const INVARIANT: Invariant = Invariant {
 };
 
 fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
-    Verdict::decide("nobody saw all accounts of a tenant at once", || snapshots(index, meter))
+    match index.imported() {
+        Some(imported) => Verdict::decide("nobody was told all balances", || imported::snapshots(index, imported, meter)),
+        None => Verdict::decide("nobody saw all accounts of a tenant at once", || snapshots(index, meter)),
+    }
 }
 
 fn snapshots(index: &RunIndex<'_>, meter: &Meter) -> Decision {
@@ -95,6 +107,12 @@ fn fault(index: &RunIndex<'_>, layout: Layout, row: usize) -> Option<(&'static s
 fn broken(index: &RunIndex<'_>, row: usize, (shape, words): &(&'static str, String), good: Option<usize>) -> Witness {
     let table = index.operations();
     let summary = format!("in a snapshot of all accounts of tenant {} {words}", table.tenant[row]);
+    story(index, row, Witness::new(*shape, summary), good)
+}
+
+/// The story of a bad snapshot: the last good one, transfers since then, and the snapshot.
+fn story(index: &RunIndex<'_>, row: usize, witness: Witness, good: Option<usize>) -> Witness {
+    let table = index.operations();
     let good_step = good.map(|good| index.operation_step(good, format!("the last one that adds up: {}", operation_words(index, good))));
     let since = good.and_then(|good| table.return_seq.get(good)).unwrap_or(0);
     // What may have happened in between: transfers that were open after the good snapshot and before this one's return.
@@ -108,7 +126,7 @@ fn broken(index: &RunIndex<'_>, row: usize, (shape, words): &(&'static str, Stri
     });
     let between: Vec<usize> = transfers.collect();
     let shown = between.iter().rev().take(4).rev().map(|other| index.operation_step(*other, operation_words(index, *other)));
-    Witness::new(*shape, summary).step_if(good_step).steps(shown).step(index.operation_step(row, operation_words(index, row)))
+    witness.step_if(good_step).steps(shown).step(index.operation_step(row, operation_words(index, row)))
 }
 
 #[cfg(test)]

@@ -292,7 +292,7 @@ mod tests {
             ),
             History::Text(vec![call(0, 1, TextAction::Put { text: "a".into() }), call(2, 3, TextAction::Get { seen: "".into() })]),
             History::Bank(
-                Ledger { accounts: vec![3, 4], balances: vec![5, 5] },
+                Ledger::new(vec![3, 4], vec![5, 5]),
                 vec![
                     call(0, 1, LedgerAction::Transfer { from: 0, to: 1, amount: 2, refused: Some(false) }),
                     call(2, 3, LedgerAction::Balance { first: 0, seen: Box::from([5, 5]) }),

@@ -103,7 +103,7 @@ fn searches_agree_with_brute_force_on_tied_keys() {
 
 #[test]
 fn searches_agree_with_brute_force_on_ledgers() {
-    agree(&Ledger { accounts: vec![0, 1, 2], balances: vec![2; 3] }, 5, 20_000, 7);
+    agree(&Ledger::new(vec![0, 1, 2], vec![2; 3]), 5, 20_000, 7);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn leaving_out_what_nobody_depends_on_refutes_nothing() {
     assert!(leaves_out(&Register::default(), 8) > 10_000);
     assert!(leaves_out(&Keys::absent(vec![0, 1, 2]), 9) > 10_000);
     assert!(leaves_out(&Stream::default(), 10) > 10_000);
-    assert!(leaves_out(&Ledger { accounts: vec![0, 1, 2], balances: vec![2; 3] }, 11) > 10_000);
+    assert!(leaves_out(&Ledger::new(vec![0, 1, 2], vec![2; 3]), 11) > 10_000);
 }
 
 #[test]

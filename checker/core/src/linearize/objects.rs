@@ -77,7 +77,7 @@ pub fn decide_object(index: &RunIndex<'_>, partition: &Partition, object: usize,
         Calls::Keys(calls) => keys(index, &calls, rows, numbers, meter, scratch),
         Calls::Stream(calls) => stream(&calls, rows, numbers, meter),
         Calls::Ledger(calls, initial_balance) => {
-            ledger(&calls, rows, Ledger { balances: vec![initial_balance; numbers.len()], accounts: numbers }, meter)
+            ledger(&calls, rows, Ledger { balances: vec![initial_balance; numbers.len()], accounts: numbers, credit: 0 }, meter)
         }
     }
 }

@@ -175,7 +175,7 @@ impl Split {
             }
             LedgerAction::Balance { first, seen } => LedgerAction::Balance { first: slot(*first), seen: seen.clone() },
         };
-        (Ledger { accounts: of(&model.accounts), balances: of(&model.balances) }, chosen(calls, part, action))
+        (Ledger { accounts: of(&model.accounts), balances: of(&model.balances), credit: model.credit }, chosen(calls, part, action))
     }
 }
 

@@ -32,8 +32,18 @@ pub enum LedgerAction {
 pub struct Ledger {
     /// The account of each slot.
     pub accounts: Vec<u64>,
-    /// What each holds at first.
+    /// What each holds at first, `credit` more than it really does.
     pub balances: Vec<u64>,
+    /// How far below zero an account may be drawn; all balances, those in answers too, are kept that much higher than they are.
+    pub credit: u64,
+}
+
+impl Ledger {
+    /// Accounts that cannot be overdrawn.
+    #[must_use]
+    pub fn new(accounts: Vec<u64>, balances: Vec<u64>) -> Self {
+        Self { accounts, balances, credit: 0 }
+    }
 }
 
 impl Model for Ledger {
@@ -80,7 +90,8 @@ impl Model for Ledger {
     }
 
     fn describe_state(&self, state: &Box<[u64]>) -> String {
-        super::store::words_of_pairs(self.accounts.iter().zip(state).map(|(account, balance)| (*account, Some(*balance))))
+        let held = |balance: &u64| Some(i128::from(*balance) - i128::from(self.credit));
+        super::store::words_of_pairs(self.accounts.iter().zip(state).map(|(account, balance)| (*account, held(balance))))
     }
 
     fn state_bytes(&self, state: &Box<[u64]>) -> usize {
@@ -94,12 +105,21 @@ mod tests {
 
     #[test]
     fn a_transfer_is_refused_exactly_when_funds_are_short() {
-        let model = Ledger { accounts: vec![0, 1], balances: vec![10, 10] };
+        let model = Ledger::new(vec![0, 1], vec![10, 10]);
         let transfer = |amount, refused| LedgerAction::Transfer { from: 0, to: 1, amount, refused };
         let after = model.step(&model.initial(), &transfer(7, Some(false))).expect("10 are enough");
         assert_eq!(*after, [3, 17]);
         assert_eq!(model.step(&after, &transfer(4, Some(false))), None);
         assert_eq!(model.step(&after, &transfer(4, None)), Some(after.clone()));
         assert_eq!(model.step(&after, &transfer(3, Some(true))), None);
+    }
+
+    #[test]
+    fn an_account_with_credit_may_fall_below_zero_and_is_shown_so() {
+        let model = Ledger { credit: 5, ..Ledger::new(vec![7, 8], vec![6, 5]) };
+        let transfer = |amount| LedgerAction::Transfer { from: 0, to: 1, amount, refused: Some(false) };
+        let after = model.step(&model.initial(), &transfer(4)).expect("1 and credit for 5 are enough");
+        assert_eq!(model.describe_state(&after), "{7: -3, 8: 4}");
+        assert_eq!(model.step(&model.initial(), &transfer(7)), None);
     }
 }

@@ -255,10 +255,10 @@ pub(crate) fn words_of_list(list: &[u64]) -> String {
 }
 
 /// Pairs in words, the first few of them.
-pub(crate) fn words_of_pairs(pairs: impl ExactSizeIterator<Item = (u64, Option<u64>)>) -> String {
+pub(crate) fn words_of_pairs<V: core::fmt::Display>(pairs: impl ExactSizeIterator<Item = (u64, Option<V>)>) -> String {
     const SHOWN: usize = 8;
     let length = pairs.len();
-    let held = |value: Option<u64>| value.map_or_else(|| "absent".to_owned(), |value| value.to_string());
+    let held = |value: Option<V>| value.map_or_else(|| "absent".to_owned(), |value| value.to_string());
     let shown: Vec<String> = pairs.take(SHOWN).map(|(key, value)| format!("{key}: {}", held(value))).collect();
     let rest = if length > SHOWN { format!(", … {length} pairs") } else { String::new() };
     format!("{{{}{rest}}}", shown.join(", "))

@@ -86,7 +86,7 @@ pub fn run(model: &str, histories: u64, seed: u64, length: u64) -> Option<Result
             let models = [Counter { initial: 0 }, Counter { initial: 1 }];
             plan.run(&models, half, |model, calls| counters::decide(model, calls).decided(), History::Counter)
         }
-        "bank" => plan.run(&[Ledger { accounts: vec![0, 1, 2], balances: vec![2, 0, 1] }], half, |_, _| None, History::Bank),
+        "bank" => plan.run(&[Ledger::new(vec![0, 1, 2], vec![2, 0, 1])], half, |_, _| None, History::Bank),
         "text" => plan.run(&[Text], half, |_, _| None, |_, calls| History::Text(calls)),
         _ => return None,
     })
