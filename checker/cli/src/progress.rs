@@ -23,6 +23,10 @@ pub struct Progress {
     /// Work done before this process started: it counts as done, and not for the rate.
     earlier: u64,
     failures: u64,
+    /// What else there is to say.
+    remark: String,
+    /// When it ends, however much is done.
+    deadline: Option<Instant>,
 }
 
 impl Progress {
@@ -37,7 +41,19 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Self { bar, unit, started: now, last_line: now, total, done: earlier, earlier, failures: 0 }
+        Self { bar, unit, started: now, last_line: now, total, done: earlier, earlier, failures: 0, remark: String::new(), deadline: None }
+    }
+
+    /// Work that ends at this time at the latest; a total of 0 means that only time ends it.
+    #[must_use]
+    pub fn until(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// What stands behind the numbers from now on.
+    pub fn remark(&mut self, remark: String) {
+        self.remark = remark;
     }
 
     /// More was done, with this many failures among it.
@@ -67,7 +83,8 @@ impl Progress {
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
             let elapsed = clock(self.started.elapsed());
-            note(&format!("{elapsed}  {} of {} {}", grouped(self.done), grouped(self.total), self.message()));
+            let total = if self.is_open() { String::new() } else { format!(" of {}", grouped(self.total)) };
+            note(&format!("{elapsed}  {}{total} {}", grouped(self.done), self.message()));
         }
     }
 
@@ -91,8 +108,16 @@ impl Progress {
         let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
         let rate = (self.done - self.earlier.min(self.done)) as f64 / seconds;
         let left = self.total.saturating_sub(self.done) as f64;
-        let eta = if rate > 0.0 { clock(Duration::try_from_secs_f64(left / rate).unwrap_or(Duration::MAX)) } else { "-".to_owned() };
-        format!("{} · {rate:.1}/s · ETA {eta} · {} failed", self.unit, self.failures)
+        let by_rate = (rate > 0.0 && !self.is_open()).then(|| Duration::try_from_secs_f64(left / rate).unwrap_or(Duration::MAX));
+        let by_time = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let eta = by_rate.into_iter().chain(by_time).min().map_or_else(|| "-".to_owned(), clock);
+        let remark = if self.remark.is_empty() { String::new() } else { format!(" · {}", self.remark) };
+        format!("{} · {rate:.1}/s · ETA {eta} · {} failed{remark}", self.unit, self.failures)
+    }
+
+    /// Whether only time ends it.
+    fn is_open(&self) -> bool {
+        self.total == 0 && self.deadline.is_some()
     }
 }
 
@@ -119,5 +144,18 @@ mod tests {
         let message = progress.message();
         assert!(message.contains("1 failed"), "{message}");
         assert_eq!((progress.done, progress.earlier), (91, 90));
+    }
+
+    #[test]
+    fn of_two_ends_the_earlier_one_is_told() {
+        let soon = Some(Instant::now() + Duration::from_secs(5000));
+        let mut open = Progress::new(0, 0, "runs").until(soon);
+        open.advance(1, 0);
+        open.remark("2 groups".to_owned());
+        let message = open.message();
+        assert!(message.contains("ETA 1:2") && message.ends_with("0 failed · 2 groups"), "{message}");
+        let mut endless = Progress::new(u64::MAX, 0, "runs").until(soon);
+        endless.advance(1, 0);
+        assert!(endless.message().contains("ETA 1:2"), "{}", endless.message());
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! clap reads it, suggests the nearest name for a wrong one, and makes help, completions and manual pages from it.
 
+pub mod campaign;
 pub mod explain;
 
+use campaign::CampaignArguments;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use explain::{BisectArguments, MinimizeArguments, ReproArguments, ShowArguments, TimelineArguments};
@@ -39,6 +41,20 @@ const RUN_EXAMPLES: &str = "Examples:
 A campaign of several scenarios runs the seeds S..S+N of each. The first Ctrl-C finishes the runs and files under way and prints
 how to resume; the second ends at once.";
 
+const CAMPAIGN_EXAMPLES: &str = "Examples:
+  vopr campaign all --for 8h --dir runs/nightly                  eight hours, all scenarios taking turns
+  vopr campaign combined,swizzle --seeds 10000                   so many seeds of each, in a directory under runs/
+  vopr campaign all --seeds 100000 --seed 1 --shard 3/16 --dir c the third of sixteen machines; then: cp -r a/* b/* ... all/
+  vopr campaign resume runs/nightly                              goes on after kill -9, Ctrl-C or a reboot
+  vopr campaign rerun runs/nightly --failed                      which failures are still there, with this program?
+  vopr campaign report runs/nightly                              groups of failures, evidence, situations
+
+A failure whose fingerprint stands in a known*.toml of the directory does not make the exit code 1 until it expires:
+  [[known]]
+  fingerprint = \"linearizability-0d1c2b3a\"
+  link = \"https://example.org/issues/12\"
+  expires = 2027-03-31";
+
 /// Simulates a replicated system under faults, records what happened, and judges it.
 ///
 /// Same seed, same history, bit for bit: whatever fails is reproduced by the line printed with it.
@@ -58,6 +74,9 @@ pub enum Command {
     /// Simulates seeds of scenarios and checks each history (the default command)
     #[command(after_long_help = format!("{RUN_EXAMPLES}\n\n{}", Exit::help()))]
     Run(Box<RunArguments>),
+    /// Runs seeds for hours, in a directory that survives kill -9, can be merged with others, and groups failures
+    #[command(after_long_help = format!("{CAMPAIGN_EXAMPLES}\n\n{}", Exit::help()))]
+    Campaign(Box<CampaignArguments>),
     /// Lists the scenarios (also: vopr --list-scenarios)
     Scenarios(ScenariosArguments),
     /// Lists the seeded bugs, or measures how soon they are caught

@@ -4,6 +4,8 @@
 
 pub mod args;
 pub mod campaign;
+pub mod campaign_command;
+pub mod campaign_dir;
 pub mod checkpoint;
 pub mod difference;
 pub mod failure;
@@ -49,6 +51,7 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
     let mut sink = Sink::stdout();
     match command {
         Command::Run(arguments) => campaign::run(arguments),
+        Command::Campaign(arguments) => campaign_command::run(arguments),
         Command::Scenarios(arguments) => listing::print_scenarios(arguments, &mut sink),
         Command::Bugs(arguments) if arguments.score => score::run(arguments, &mut sink),
         Command::Bugs(arguments) => {

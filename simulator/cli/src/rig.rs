@@ -4,7 +4,9 @@
 //! run can leak into the next one.
 
 use crate::tally::{Failure, Tally};
+use cpu_time::ThreadTime;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use vopr_check::output::INTERNAL;
 use vopr_checker::{Budget, RunVerdicts, Selection, Verdict, judge_run};
@@ -40,6 +42,10 @@ pub struct JudgedRun {
     pub failure: Option<Failure>,
     /// The run as counts.
     pub tally: Tally,
+    /// CPU time of simulating and checking it, nanoseconds.
+    pub cpu_ns: u64,
+    /// Where a file of it was written.
+    pub kept: Option<PathBuf>,
 }
 
 /// One thread's machinery.
@@ -58,6 +64,7 @@ impl core::fmt::Debug for Rig {
 impl Rig {
     /// Simulates a run, recording it behind what `history` holds when there is one, and judges it.
     pub fn run(&mut self, scenario: &'static Scenario, seed: u64, orders: &Orders, mut history: Option<&mut History>) -> JudgedRun {
+        let cpu = ThreadTime::now();
         let started = Instant::now();
         let simulated = self.simulate(scenario, seed, orders, history.as_deref_mut());
         let simulating = started.elapsed();
@@ -76,7 +83,8 @@ impl Rig {
         let failure = failure(scenario.name, seed, complaint, verdicts.as_ref());
         tally.failed = u64::from(failure.is_some());
         let ended = simulated.map_or(Ended::Panicked, |summary| summary.ended);
-        JudgedRun { seed, ended, digest, verdicts, failure, tally }
+        let cpu_ns = nanoseconds(cpu.elapsed());
+        JudgedRun { seed, ended, digest, verdicts, failure, tally, cpu_ns, kept: None }
     }
 
     /// Simulates one run; the error is the message of a panic.
@@ -135,6 +143,10 @@ pub fn short(digest: &[u8; 32]) -> String {
     vopr_check::output::json::hex(&digest[..8])
 }
 
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn count(summary: Option<&RunSummary>, verdicts: Option<&RunVerdicts>, simulating: Duration, checking: Duration) -> Tally {
     let reasons = |verdicts: &RunVerdicts| -> Vec<String> {
         let reason = |(_, verdict): &(_, Verdict)| match verdict {
@@ -144,7 +156,6 @@ fn count(summary: Option<&RunSummary>, verdicts: Option<&RunVerdicts>, simulatin
         verdicts.verdicts.iter().filter_map(reason).collect()
     };
     let unknown = verdicts.map(reasons).unwrap_or_default();
-    let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     Tally {
         runs: 1,
         failed: 0,

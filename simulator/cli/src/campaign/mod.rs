@@ -14,6 +14,7 @@ use crate::tally::Tally;
 use plan::{Batch, Plan};
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::{Duration, Instant};
 use vopr_check::exit::{Exit, Problem};
@@ -23,7 +24,7 @@ use vopr_check::situations::required;
 use vopr_check::terminal::note;
 use vopr_checker::situations::Coverage;
 use vopr_checker::{Report, Selection};
-use worker::{Crew, Message};
+use worker::{Crew, Keep, Message};
 
 /// Longest time between two states of a checkpoint file.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -102,7 +103,13 @@ impl<'a> Campaign<'a> {
 
     /// Starts the threads and listens until the last one has ended.
     fn work(&mut self, batches: &[Batch]) -> Result<(), Problem> {
-        let crew = Crew::new(self.plan, batches);
+        let (plan, next) = (self.plan, AtomicUsize::new(0));
+        let hand_out = || batches.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+        let retention = |_, run: &JudgedRun| match (&run.failure, &plan.save_failures) {
+            (Some(_), Some(folder)) => Keep::Bundle(folder.clone()),
+            _ => Keep::Nothing,
+        };
+        let crew = Crew::new(plan, plan.command(), Box::new(hand_out), Box::new(retention));
         std::thread::scope(|scope| {
             let (messages, inbox) = channel();
             let writers = if self.plan.out.is_some() { worker::writers(self.plan.jobs) } else { 0 };

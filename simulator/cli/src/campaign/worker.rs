@@ -11,7 +11,7 @@ use crate::listing;
 use crate::rig::{JudgedRun, Rig};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vopr_check::interrupt;
@@ -57,12 +57,28 @@ pub struct Recorded {
     history: History,
 }
 
+/// What is kept of a run, besides its counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing.
+    Nothing,
+    /// A failing run as a bundle in this directory.
+    Bundle(PathBuf),
+    /// The run's rows as a history in this directory; not for a campaign that records everything.
+    History(PathBuf),
+}
+
+/// Hands out the next batch, until nothing is left; called by all threads.
+pub type Source<'a> = Box<dyn Fn() -> Option<Batch> + Sync + 'a>;
+
+/// Decides about a run that was just judged, by the place of its scenario in the plan; called by all threads.
+pub type Retention<'a> = Box<dyn Fn(usize, &JudgedRun) -> Keep + Sync + 'a>;
+
 /// What the threads share.
-#[derive(Debug)]
 pub struct Crew<'a> {
     plan: &'a Plan,
-    batches: &'a [Batch],
-    next: AtomicUsize,
+    next: Source<'a>,
+    retention: Retention<'a>,
     stop: AtomicBool,
     /// Histories whose memory can be used again.
     spare: Mutex<Vec<History>>,
@@ -70,18 +86,24 @@ pub struct Crew<'a> {
     started_unix_ms: u64,
 }
 
+impl core::fmt::Debug for Crew<'_> {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.debug_struct("Crew").field("command", &self.command).field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Crew<'a> {
-    /// The crew for these batches.
+    /// The crew that does what `next` hands out and keeps what `retention` says; `command` goes into the files that it writes.
     #[must_use]
-    pub fn new(plan: &'a Plan, batches: &'a [Batch]) -> Self {
+    pub fn new(plan: &'a Plan, command: String, next: Source<'a>, retention: Retention<'a>) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             plan,
-            batches,
-            next: AtomicUsize::new(0),
+            next,
+            retention,
             stop: AtomicBool::new(false),
             spare: Mutex::new(Vec::new()),
-            command: plan.command(),
+            command,
             started_unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -99,12 +121,12 @@ impl<'a> Crew<'a> {
     pub fn simulate(&self, messages: &Sender<Message>, recorded: Option<&SyncSender<Recorded>>) {
         let mut rig = Rig::default();
         while !self.stopped()
-            && let Some(batch) = self.batches.get(self.next.fetch_add(1, Ordering::Relaxed))
+            && let Some(batch) = (self.next)()
         {
             let spare = self.spare.lock().map(|mut spare| spare.pop()).unwrap_or_default();
             let mut history = spare.unwrap_or_default();
             history.clear();
-            let record = self.batch(*batch, &mut rig, &mut history, messages);
+            let record = self.batch(batch, &mut rig, &mut history, messages);
             if record.count == 0 {
                 continue;
             }
@@ -130,14 +152,8 @@ impl<'a> Crew<'a> {
                 history.clear();
             }
             let mut run = rig.run(scenario, seed, &self.plan.orders, self.plan.needs_rows().then_some(&mut *history));
-            if let (Some(failure), Some(folder)) = (&mut run.failure, &self.plan.save_failures) {
-                match self.save(scenario, seed, folder) {
-                    Ok((path, digest)) => {
-                        failure.also.extend((run.digest.is_some() && digest != run.digest).then(|| "determinism".to_owned()));
-                        failure.file = Some(path.display().to_string());
-                    }
-                    Err(error) => drop(messages.send(Message::Broke(error))),
-                }
+            if let Err(error) = self.keep(batch.scenario, &mut run, history) {
+                drop(messages.send(Message::Broke(error)));
             }
             record.count += 1;
             record.tally.add(&run.tally);
@@ -148,6 +164,28 @@ impl<'a> Crew<'a> {
             drop(messages.send(Message::Run { scenario: batch.scenario, run: Box::new(run) }));
         }
         record
+    }
+
+    /// Keeps of a run what is to be kept. A bundle comes from another simulation, whose digest says whether the run is deterministic.
+    fn keep(&self, place: usize, run: &mut JudgedRun, history: &History) -> Result<(), String> {
+        let scenario = self.plan.scenarios[place];
+        match (self.retention)(place, run) {
+            Keep::Nothing => {}
+            Keep::Bundle(folder) => {
+                let (path, digest) = self.save(scenario, run.seed, &folder)?;
+                if let Some(failure) = &mut run.failure {
+                    failure.also.extend((run.digest.is_some() && digest != run.digest).then(|| "determinism".to_owned()));
+                    failure.file = Some(path.display().to_string());
+                }
+                run.kept = Some(path);
+            }
+            Keep::History(folder) => {
+                let path = folder.join(file_name(scenario.name, run.seed, 1));
+                self.write(scenario, run.seed, 1, &path, history)?;
+                run.kept = Some(path);
+            }
+        }
+        Ok(())
     }
 
     /// Simulates a failing run once more, writing down its workload, and keeps it as a bundle; the digest says whether it is the

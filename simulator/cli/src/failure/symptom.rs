@@ -3,6 +3,7 @@
 //! Two runs of one symptom break the same invariant with a witness of the same shape. A smaller run that breaks another one is
 //! another failure, however interesting.
 
+use crate::rig::JudgedRun;
 use serde::{Deserialize, Serialize};
 use vopr_checker::report::failure;
 use vopr_checker::{RunVerdicts, Selection};
@@ -36,6 +37,20 @@ impl Symptom {
             shape: summary.ended.name().to_owned(),
             sentence: detail(),
         })
+    }
+
+    /// How a run of a campaign fails, if it does; also by a difference between two simulations.
+    #[must_use]
+    pub fn of_judged(run: &JudgedRun) -> Option<Self> {
+        let told = run.failure.as_ref()?;
+        let found = run.verdicts.as_ref().and_then(failure).and_then(|failure| failure.findings.into_iter().next());
+        if let Some(root) = found.filter(|root| root.invariant == told.invariant) {
+            return Some(Self { invariant: root.invariant.to_owned(), shape: root.witness.shape, sentence: root.witness.summary });
+        }
+        // A digest is a number too, whatever its letters.
+        let by_name = [Ended::Stuck.name(), "determinism"].contains(&told.invariant.as_str());
+        let shape = if by_name { told.invariant.clone() } else { without_numbers(&told.sentence) };
+        Some(Self { invariant: told.invariant.clone(), shape, sentence: told.sentence.clone() })
     }
 
     /// Whether another run fails the same way.

@@ -1,0 +1,318 @@
+//! One process's work on a plan: threads simulate, this one makes their results durable, and only then tells of them.
+//!
+//! Whatever has piled up while the disk was busy becomes durable with one flush, so that a slow disk costs little and a fast one nothing.
+
+use super::plan::{self, Prepared};
+use super::print;
+use super::retention::Retention;
+use crate::args::campaign::TellingArguments;
+use crate::args::{Form, JudgementArguments};
+use crate::campaign::plan::Batch;
+use crate::campaign::worker::{Crew, Message};
+use crate::campaign_dir::date::now_ms;
+use crate::campaign_dir::{Begin, Directory, FORMAT, FailureLine, Line, Outcome, Part, PlanRecord, RunLine};
+use crate::failure::symptom::Symptom;
+use crate::output::Renderer;
+use crate::rig::JudgedRun;
+use crate::seeds::SeedRange;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+use vopr_check::exit::{Exit, Problem};
+use vopr_check::interrupt;
+use vopr_check::output::INTERNAL;
+use vopr_check::output::json::hex;
+use vopr_check::progress::Progress;
+use vopr_check::situations::required;
+use vopr_check::terminal::{Sink, grouped};
+use vopr_check::version::{COMMIT, VERSION};
+use vopr_checker::Verdict;
+use vopr_checker::situations::Situation;
+
+/// Runs that become durable with one flush at most.
+const FLUSH_MAX: usize = 256;
+
+/// What a thread has to do next: scenarios take turns, and of each the seeds of this shard that are not done, in order.
+#[derive(Debug)]
+struct Queue<'a> {
+    record: &'a PlanRecord,
+    /// By place of the scenario.
+    done: Vec<BTreeSet<u64>>,
+    next: AtomicU64,
+    deadline: Option<Instant>,
+    exhausted: AtomicBool,
+}
+
+impl<'a> Queue<'a> {
+    fn new(directory: &Directory, record: &'a PlanRecord, time: Option<Duration>) -> Self {
+        Self {
+            record,
+            done: record.scenarios.iter().map(|scenario| directory.done(&record.family, scenario)).collect(),
+            next: AtomicU64::new(0),
+            deadline: time.and_then(|time| Instant::now().checked_add(time)),
+            exhausted: AtomicBool::new(false),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn next(&self) -> Option<Batch> {
+        let scenarios = self.done.len() as u64;
+        while !self.is_over() {
+            let turn = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(seed) = self.record.seed_at(turn / scenarios) else {
+                self.exhausted.store(true, Ordering::Relaxed);
+                return None;
+            };
+            let scenario = usize::try_from(turn % scenarios).unwrap_or_default();
+            if !self.done[scenario].contains(&seed) {
+                return Some(Batch { scenario, seeds: SeedRange { first: seed, count: 1 } });
+            }
+        }
+        None
+    }
+}
+
+/// Works on a plan until it is done, time is over, or somebody wants an end.
+///
+/// # Errors
+/// When the disk or standard output refuses. What was told until then is durable.
+pub fn run(directory: Directory, prepared: &Prepared, time: Option<Duration>, telling: TellingArguments) -> Result<Exit, Problem> {
+    let (record, dir) = (&prepared.record, directory.path.clone());
+    let form = telling.form();
+    print::started(&directory, prepared, form)?;
+    let queue = Queue::new(&directory, record, time);
+    let retention = Retention::new(&directory, record);
+    for folder in retention.folders() {
+        std::fs::create_dir_all(folder).map_err(super::disk(folder))?;
+    }
+    let begin = Begin {
+        format: FORMAT.to_owned(),
+        plan: Some(record.clone()),
+        version: VERSION.to_owned(),
+        commit: COMMIT.to_owned(),
+        threads: prepared.plan.jobs,
+        at_ms: now_ms(),
+    };
+    let part = Part::create(&dir, "runs", &record.id, begin).map_err(super::disk(&dir))?;
+    let mut teller = Teller::new(directory, prepared, part, &queue, telling);
+    teller.work(&queue, &retention)?;
+    let why = teller.why(&queue);
+    teller.part.end(&why).map_err(super::disk(&dir))?;
+    let broke = teller.broke.take();
+    teller.progress.finish();
+    drop(teller);
+    // What is told at the end is what a reader of the directory finds, other processes' work included.
+    let directory = Directory::open(&dir).map_err(super::disk(&dir))?;
+    let interrupted = interrupt::requested() && !super::is_finished(&directory, record);
+    let judged = outcome(&directory, &plan::strictness(&directory));
+    let exit = if interrupted { judged.and(Exit::Interrupted) } else { judged };
+    let exit = if broke.is_some() { exit.and(Exit::Internal) } else { exit };
+    let resume = (interrupted || broke.is_some()).then(|| super::resume_command(&dir));
+    print::summary(&directory, &print::Ending { exit: Some(exit), resume, broke }, form, telling.verbose, &mut Sink::stdout())?;
+    Ok(exit)
+}
+
+/// What a directory comes to: known failures do not count against it.
+pub fn outcome(directory: &Directory, judgement: &JudgementArguments) -> Exit {
+    let total = directory.total();
+    let alarming = directory.groups().iter().any(|(_, status)| status.is_alarming());
+    let vacuous = directory.scenarios.values().any(|scenario| scenario.tally.runs > 0 && !scenario.tally.is_exercised());
+    let required = required(&judgement.require);
+    let outcomes = [
+        (alarming || !directory.conflicts.is_empty(), Exit::Violated),
+        (total.broken > 0, Exit::Internal),
+        (judgement.strict && total.undecided > 0, Exit::Inconclusive),
+        (judgement.require_evidence && vacuous, Exit::Inconclusive),
+        (directory.situations().missing(&required).next().is_some(), Exit::Inconclusive),
+    ];
+    outcomes.into_iter().filter(|(applies, _)| *applies).map(|(_, exit)| exit).fold(Exit::Held, Exit::and)
+}
+
+/// Makes results durable and tells of them.
+struct Teller<'a> {
+    directory: Directory,
+    prepared: &'a Prepared,
+    part: Part,
+    progress: Progress,
+    renderer: Renderer,
+    form: Form,
+    verbose: bool,
+    broke: Option<String>,
+}
+
+impl<'a> Teller<'a> {
+    fn new(directory: Directory, prepared: &'a Prepared, part: Part, queue: &Queue<'_>, telling: TellingArguments) -> Self {
+        let left = directory.left(&prepared.record);
+        let total = prepared.record.seeds_of_shard().map_or(0, |seeds| seeds * prepared.record.scenarios.len() as u64);
+        let progress = Progress::new(total, total - left.unwrap_or(total), "runs").until(queue.deadline);
+        let (form, verbose) = (telling.form(), telling.verbose);
+        Self { directory, prepared, part, progress, renderer: Renderer::new(form, verbose), form, verbose, broke: None }
+    }
+
+    /// Starts the threads and listens until the last one has ended.
+    fn work(&mut self, queue: &Queue<'_>, retention: &Retention) -> Result<(), Problem> {
+        let plan = &self.prepared.plan;
+        let command = plan::command(&self.prepared.record, &self.directory.path);
+        let keep = |scenario: usize, run: &JudgedRun| retention.of(plan.scenarios[scenario].name, run);
+        let crew = Crew::new(plan, command, Box::new(|| queue.next()), Box::new(keep));
+        std::thread::scope(|scope| {
+            let (messages, inbox) = channel();
+            for _ in 0..plan.jobs {
+                let (crew, messages) = (&crew, messages.clone());
+                scope.spawn(move || crew.simulate(&messages, None));
+            }
+            drop(messages);
+            let heard = self.listen(&inbox, &crew);
+            crew.stop();
+            heard
+        })
+    }
+
+    fn listen(&mut self, inbox: &Receiver<Message>, crew: &Crew<'_>) -> Result<(), Problem> {
+        let mut runs: Vec<(usize, Box<JudgedRun>)> = Vec::new();
+        loop {
+            let mut next = match inbox.recv_timeout(Duration::from_millis(200)) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            while let Some(message) = next {
+                match message {
+                    Message::Run { scenario, run } => runs.push((scenario, run)),
+                    Message::Finished { .. } => {}
+                    Message::Broke(error) => {
+                        crew.stop();
+                        self.broke.get_or_insert(error);
+                    }
+                }
+                next = if runs.len() < FLUSH_MAX { inbox.try_recv().ok() } else { None };
+            }
+            self.record(&runs)?;
+            runs.clear();
+            self.progress.tick();
+        }
+    }
+
+    /// Makes runs durable, then tells of them.
+    fn record(&mut self, runs: &[(usize, Box<JudgedRun>)]) -> Result<(), Problem> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let name = |scenario: usize| self.prepared.plan.scenarios[scenario].name;
+        let lines: Vec<Line> =
+            runs.iter().map(|(scenario, run)| Line::Run(Box::new(line(name(*scenario), run, &self.directory.path)))).collect();
+        let path = self.directory.path.join(&self.part.name);
+        self.part.append(&lines).map_err(super::disk(&path))?;
+        let mut told: BTreeMap<String, u64> = BTreeMap::new();
+        for line in &lines {
+            if let Line::Run(run) = line
+                && let Some(failure) = &run.failure
+            {
+                let before = self.directory.group(&failure.fingerprint).map_or(0, crate::campaign_dir::Group::count);
+                told.entry(failure.fingerprint.clone()).or_insert(before);
+            }
+        }
+        self.directory.refresh_file(&self.part.name).map_err(super::disk(&path))?;
+        for ((scenario, run), line) in runs.iter().zip(&lines) {
+            let Line::Run(line) = line else { continue };
+            self.tell(name(*scenario), run, line, &mut told)?;
+        }
+        let failed = runs.iter().filter(|(_, run)| run.failure.is_some()).count() as u64;
+        self.progress.remark(remark(&self.directory));
+        self.progress.advance(runs.len() as u64, failed);
+        Ok(())
+    }
+
+    /// Tells of a run: the first failure of a group whole, the others in a line. `told`: failures of each group told so far.
+    fn tell(&mut self, scenario: &str, run: &JudgedRun, line: &RunLine, told: &mut BTreeMap<String, u64>) -> Result<(), Problem> {
+        let count = line.failure.as_ref().map(|failure| {
+            let count = told.entry(failure.fingerprint.clone()).or_default();
+            *count += 1;
+            *count
+        });
+        let (plan, renderer, directory) = (&self.prepared.plan, &mut self.renderer, &self.directory);
+        let brief = self.form == Form::Human && count.is_some_and(|count| count > 1);
+        let (form, verbose) = (self.form, self.verbose);
+        self.progress.suspend(|| {
+            if !brief && renderer.has_to_say(run) {
+                renderer.run(plan, scenario, run)?;
+            }
+            match (&line.failure, count) {
+                (Some(failure), Some(count)) => print::failure(directory, line, failure, count, form, verbose),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Why the work ended.
+    fn why(&self, queue: &Queue<'_>) -> String {
+        match &self.broke {
+            Some(error) => format!("broke: {error}"),
+            None if queue.exhausted.load(Ordering::Relaxed) => "done".to_owned(),
+            None if queue.is_over() => "time".to_owned(),
+            None => "interrupted".to_owned(),
+        }
+    }
+}
+
+/// What stands behind the numbers of the progress.
+fn remark(directory: &Directory) -> String {
+    let coverage = directory.situations();
+    let seen = Situation::ALL.iter().filter(|situation| coverage.of(**situation).runs > 0).count();
+    let groups = directory.groups();
+    let known = groups.iter().filter(|(_, status)| !status.is_alarming()).count();
+    format!("{seen}/{} situations · {} groups ({known} known)", Situation::ALL.len(), grouped(groups.len() as u64))
+}
+
+/// A judged run as the line that stands for it.
+fn line(scenario: &str, run: &JudgedRun, dir: &Path) -> RunLine {
+    let verdicts = run.verdicts.as_ref();
+    let undecided = |(id, verdict): &(vopr_checker::InvariantId, Verdict)| match verdict {
+        Verdict::Unknown { .. } => Some(id.name().to_owned()),
+        _ => None,
+    };
+    let broke = |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Unknown { reason } if reason.starts_with(INTERNAL));
+    let failure = run.failure.as_ref().zip(Symptom::of_judged(run)).map(|(told, symptom)| FailureLine {
+        fingerprint: symptom.fingerprint(),
+        invariant: symptom.invariant,
+        sentence: told.sentence.clone(),
+        also: told.also.clone(),
+    });
+    let undecided: Vec<String> = verdicts.iter().flat_map(|all| &all.verdicts).filter_map(undecided).collect();
+    let broken = run.tally.broken > 0 || verdicts.iter().flat_map(|all| &all.verdicts).any(broke);
+    let outcome = match (&failure, verdicts) {
+        (Some(_), _) => Outcome::Failed,
+        _ if broken => Outcome::Broken,
+        (None, None) => Outcome::Unchecked,
+        (None, Some(_)) if undecided.is_empty() => Outcome::Held,
+        (None, Some(_)) => Outcome::Undecided,
+    };
+    let evidence = verdicts.and_then(|verdicts| verdicts.evidence.as_ref());
+    let situations = verdicts.iter().flat_map(|verdicts| verdicts.situations.iter()).filter(|(_, times)| *times > 0);
+    let kept = run.kept.as_ref().map(|path| path.strip_prefix(dir).unwrap_or(path));
+    RunLine {
+        scenario: scenario.to_owned(),
+        seed: run.seed,
+        outcome,
+        failure,
+        undecided,
+        missing: evidence.map(|evidence| evidence.missing.iter().map(|words| (*words).to_owned()).collect()),
+        events: run.tally.events,
+        rows: run.tally.rows,
+        operations: run.tally.operations,
+        facts: run.tally.facts,
+        simulating_ns: run.tally.simulating_ns,
+        checking_ns: run.tally.checking_ns,
+        cpu_ns: run.cpu_ns,
+        situations: situations.map(|(situation, times)| (situation.name().to_owned(), times)).collect(),
+        digest: run.digest.as_ref().map(|digest| hex(&digest[..16])),
+        file: kept.map(|path| path.display().to_string()),
+        at_ms: now_ms(),
+    }
+}
