@@ -58,6 +58,14 @@ fn violations_are_listed_one_a_line() {
 }
 
 #[test]
+fn a_seeded_bug_is_minimised_by_the_table_of_bugs() {
+    let sandbox = sandbox();
+    let table = sandbox.run(&script("minimize-bugs.py 1 lost_update")).exits(0);
+    let _ = table.says("lost_update").says("1 of 1 within 30 operations and 5 planned faults");
+    let _ = sandbox.run(&script("minimize-bugs.py 1 no_such_bug")).exits(1).warns("no bug is called no_such_bug");
+}
+
+#[test]
 fn every_recipe_names_what_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository");
     let recipes = std::fs::read_to_string(root.join(".justfile")).expect("the recipes can be read");

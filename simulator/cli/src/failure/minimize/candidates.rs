@@ -1,4 +1,4 @@
-//! What can be taken away from a run: time, clients, faults, rates, replicas, operations.
+//! What can be taken away from a run: time, clients, faults, rates, replicas, operations; at last with other random draws.
 
 use super::reduce::Reducer;
 use vopr_sim::RunRequest;
@@ -81,30 +81,75 @@ pub(super) fn fewer_faults(reducer: &mut Reducer<'_>) {
     );
 }
 
+/// An operation: when, by which client, the planned step.
+type Operation = (u64, usize, PlannedStep);
+
 /// Operations are not invoked. A client without any does not even register.
 pub(super) fn fewer_operations(reducer: &mut Reducer<'_>) {
-    let all = |request: &RunRequest| {
-        let clients = request.workload.iter().flat_map(|workload| workload.0.iter().enumerate());
-        let mut all: Vec<(u64, usize, PlannedStep)> = clients
-            .flat_map(|(client, steps)| steps.iter().map(move |planned| (planned.time_ns, client, planned.clone())))
-            .filter(|(_, _, planned)| matches!(planned.step, Step::Invoke(_)))
-            .collect();
-        all.sort_by_key(|(time_ns, client, _)| (*time_ns, *client));
-        all
-    };
-    reducer.shrink(all, |request, kept| {
-        let mut workload = WorkloadPlan::idle(request.options.clients());
-        for (client, steps) in request.workload.as_ref()?.0.iter().enumerate() {
-            let own = kept.iter().filter(|(_, owner, _)| *owner == client).map(|(_, _, planned)| planned.clone());
-            let mut own: Vec<PlannedStep> = own.collect();
-            if !own.is_empty() {
-                own.extend(steps.iter().filter(|planned| !matches!(planned.step, Step::Invoke(_))).cloned());
-                own.sort_by_key(|planned| planned.time_ns);
-            }
-            workload.0[client] = own;
+    reducer.shrink(operations, with_operations);
+}
+
+fn operations(request: &RunRequest) -> Vec<Operation> {
+    let clients = request.workload.iter().flat_map(|workload| workload.0.iter().enumerate());
+    let mut all: Vec<Operation> = clients
+        .flat_map(|(client, steps)| steps.iter().map(move |planned| (planned.time_ns, client, planned.clone())))
+        .filter(|(_, _, planned)| matches!(planned.step, Step::Invoke(_)))
+        .collect();
+    all.sort_by_key(|(time_ns, client, _)| (*time_ns, *client));
+    all
+}
+
+fn with_operations(request: &RunRequest, kept: &[Operation]) -> Option<RunRequest> {
+    let mut workload = WorkloadPlan::idle(request.options.clients());
+    for (client, steps) in request.workload.as_ref()?.0.iter().enumerate() {
+        let own = kept.iter().filter(|(_, owner, _)| *owner == client).map(|(_, _, planned)| planned.clone());
+        let mut own: Vec<PlannedStep> = own.collect();
+        if !own.is_empty() {
+            own.extend(steps.iter().filter(|planned| !matches!(planned.step, Step::Invoke(_))).cloned());
+            own.sort_by_key(|planned| planned.time_ns);
         }
-        RunRequest::planned(request.options.clone(), request.plan.clone(), workload).ok()
-    });
+        workload.0[client] = own;
+    }
+    RunRequest::planned(request.options.clone(), request.plan.clone(), workload).ok()
+}
+
+/// Each part is tried with so many other seeds.
+const OTHER_SEEDS: u64 = 8;
+
+/// Fewer operations, or fewer planned faults, with the random draws of other seeds. What is taken away moves all later draws of losses and
+/// damage, and a failure that needs them is stuck where any other seed would show it with far less.
+pub(super) fn other_draws(reducer: &mut Reducer<'_>) {
+    loop {
+        let best = reducer.best().clone();
+        let (steps, faults) = (operations(&best), best.plan.0.clone());
+        let without_steps = parts(steps.len()).filter_map(|part| with_operations(&best, &without(&steps, part)));
+        let without_faults = parts(faults.len()).filter_map(|part| {
+            let plan = FaultPlan(without(&faults, part));
+            RunRequest::planned(best.options.clone(), plan, best.workload.clone()?).ok()
+        });
+        let candidates = without_steps.chain(without_faults).flat_map(|request| {
+            (1..=OTHER_SEEDS).map(move |salt| {
+                let mut other = request.clone();
+                other.options.seed ^= salt;
+                other
+            })
+        });
+        if reducer.first_of(candidates).is_none() {
+            return;
+        }
+    }
+}
+
+/// Halves, quarters and eighths of a list of so many items.
+fn parts(count: usize) -> impl Iterator<Item = core::ops::Range<usize>> {
+    [2, 4, 8].into_iter().filter(move |parts| *parts <= count.max(2)).flat_map(move |parts| {
+        let size = count.div_ceil(parts).max(1);
+        (0..count).step_by(size).map(move |start| start..(start + size).min(count))
+    })
+}
+
+fn without<T: Clone>(items: &[T], part: core::ops::Range<usize>) -> Vec<T> {
+    [&items[..part.start], &items[part.end..]].concat()
 }
 
 /// Nothing happens at random: all of it at once, or as much as can be.
@@ -144,4 +189,19 @@ pub(super) fn fewer_replicas(reducer: &mut Reducer<'_>) {
     let sizes = (1..now.replicas).map(|replicas| (replicas, 0)).chain((now.standbys > 0).then_some((now.replicas, 0)));
     let candidates: Vec<RunRequest> = sizes.filter_map(|(replicas, standbys)| smaller(replicas, standbys)).collect();
     reducer.first_of(candidates.into_iter());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parts, without};
+
+    #[test]
+    fn parts_cover_the_list_at_each_size() {
+        assert_eq!(parts(0).count(), 0);
+        assert_eq!(parts(1).collect::<Vec<_>>(), [0..1]);
+        assert_eq!(parts(3).collect::<Vec<_>>(), [0..2, 2..3]);
+        let lengths: Vec<usize> = parts(10).map(|part| part.len()).collect();
+        assert_eq!(lengths, [5, 5, 3, 3, 3, 1, 2, 2, 2, 2, 2]);
+        assert_eq!(without(&[1, 2, 3, 4], 1..3), [1, 4]);
+    }
 }

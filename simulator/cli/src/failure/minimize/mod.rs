@@ -3,7 +3,8 @@
 //! First a smaller world (less time, fewer clients and replicas, quieter rates), then delta debugging (Zeller and Hildebrandt,
 //! "Simplifying and Isolating Failure-Inducing Input", TSE 2002) over planned faults and operations. Every candidate is simulated
 //! and judged; one that fails in another way is a candidate that holds. Nothing moves but what is taken away: operations keep
-//! their planned times, and every random stream keeps its draws.
+//! their planned times, and every random stream keeps its draws. Only when nothing more can be taken away so, parts are
+//! taken away with the draws of other seeds.
 
 pub mod candidates;
 pub mod reduce;
@@ -40,6 +41,9 @@ const PASSES: &[Pass] = &[
     Pass { name: "replicas", run: candidates::fewer_replicas },
     Pass { name: "operations", run: candidates::fewer_operations },
 ];
+
+/// What is tried when none of them helps.
+const LAST_PASS: Pass = Pass { name: "draws", run: candidates::other_draws };
 
 /// Makes a failing run smaller.
 ///
@@ -137,24 +141,32 @@ impl Work<'_> {
         loop {
             let accepted = reducer.accepted();
             for pass in PASSES {
-                let before = reducer.accepted();
-                (pass.run)(reducer);
-                if reducer.accepted() > before {
-                    let size = self.save(reducer.best())?.size();
-                    if self.arguments.json {
-                        sink.object(&tagged("pass", json!({ "name": pass.name, "tried": reducer.tried(), "size": object(size) })))?;
-                    } else {
-                        sink.line(&format!("  {:<11} {}", pass.name, size_in_words(size)))?;
-                    }
-                }
-                if reducer.is_over() {
+                if !self.pass(pass, reducer, sink)? {
                     return Ok(false);
                 }
+            }
+            if reducer.accepted() == accepted && !self.pass(&LAST_PASS, reducer, sink)? {
+                return Ok(false);
             }
             if reducer.accepted() == accepted {
                 return Ok(true);
             }
         }
+    }
+
+    /// One pass; false: the time was up before its end.
+    fn pass(&mut self, pass: &Pass, reducer: &mut Reducer<'_>, sink: &mut Sink<'_>) -> Result<bool, Problem> {
+        let before = reducer.accepted();
+        (pass.run)(reducer);
+        if reducer.accepted() > before {
+            let size = self.save(reducer.best())?.size();
+            if self.arguments.json {
+                sink.object(&tagged("pass", json!({ "name": pass.name, "tried": reducer.tried(), "size": object(size) })))?;
+            } else {
+                sink.line(&format!("  {:<11} {}", pass.name, size_in_words(size)))?;
+            }
+        }
+        Ok(!reducer.is_over())
     }
 
     /// Writes the smallest run so far, judged by all invariants.
