@@ -187,7 +187,12 @@ impl Checkpoint {
             ("--seed", self.seed.to_string(), ours.seed.to_string()),
             ("--scenario", names(self), names(ours)),
             ("--out", out(self), out(ours)),
-            ("the set of options", self.options.join(" "), ours.options.join(" ")),
+            ("the set of options", words(&self.options), words(&ours.options)),
+            (
+                "a line of the file of --config",
+                first_other_line(&self.options, &ours.options),
+                first_other_line(&ours.options, &self.options),
+            ),
         ];
         match pairs.into_iter().find(|(_, theirs, ours)| theirs != ours) {
             None => Ok(()),
@@ -229,9 +234,37 @@ impl Checkpoint {
     }
 }
 
+/// The options that are words; the others are whole files of scenarios.
+fn words(options: &[String]) -> String {
+    options.iter().filter(|option| !option.contains('\n')).map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// The first line of the files in `options` that stands elsewhere otherwise.
+fn first_other_line(options: &[String], elsewhere: &[String]) -> String {
+    let lines = |options: &[String]| options.iter().filter(|option| option.contains('\n')).cloned().collect::<Vec<_>>().join("\n");
+    let (own, other) = (lines(options), lines(elsewhere));
+    let mut others = other.lines();
+    own.lines().find(|line| others.next() != Some(line)).unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_edited_scenario_only_the_line_is_told() {
+        let with = |drop: &str| {
+            let file = format!("name = \"mine\"\n[base]\ndrop = \"{drop}\"\nreplicas = [5]\n");
+            Checkpoint::new("0", 5, vec!["--no-faults".to_owned(), file], None, Vec::new())
+        };
+        let refused = with("1%").belongs_to(&with("2%"), Path::new("state.json")).unwrap_err().to_string();
+        let expected = "a line of the file of --config was `drop = \"1%\"`, now it is `drop = \"2%\"`";
+        assert!(refused.ends_with(expected), "{refused}");
+        assert!(with("1%").belongs_to(&with("1%"), Path::new("state.json")).is_ok());
+        let longer = Checkpoint::new("0", 5, vec![format!("{}more = 1\n", with("1%").options[1])], None, Vec::new());
+        let shorter = Checkpoint::new("0", 5, vec![with("1%").options[1].clone()], None, Vec::new());
+        assert!(shorter.belongs_to(&longer, Path::new("state.json")).is_err());
+    }
 
     fn record(first: u64, count: u64, file: Option<&str>) -> Record {
         let tally = Tally { runs: count, ..Tally::default() };
