@@ -5,7 +5,7 @@
 pub mod campaign;
 pub mod explain;
 
-use campaign::CampaignArguments;
+use campaign::{CampaignArguments, DashboardArguments};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use explain::{BisectArguments, MinimizeArguments, ReproArguments, ShowArguments, TimelineArguments};
@@ -47,7 +47,7 @@ const CAMPAIGN_EXAMPLES: &str = "Examples:
   vopr campaign all --seeds 100000 --seed 1 --shard 3/16 --dir c the third of sixteen machines; then: cp -r a/* b/* ... all/
   vopr campaign resume runs/nightly                              goes on after kill -9, Ctrl-C or a reboot
   vopr campaign rerun runs/nightly --failed                      which failures are still there, with this program?
-  vopr campaign report runs/nightly                              groups of failures, evidence, situations
+  vopr campaign report runs/nightly                              groups of failures, evidence, situations (--html OUT.html)
 
 A failure whose fingerprint stands in a known*.toml of the directory does not make the exit code 1 until it expires:
   [[known]]
@@ -95,6 +95,8 @@ pub enum Command {
     Bisect(BisectArguments),
     /// Counts what recorded runs came across, what never came, and what was checked
     Stats(StatsArguments),
+    /// Shows campaigns in a browser, on this machine alone; reads their files, and changes none
+    Dashboard(DashboardArguments),
     /// Prints a completion script for a shell
     Completions {
         /// Which shell
@@ -305,7 +307,7 @@ pub struct ReplayArguments {
 /// What to count.
 #[derive(Args, Debug)]
 pub struct StatsArguments {
-    /// Histories, or directories of histories
+    /// Histories, or directories of histories or of campaigns
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 

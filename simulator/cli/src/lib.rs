@@ -7,6 +7,7 @@ pub mod campaign;
 pub mod campaign_command;
 pub mod campaign_dir;
 pub mod checkpoint;
+pub mod dashboard;
 pub mod difference;
 pub mod failure;
 pub mod listing;
@@ -65,6 +66,7 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
         Command::Minimize(arguments) => failure::minimize::run(arguments, &mut sink),
         Command::Bisect(arguments) => failure::bisect::run(arguments, &mut sink),
         Command::Stats(arguments) => stats::run(arguments, &mut sink),
+        Command::Dashboard(arguments) => dashboard::run(arguments, &mut sink),
         Command::Completions { shell } => Ok(manual::completions(&mut Arguments::command(), *shell, &mut sink)?),
         Command::Man => Ok(manual::page(Arguments::command(), &mut sink)?),
     }

@@ -7,8 +7,11 @@
 mod counts;
 mod print;
 
-use crate::args::StatsArguments;
+use crate::args::{Form, StatsArguments};
 use crate::campaign::plan::threads;
+use crate::campaign_command;
+use crate::campaign_command::print::Ending;
+use crate::campaign_dir::is_campaign;
 use counts::{Counts, projection};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +21,7 @@ use vopr_check::exit::{Exit, Problem};
 use vopr_check::inputs;
 use vopr_check::interrupt;
 use vopr_check::progress::Progress;
-use vopr_check::terminal::{Sink, note};
+use vopr_check::terminal::{Sink, counted, note};
 use vopr_checker::{Budget, Event, Options, Selection, check_files};
 use vopr_schema::History;
 use vopr_schema::read::HistoryFile;
@@ -64,7 +67,12 @@ impl Stats {
 /// # Errors
 /// When no file matches, or standard output cannot be written.
 pub fn run(arguments: &StatsArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
-    let inputs = inputs::resolve(&arguments.files);
+    let (campaigns, others): (Vec<PathBuf>, Vec<PathBuf>) = arguments.files.iter().cloned().partition(|path| is_campaign(path));
+    let (recorded, damaged) = tell_campaigns(&campaigns, arguments, sink)?;
+    if others.is_empty() && recorded.is_empty() && !campaigns.is_empty() {
+        return Ok(if damaged { Exit::Refused } else { Exit::Held });
+    }
+    let inputs = inputs::resolve(&others.into_iter().chain(recorded).collect::<Vec<_>>());
     inputs.notes.iter().for_each(|text| note(&format!("note: {text}")));
     if inputs.files.is_empty() && inputs.refused.is_empty() {
         return Err(Problem::nothing(inputs.unmatched.join("\n")));
@@ -86,9 +94,26 @@ pub fn run(arguments: &StatsArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     for error in stats.refused.values() {
         note(&format!("refused: {error}"));
     }
-    let refused = !stats.refused.is_empty() || !inputs.refused.is_empty() || !inputs.unmatched.is_empty();
+    let refused = damaged || !stats.refused.is_empty() || !inputs.refused.is_empty() || !inputs.unmatched.is_empty();
     let exit = if refused { Exit::Refused } else { Exit::Held };
     Ok(if interrupt::requested() { exit.and(Exit::Interrupted) } else { exit })
+}
+
+/// Tells what campaigns amount to by their lines; returns the files whose rows they have kept, and whether something is damaged.
+fn tell_campaigns(campaigns: &[PathBuf], arguments: &StatsArguments, sink: &mut Sink<'_>) -> Result<(Vec<PathBuf>, bool), Problem> {
+    let (mut recorded, mut damaged) = (Vec::new(), false);
+    for path in campaigns {
+        let directory = campaign_command::open(path)?;
+        let form = if arguments.json { Form::Json } else { Form::Human };
+        campaign_command::print::summary(&directory, &Ending::finished(), form, arguments.verbose, sink)?;
+        let files = directory.recorded();
+        if form == Form::Human && !files.is_empty() {
+            sink.line(&format!("\n{} in it", counted(files.len() as u64, "recorded run")))?;
+        }
+        damaged |= !directory.damage.is_empty();
+        recorded.extend(files);
+    }
+    Ok((recorded, damaged))
 }
 
 /// Counts words and rows, file by file on all threads.

@@ -166,6 +166,10 @@ pub struct ReportArguments {
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 
+    /// Write it as a page for a browser, one file without any script
+    #[arg(long, value_name = "OUT.html", conflicts_with = "json")]
+    pub html: Option<PathBuf>,
+
     /// One JSON object per line
     #[arg(long)]
     pub json: bool,
@@ -173,6 +177,18 @@ pub struct ReportArguments {
     /// Also list every situation
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// What to show in a browser.
+#[derive(Args, Debug)]
+pub struct DashboardArguments {
+    /// The directory below which campaigns lie, or the directory of one
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub data_dir: PathBuf,
+
+    /// Port on 127.0.0.1; 0 takes one that is free, and prints it
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    pub port: u16,
 }
 
 /// A share of the seeds: which, from 1, and of how many.

@@ -3,15 +3,17 @@
 //! The engine is that of `vopr run`; here is what makes it a campaign: plans and shards, lines that are durable before they are told,
 //! groups of failures, and what is kept of the runs that hold.
 
-mod plan;
-mod print;
+pub(crate) mod plan;
+pub(crate) mod print;
 mod rerun;
 mod retention;
 mod work;
 
+use crate::args::Form;
 use crate::args::campaign::{CampaignAction, CampaignArguments, ReportArguments, ResumeArguments, StartArguments, TellingArguments};
 use crate::campaign::plan::path_word;
 use crate::campaign_dir::{Directory, PlanRecord, hold_plan, is_campaign, write_plan, write_whole};
+use crate::dashboard::pages::{self, Links};
 use plan::Prepared;
 use std::path::Path;
 use std::time::Duration;
@@ -149,8 +151,17 @@ fn resume_command(directory: &Path) -> String {
 
 fn report(arguments: &ReportArguments) -> Result<Exit, Problem> {
     let directory = open(&arguments.dir)?;
-    let form = if arguments.json { crate::args::Form::Json } else { crate::args::Form::Human };
     let mut sink = Sink::stdout();
-    print::summary(&directory, &print::Ending::finished(), form, arguments.verbose, &mut sink)?;
+    if let Some(out) = &arguments.html {
+        let page = pages::campaign(&directory, &arguments.dir.display().to_string(), Links::Nowhere);
+        vopr_check::page::save(out, &page).map_err(disk(out))?;
+        sink.line(&format!("written: {}", out.display()))?;
+    } else {
+        let form = if arguments.json { Form::Json } else { Form::Human };
+        print::summary(&directory, &print::Ending::finished(), form, arguments.verbose, &mut sink)?;
+    }
+    for damage in directory.damage.iter().filter(|_| arguments.html.is_some()) {
+        note(&format!("damaged: {}: {}", damage.place, damage.what));
+    }
     Ok(if directory.damage.is_empty() { Exit::Held } else { Exit::Refused })
 }

@@ -113,6 +113,12 @@ fn status_of(directory: &Directory, group: &Group) -> Status {
     found.map_or(Status::New, |(_, status)| status)
 }
 
+/// CPU time in seconds, with one digit behind the point while that says something.
+pub fn cpu_seconds(nanoseconds: u64) -> String {
+    let tenths = nanoseconds / 100_000_000;
+    if tenths < 1000 { format!("{}.{}", tenths / 10, tenths % 10) } else { grouped(tenths / 10) }
+}
+
 /// A status in words.
 pub fn told_status(directory: &Directory, fingerprint: &str, status: &Status) -> String {
     let link = || directory.known.get(fingerprint).map_or_else(String::new, |known| known.link.clone());
@@ -165,7 +171,7 @@ fn rows(directory: &Directory) -> Vec<Vec<String>> {
         let evidence = if tally.promised == 0 { "not asked".to_owned() } else { format!("{}/{}", tally.exercised, tally.promised) };
         let seen = Situation::ALL.iter().filter(|situation| scenario.situations.of(**situation).runs > 0).count();
         let counts = [tally.runs, tally.runs - tally.failed, tally.failed, tally.undecided].map(grouped);
-        let rest = [evidence, seen.to_string(), grouped(tally.events_per_second()), grouped(scenario.cpu_ns / 1_000_000_000)];
+        let rest = [evidence, seen.to_string(), grouped(tally.events_per_second()), cpu_seconds(scenario.cpu_ns)];
         core::iter::once(name.clone()).chain(counts).chain(rest).collect()
     };
     core::iter::once(header.map(str::to_owned).to_vec()).chain(directory.scenarios.iter().map(row)).collect()

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use vopr_check::inputs::{BUNDLE_ENDING, ENDING};
 use vopr_checker::situations::{Counts, Coverage};
 
 /// Damages that are kept one by one of each file; more are counted.
@@ -439,6 +440,17 @@ impl Directory {
         let of_shard = |seed: &u64| plan.index_of(*seed).is_some_and(|index| index < per_scenario);
         let done = |scenario: &String| self.done(&plan.family, scenario).iter().filter(|seed| of_shard(seed)).count() as u64;
         Some(plan.scenarios.iter().map(|scenario| per_scenario - done(scenario).min(per_scenario)).sum())
+    }
+
+    /// The bundles and histories that were kept, by name.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<PathBuf> {
+        let inside = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders = ["failures", "kept"].into_iter().flat_map(|name| inside(self.path.join(name)));
+        let mut files: Vec<PathBuf> = folders.filter(|path| path.is_dir()).flat_map(inside).collect();
+        files.retain(|path| path.extension().is_some_and(|ending| ending == ENDING || ending == BUNDLE_ENDING));
+        files.sort();
+        files
     }
 
     /// Whether a process works on a plan now, on this machine.

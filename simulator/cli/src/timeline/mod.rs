@@ -76,11 +76,23 @@ fn read(arguments: &TimelineArguments) -> Result<(History, usize), Problem> {
 }
 
 fn html(out: &Path, file: &Path, history: &History, run: usize, failure: Option<&Failure>) -> Result<(), Problem> {
+    let html = page_of(history, run, Some(&file.display().to_string()), failure);
+    page::save(out, &html).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))
+}
+
+/// One run of a history as a page, judged anew; `file` is where it lies, if it lies anywhere.
+#[must_use]
+pub fn document(history: &History, run: usize, file: Option<&str>) -> String {
+    let budget = Budget { time_per_run: Some(JUDGING), ..Budget::default() };
+    page_of(history, run, file, failure(&judge_run(history, run, &Selection::all(), &budget)).as_ref())
+}
+
+fn page_of(history: &History, run: usize, file: Option<&str>, failure: Option<&Failure>) -> String {
     let meta = &history.runs[run];
     let title = format!("{} seed {}", meta.scenario, meta.seed);
     let verdict = if failure.is_some() { "violated" } else { "no violation found" };
     let mut page = Page::new(title, vec![verdict.to_owned()], Vec::new());
     let violations = failure.map(page::violations).unwrap_or_default();
-    page.add(history, run, Some(&file.display().to_string()), &violations);
-    page::save(out, &page.html()).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))
+    page.add(history, run, file, &violations);
+    page.html()
 }
