@@ -1,7 +1,7 @@
 //! The guide as its reader meets it: every command in a `sh` block is run, in order, page by page.
 //!
 //! A block marked `sh duckdb` is run where that engine is installed. Blocks of other languages are not commands of ours (`text` for builds, `yaml`
-//! for pipelines). Long campaigns are cut short: `-n` and `--seeds` to [`RUNS_MAX`] runs, `--for` to two seconds.
+//! for pipelines). Long campaigns are cut short: `-n` to [`RUNS_MAX`] runs of a scenario, `--for` to two seconds.
 
 use e2e::sandbox::Sandbox;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,13 @@ use std::path::{Path, PathBuf};
 /// No command simulates more runs of a scenario.
 const RUNS_MAX: u64 = 20;
 
-/// Makes both programs report an exit code that no command of a guide should end with: all but 0, held, and 1, violated.
-const WATCH: &str = r#"
-watch() { local code=0; command "$@" || code=$?; if [ "$code" -gt 1 ]; then echo "GUIDE: exit code $code of: $*" >&2; exit 99; fi; }
-vopr() { watch vopr "$@"; }
-vopr-check() { watch vopr-check "$@"; }
-set -e
-"#;
-
-/// A block of commands, and the line where it begins.
-struct Block {
+/// A command of a page, and what it must end with: 0, unless its comment says `exit N`.
+#[derive(Debug, PartialEq, Eq)]
+struct Step {
     line: usize,
+    command: String,
+    code: i32,
     needs_engine: bool,
-    commands: String,
 }
 
 fn pages() -> Vec<PathBuf> {
@@ -31,24 +25,30 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-fn blocks(text: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
+/// The commands of all `sh` blocks. A line is a command, with the lines of its here-document if it has one.
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut engine = None;
+    let mut document: Option<String> = None;
     for (number, line) in text.lines().enumerate() {
-        match (open.as_mut(), line) {
-            (None, "```sh" | "```sh duckdb") => {
-                open = Some(Block { line: number + 1, needs_engine: line.ends_with("duckdb"), commands: String::new() });
-            }
-            (Some(_), "```") => blocks.extend(open.take()),
-            (Some(block), _) => {
-                block.commands.push_str(&shortened(line));
-                block.commands.push('\n');
-            }
+        match (engine, line) {
+            (None, "```sh" | "```sh duckdb") => engine = Some(line.ends_with("duckdb")),
             (None, _) => {}
+            (Some(_), "```") => engine = None,
+            (Some(_), line) if document.is_some() => {
+                let step = steps.last_mut().expect("a command began the document");
+                step.command = format!("{}\n{line}", step.command);
+                document = document.filter(|end| end != line);
+            }
+            (Some(needs_engine), line) => {
+                document = line.split_once("<<'").and_then(|(_, rest)| rest.split_once('\'')).map(|(end, _)| end.to_owned());
+                let code = line.split_once("# exit ").map_or(0, |(_, code)| code.trim().parse().expect("an exit code"));
+                steps.push(Step { line: number + 1, command: shortened(line), code, needs_engine });
+            }
         }
     }
-    assert!(open.is_none(), "a block is not closed");
-    blocks
+    assert!(engine.is_none() && document.is_none(), "a block or a document is not closed");
+    steps
 }
 
 /// The line with fewer runs and less time.
@@ -56,7 +56,7 @@ fn shortened(line: &str) -> String {
     let mut before = "";
     let words = line.split(' ').map(|word| {
         let short = match before {
-            "-n" | "--iterations" | "--seeds" => word.parse::<u64>().ok().map(|runs| runs.min(RUNS_MAX).to_string()),
+            "-n" | "--iterations" => word.parse::<u64>().ok().map(|runs| runs.min(RUNS_MAX).to_string()),
             "--for" => Some("2s".to_owned()),
             _ => None,
         };
@@ -67,15 +67,16 @@ fn shortened(line: &str) -> String {
 }
 
 #[test]
-fn long_campaigns_are_cut_short_and_nothing_else() {
+fn commands_are_found_with_what_they_end_with() {
     assert_eq!(shortened("vopr run -n 1000 --seed 1000 --for 8h  # a night"), "vopr run -n 20 --seed 1000 --for 2s  # a night");
-    let found = blocks("a\n```sh\nvopr x\n```\n```\nno\n```\n```sh duckdb\nvopr y\n```\n");
-    let told: Vec<_> = found.iter().map(|block| (block.line, block.needs_engine, block.commands.as_str())).collect();
-    assert_eq!(told, [(2, false, "vopr x\n"), (8, true, "vopr y\n")]);
+    let found = steps("a\n```sh\nvopr x  # exit 1\ncat > f <<'E'\nvopr no\nE\n```\n```\nno\n```\n```sh duckdb\nvopr y\n```\n");
+    let step = |line, command: &str, code, needs_engine| Step { line, command: command.to_owned(), code, needs_engine };
+    let expected = [step(3, "vopr x  # exit 1", 1, false), step(4, "cat > f <<'E'\nvopr no\nE", 0, false), step(12, "vopr y", 0, true)];
+    assert_eq!(found, expected);
 }
 
 #[test]
-fn every_command_of_the_guide_works_as_written() {
+fn every_command_of_the_guide_ends_as_it_says() {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv");
     let mut commands = 0;
     for page in pages() {
@@ -84,12 +85,13 @@ fn every_command_of_the_guide_works_as_written() {
         if venv.exists() {
             std::os::unix::fs::symlink(&venv, sandbox.path(".venv")).expect("the directory is new");
         }
-        for block in blocks(&text).iter().filter(|block| !block.needs_engine || venv.exists()) {
-            let outcome = sandbox.run(&format!("{WATCH}{}", block.commands));
-            let place = format!("{}:{}", page.display(), block.line);
-            assert_eq!(outcome.code, Some(0), "{place}\n{}\nstdout:\n{}\nstderr:\n{}", block.commands, outcome.out, outcome.err);
-            commands += block.commands.lines().filter(|line| line.starts_with("vopr")).count();
+        for step in steps(&text).iter().filter(|step| !step.needs_engine || venv.exists()) {
+            let outcome = sandbox.run(&step.command);
+            let place = format!("{}:{}", page.display(), step.line);
+            let told = format!("{}\nstdout:\n{}\nstderr:\n{}", step.command, outcome.out, outcome.err);
+            assert_eq!(outcome.code, Some(step.code), "{place}: {told}");
+            commands += usize::from(step.command.starts_with("vopr"));
         }
     }
-    assert!(commands > 30, "only {commands} commands stand in blocks that are run");
+    assert!(commands > 40, "only {commands} commands stand in blocks that are run");
 }
