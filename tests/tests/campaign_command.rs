@@ -307,6 +307,22 @@ fn time_ends_a_campaign_and_its_commands_can_be_pasted() {
 }
 
 #[test]
+fn a_disk_that_takes_no_more_ends_the_campaign_and_loses_nothing() {
+    let sandbox = sandbox();
+    // A limit on file sizes stands in for a full disk: first a bundle cannot be written, then the file of lines.
+    let bare = "--keep-failing 0 --keep-rare 0 --keep-one-in 0";
+    for (dir, more, code) in [("kept", "", 1), ("bare", bare, 70)] {
+        let campaign = format!("{CAMPAIGN} --seeds 40 --dir {dir} --verbose {more}");
+        let full = sandbox.run(&format!("trap '' XFSZ; ulimit -f 12; exec {campaign}")).exits(code);
+        assert!(format!("{}{}", full.out, full.err).contains("vopr campaign resume "), "{full:?}");
+        let (told, found) = (told(&full.out), verdicts(&sandbox.path(dir)));
+        assert!(found.len() < 80 && told.iter().all(|run| found.contains_key(run)), "{told:?}");
+        let _ = sandbox.run(&format!("vopr campaign resume {dir}")).exits(1).says("80 runs");
+        assert_eq!(verdicts(&sandbox.path(dir)).len(), 80);
+    }
+}
+
+#[test]
 fn a_scenario_of_ones_own_goes_with_the_directory() {
     let sandbox = sandbox();
     let _ = sandbox.run("vopr scenarios --toml baseline | sed 's/^name = .*/name = \"mine\"/' > mine.toml").exits(0);

@@ -94,7 +94,7 @@ pub fn failure(directory: &Directory, run: &RunLine, failure: &FailureLine, coun
         return Ok(());
     }
     let (paint, mut sink) = (Paint::for_stdout(), Sink::stdout());
-    let status = directory.group(&failure.fingerprint).map(|group| status_of(directory, group));
+    let status = directory.group(&failure.fingerprint).map(|group| directory.status(group));
     let told = status.as_ref().map_or_else(String::new, |status| told_status(directory, &failure.fingerprint, status));
     if count == 1 {
         sink.line(&format!("  group       {} ({told})", failure.fingerprint))?;
@@ -106,11 +106,6 @@ pub fn failure(directory: &Directory, run: &RunLine, failure: &FailureLine, coun
         sink.line(&format!("  {}", failure.sentence))?;
     }
     Ok(())
-}
-
-fn status_of(directory: &Directory, group: &Group) -> Status {
-    let found = directory.groups().into_iter().find(|(other, _)| other.fingerprint == group.fingerprint);
-    found.map_or(Status::New, |(_, status)| status)
 }
 
 /// CPU time in seconds, with one digit behind the point while that says something.
@@ -271,6 +266,11 @@ fn doubts(directory: &Directory, paint: Paint, sink: &mut Sink<'_>) -> io::Resul
             sink.line(&format!("{}  {invariant}: {} of {name}", paint.doubt("unknown"), counted(*runs, "run")))?;
         }
     }
+    for slow in directory.slow() {
+        let seconds = slow.at_ms.saturating_sub(slow.since_ms) / 1000;
+        let words = format!("{} seed {}: under way for {seconds} s when it was last seen", slow.scenario, slow.seed);
+        sink.line(&format!("{}  {words}", paint.bad("slow")))?;
+    }
     for conflict in &directory.conflicts {
         let words = "held in one file and failed in another one: another program, or not deterministic";
         sink.line(&format!("{}  {} seed {} {words}", paint.bad("conflict"), conflict.scenario, conflict.seed))?;
@@ -332,6 +332,9 @@ fn json(directory: &Directory, ending: &Ending, sink: &mut Sink<'_>) -> io::Resu
     }
     for (group, status) in directory.groups() {
         sink.object(&tagged("group", group_object(directory, group, &status)))?;
+    }
+    for slow in directory.slow() {
+        sink.object(&tagged("slow", json!(slow)))?;
     }
     for conflict in &directory.conflicts {
         sink.object(&tagged("conflict", json!({ "scenario": conflict.scenario, "seed": conflict.seed })))?;

@@ -10,7 +10,7 @@ use crate::args::{Form, JudgementArguments};
 use crate::campaign::plan::Batch;
 use crate::campaign::worker::{Crew, Message};
 use crate::campaign_dir::date::now_ms;
-use crate::campaign_dir::{Begin, Directory, FORMAT, FailureLine, Line, Outcome, Part, PlanRecord, RunLine};
+use crate::campaign_dir::{Begin, Directory, FORMAT, FailureLine, Line, Outcome, Part, PlanRecord, RunLine, SlowLine};
 use crate::failure::symptom::Symptom;
 use crate::output::Renderer;
 use crate::rig::JudgedRun;
@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::interrupt;
@@ -26,13 +28,31 @@ use vopr_check::output::INTERNAL;
 use vopr_check::output::json::hex;
 use vopr_check::progress::Progress;
 use vopr_check::situations::required;
-use vopr_check::terminal::{Sink, grouped};
+use vopr_check::terminal::{Sink, counted, note};
 use vopr_check::version::{COMMIT, VERSION};
 use vopr_checker::Verdict;
 use vopr_checker::situations::Situation;
 
 /// Runs that become durable with one flush at most.
 const FLUSH_MAX: usize = 256;
+
+/// A run that is under way for so long is told of, and again after each doubling: a process that never ends is killed by somebody, and its
+/// seed must not be lost with it.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// Shortest time between two remarks behind the progress.
+const REMARK_EVERY: Duration = Duration::from_millis(200);
+
+/// What a thread is doing.
+#[derive(Debug)]
+struct UnderWay {
+    thread: ThreadId,
+    batch: Batch,
+    since_ms: u64,
+    started: Instant,
+    /// Time after which it is told of next.
+    tell_after: Duration,
+}
 
 /// What a thread has to do next: scenarios take turns, and of each the seeds of this shard that are not done, in order.
 #[derive(Debug)]
@@ -43,6 +63,7 @@ struct Queue<'a> {
     next: AtomicU64,
     deadline: Option<Instant>,
     exhausted: AtomicBool,
+    under_way: Mutex<Vec<UnderWay>>,
 }
 
 impl<'a> Queue<'a> {
@@ -53,7 +74,29 @@ impl<'a> Queue<'a> {
             next: AtomicU64::new(0),
             deadline: time.and_then(|time| Instant::now().checked_add(time)),
             exhausted: AtomicBool::new(false),
+            under_way: Mutex::default(),
         }
+    }
+
+    /// Notes that this thread has ended what it did, and what it does now.
+    fn begin(&self, batch: Option<Batch>) {
+        let thread = std::thread::current().id();
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.retain(|other| other.thread != thread);
+        let (since_ms, started) = (now_ms(), Instant::now());
+        under_way.extend(batch.map(|batch| UnderWay { thread, batch, since_ms, started, tell_after: SLOW }));
+    }
+
+    /// Runs that are under way for long and are to be told of; `later`: as if so much more time had passed.
+    fn slow(&self, later: Duration) -> Vec<SlowLine> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let slow = under_way.iter_mut().filter(|run| run.started.elapsed() + later >= run.tell_after);
+        let line = |run: &mut UnderWay| {
+            run.tell_after *= 2;
+            let scenario = self.record.scenarios[run.batch.scenario].clone();
+            SlowLine { scenario, seed: run.batch.seeds.first, since_ms: run.since_ms, at_ms: now_ms() }
+        };
+        slow.map(line).collect()
     }
 
     fn is_over(&self) -> bool {
@@ -61,6 +104,12 @@ impl<'a> Queue<'a> {
     }
 
     fn next(&self) -> Option<Batch> {
+        let next = self.take();
+        self.begin(next);
+        next
+    }
+
+    fn take(&self) -> Option<Batch> {
         let scenarios = self.done.len() as u64;
         while !self.is_over() {
             let turn = self.next.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +149,8 @@ pub fn run(directory: Directory, prepared: &Prepared, time: Option<Duration>, te
     };
     let part = Part::create(&dir, "runs", &record.id, begin).map_err(super::disk(&dir))?;
     let mut teller = Teller::new(directory, prepared, part, &queue, telling);
-    teller.work(&queue, &retention)?;
+    let go_on = |problem: Problem| Problem { message: format!("{problem}; to go on: {}", super::resume_command(&dir)), ..problem };
+    teller.work(&queue, &retention).map_err(go_on)?;
     let why = teller.why(&queue);
     teller.part.end(&why).map_err(super::disk(&dir))?;
     let broke = teller.broke.take();
@@ -142,6 +192,7 @@ struct Teller<'a> {
     renderer: Renderer,
     form: Form,
     verbose: bool,
+    remarked: Instant,
     broke: Option<String>,
 }
 
@@ -151,7 +202,17 @@ impl<'a> Teller<'a> {
         let total = prepared.record.seeds_of_shard().map_or(0, |seeds| seeds * prepared.record.scenarios.len() as u64);
         let progress = Progress::new(total, total - left.unwrap_or(total), "runs").until(queue.deadline);
         let (form, verbose) = (telling.form(), telling.verbose);
-        Self { directory, prepared, part, progress, renderer: Renderer::new(form, verbose), form, verbose, broke: None }
+        Self {
+            directory,
+            prepared,
+            part,
+            progress,
+            renderer: Renderer::new(form, verbose),
+            form,
+            verbose,
+            remarked: Instant::now(),
+            broke: None,
+        }
     }
 
     /// Starts the threads and listens until the last one has ended.
@@ -167,13 +228,13 @@ impl<'a> Teller<'a> {
                 scope.spawn(move || crew.simulate(&messages, None));
             }
             drop(messages);
-            let heard = self.listen(&inbox, &crew);
+            let heard = self.listen(&inbox, &crew, queue);
             crew.stop();
             heard
         })
     }
 
-    fn listen(&mut self, inbox: &Receiver<Message>, crew: &Crew<'_>) -> Result<(), Problem> {
+    fn listen(&mut self, inbox: &Receiver<Message>, crew: &Crew<'_>, queue: &Queue<'_>) -> Result<(), Problem> {
         let mut runs: Vec<(usize, Box<JudgedRun>)> = Vec::new();
         loop {
             let mut next = match inbox.recv_timeout(Duration::from_millis(200)) {
@@ -194,6 +255,7 @@ impl<'a> Teller<'a> {
             }
             self.record(&runs)?;
             runs.clear();
+            self.tell_slow(queue.slow(Duration::ZERO))?;
             self.progress.tick();
         }
     }
@@ -223,8 +285,26 @@ impl<'a> Teller<'a> {
             self.tell(name(*scenario), run, line, &mut told)?;
         }
         let failed = runs.iter().filter(|(_, run)| run.failure.is_some()).count() as u64;
-        self.progress.remark(remark(&self.directory));
+        if self.remarked.elapsed() >= REMARK_EVERY {
+            self.progress.remark(remark(&self.directory));
+            self.remarked = Instant::now();
+        }
         self.progress.advance(runs.len() as u64, failed);
+        Ok(())
+    }
+
+    /// Writes down runs that are under way for long, and tells of them.
+    fn tell_slow(&mut self, slow: Vec<SlowLine>) -> Result<(), Problem> {
+        if slow.is_empty() {
+            return Ok(());
+        }
+        let words = |line: &SlowLine| {
+            let command = self.prepared.plan.command_of(&line.scenario, SeedRange { first: line.seed, count: 1 }, &[]);
+            format!("slow: under way for {} s: {command}", line.at_ms.saturating_sub(line.since_ms) / 1000)
+        };
+        let told: Vec<String> = slow.iter().map(words).collect();
+        self.part.append(&slow.into_iter().map(Line::Slow).collect::<Vec<_>>()).map_err(super::disk(&self.directory.path))?;
+        self.progress.suspend(|| told.iter().for_each(|line| note(line)));
         Ok(())
     }
 
@@ -267,7 +347,7 @@ fn remark(directory: &Directory) -> String {
     let seen = Situation::ALL.iter().filter(|situation| coverage.of(**situation).runs > 0).count();
     let groups = directory.groups();
     let known = groups.iter().filter(|(_, status)| !status.is_alarming()).count();
-    format!("{seen}/{} situations · {} groups ({known} known)", Situation::ALL.len(), grouped(groups.len() as u64))
+    format!("{seen}/{} situations · {} ({known} known)", Situation::ALL.len(), counted(groups.len() as u64, "group"))
 }
 
 /// A judged run as the line that stands for it.
@@ -314,5 +394,47 @@ fn line(scenario: &str, run: &JudgedRun, dir: &Path) -> RunLine {
         digest: run.digest.as_ref().map(|digest| hex(&digest[..16])),
         file: kept.map(|path| path.display().to_string()),
         at_ms: now_ms(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(scenarios: &[&str], seeds: u64) -> PlanRecord {
+        let text = serde_json::json!({
+            "format": FORMAT, "id": "p", "scenarios": scenarios, "seed": 5, "seeds": seeds, "for_ms": null, "shard": [1, 1], "options": [],
+            "family": "", "judgement": [], "sample": 0, "rare": 0, "bundles": 0, "at_ms": 0, "program": "",
+        });
+        serde_json::from_value(text).unwrap()
+    }
+
+    #[test]
+    fn scenarios_take_turns_and_nothing_is_done_twice() {
+        let record = record(&["a", "b"], 3);
+        let mut queue = Queue::new(&Directory::default(), &record, None);
+        queue.done[1].insert(6);
+        let taken: Vec<_> = core::iter::from_fn(|| queue.next()).map(|batch| (batch.scenario, batch.seeds.first)).collect();
+        assert_eq!(taken, [(0, 5), (1, 5), (0, 6), (0, 7), (1, 7)]);
+        assert!(queue.exhausted.load(Ordering::Relaxed) && !queue.is_over());
+        let over = Queue::new(&Directory::default(), &record, Some(Duration::ZERO));
+        assert!(over.next().is_none() && over.is_over() && !over.exhausted.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_run_that_is_under_way_for_long_is_told_after_each_doubling() {
+        let record = record(&["a"], 3);
+        let queue = Queue::new(&Directory::default(), &record, None);
+        let slow = |later: Duration| queue.slow(later).into_iter().map(|line| line.seed).collect::<Vec<_>>();
+        queue.next();
+        assert!(slow(Duration::ZERO).is_empty());
+        assert_eq!(slow(SLOW), [5]);
+        assert!(slow(SLOW).is_empty());
+        assert_eq!(slow(2 * SLOW), [5]);
+        queue.next();
+        assert!(slow(Duration::ZERO).is_empty());
+        assert_eq!(slow(SLOW), [6]);
+        while queue.next().is_some() {}
+        assert!(slow(100 * SLOW).is_empty());
     }
 }

@@ -13,6 +13,9 @@ pub const FORMAT: &str = "vopr-campaign/1";
 /// What stands between the object and its checksum: 8 digits, then `"}`.
 const CHECKSUM: &str = ",\"crc\":\"";
 
+/// How the line of a run begins.
+const RUN: &[u8] = b"{\"type\":\"run\",";
+
 /// Length of everything behind the object's own fields.
 const TAIL: usize = CHECKSUM.len() + 8 + 2;
 
@@ -26,6 +29,8 @@ pub enum Line {
     Run(Box<RunLine>),
     /// A failing run was tried again.
     Rerun(Box<RerunLine>),
+    /// A run is under way for long: should the process be killed for it, its seed is not lost.
+    Slow(SlowLine),
     /// The process came to a clean end; always the last line.
     End(End),
 }
@@ -176,6 +181,19 @@ pub struct RerunLine {
     pub at_ms: u64,
 }
 
+/// A run that is under way for long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowLine {
+    /// Scenario.
+    pub scenario: String,
+    /// Seed.
+    pub seed: u64,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: u64,
+    /// When that was seen, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
 /// The end of a process's work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -281,7 +299,12 @@ impl Line {
     /// When it is not what was written.
     pub fn parse(line: &[u8]) -> Result<Self, LineError> {
         let object = unsealed(line)?;
-        serde_json::from_slice(&object).map_err(|error| LineError::Unknown(error.to_string()))
+        let unknown = |error: serde_json::Error| LineError::Unknown(error.to_string());
+        // Nearly all lines are runs: their kind is seen at once, without looking through the whole object for it.
+        if object.starts_with(RUN) {
+            return serde_json::from_slice(&object).map(|run| Self::Run(Box::new(run))).map_err(unknown);
+        }
+        serde_json::from_slice(&object).map_err(unknown)
     }
 }
 
@@ -395,6 +418,11 @@ pub(crate) mod tests {
             flipped[place] ^= 1 << (place % 7);
             assert!(Line::parse(&flipped).is_err(), "flip at {place}");
         }
+    }
+
+    #[test]
+    fn the_line_of_a_run_begins_as_the_reader_expects() {
+        assert!(Line::Run(Box::new(run_line("baseline", 7))).text().as_bytes().starts_with(RUN));
     }
 
     #[test]

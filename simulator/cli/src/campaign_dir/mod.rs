@@ -26,6 +26,6 @@ mod write;
 pub use date::Day;
 pub use group::{FailingRun, Group, RunKey, Status};
 pub use known::{Known, KnownError, KnownFailure, is_known_file};
-pub use line::{Begin, End, FORMAT, FailureLine, Line, LineError, Outcome, PlanRecord, RerunLine, RunLine};
+pub use line::{Begin, End, FORMAT, FailureLine, Line, LineError, Outcome, PlanRecord, RerunLine, RunLine, SlowLine};
 pub use read::{Conflict, Damage, Directory, Pace, Process, Scenario, Sighting, is_campaign};
 pub use write::{Part, hold_plan, new_id, plan_file, write_plan, write_whole};

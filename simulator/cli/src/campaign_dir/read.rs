@@ -4,7 +4,7 @@
 
 use super::group::{FailingRun, Group, RunKey, Status};
 use super::known::{Known, is_known_file};
-use super::line::{Begin, End, FailureLine, Line, PlanRecord, RerunLine, RunLine};
+use super::line::{Begin, End, FailureLine, Line, PlanRecord, RerunLine, RunLine, SlowLine};
 use super::{Day, write};
 use crate::tally::Tally;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +44,10 @@ pub struct Directory {
     groups: BTreeMap<String, Group>,
     reruns: BTreeMap<RunKey, (RerunLine, String)>,
     /// By family and scenario: the seeds that are done, and whether each failed.
-    done: BTreeMap<String, BTreeMap<String, BTreeMap<u64, bool>>>,
+    done: Done,
 }
+
+type Done = BTreeMap<String, BTreeMap<String, BTreeMap<u64, bool>>>;
 
 /// A process that worked on the campaign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub struct Process {
     pub runs: u64,
     /// How it ended; none of one that was killed, or goes on.
     pub end: Option<End>,
+    /// Runs that were under way for long when it was last heard of; those that ended are not among them.
+    pub slow: Vec<SlowLine>,
     /// Bytes behind its last whole line: a line that is being written, or was when the process was killed.
     pub torn: u64,
     family: String,
@@ -143,6 +147,19 @@ pub fn is_campaign(path: &Path) -> bool {
 
 fn is_plan_file(name: &str) -> bool {
     name.starts_with("plan-") && Path::new(name).extension().is_some_and(|ending| ending == "json")
+}
+
+/// What a map holds for a name; the name is copied only when it is new.
+fn inner<'a, T: Default>(map: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut T {
+    if !map.contains_key(name) {
+        map.insert(name.to_owned(), T::default());
+    }
+    map.get_mut(name).expect("it was just put there")
+}
+
+/// The seeds that are done of a family's scenario.
+fn inner_of<'a>(done: &'a Done, family: &str, scenario: &str) -> Option<&'a BTreeMap<u64, bool>> {
+    done.get(family)?.get(scenario)
 }
 
 /// The plan that the file of a process belongs to by its name, if it is one; the plan is empty where there is none.
@@ -276,6 +293,7 @@ impl Directory {
             Line::Run(run) => {
                 process.runs += 1;
                 process.last_ms = process.last_ms.max(run.at_ms);
+                process.slow.retain(|slow| (&slow.scenario, slow.seed) != (&run.scenario, run.seed));
                 self.run(run, &process.family, &process.commit);
             }
             Line::Rerun(rerun) => {
@@ -285,6 +303,11 @@ impl Directory {
                 if later {
                     self.reruns.insert(key, (RerunLine::clone(rerun), process.commit.clone()));
                 }
+            }
+            Line::Slow(slow) => {
+                process.last_ms = process.last_ms.max(slow.at_ms);
+                process.slow.retain(|other| (&other.scenario, other.seed) != (&slow.scenario, slow.seed));
+                process.slow.push(slow.clone());
             }
             Line::End(end) => {
                 process.last_ms = process.last_ms.max(end.at_ms);
@@ -309,7 +332,7 @@ impl Directory {
 
     fn run(&mut self, run: &RunLine, family: &str, commit: &str) {
         let failed = run.failure.is_some();
-        let seeds = self.done.entry(family.to_owned()).or_default().entry(run.scenario.clone()).or_default();
+        let seeds = inner(inner(&mut self.done, family), &run.scenario);
         let before = seeds.get(&run.seed).copied();
         seeds.insert(run.seed, failed || before == Some(true));
         if before.is_some_and(|before| before != failed) {
@@ -335,13 +358,13 @@ impl Directory {
         pace.failed += u64::from(run.failure.is_some());
         pace.cpu_ns += run.cpu_ns;
         for name in run.situations.keys() {
-            let sighting = Sighting { at_ms: run.at_ms, scenario: run.scenario.clone(), seed: run.seed };
-            let first = self.sightings.entry(name.clone()).or_insert_with(|| sighting.clone());
-            if sighting < *first {
-                *first = sighting;
+            let is_first = |first: &Sighting| (run.at_ms, &run.scenario, run.seed) < (first.at_ms, &first.scenario, first.seed);
+            if self.sightings.get(name).is_none_or(is_first) {
+                let sighting = Sighting { at_ms: run.at_ms, scenario: run.scenario.clone(), seed: run.seed };
+                self.sightings.insert(name.clone(), sighting);
             }
         }
-        let scenario = self.scenarios.entry(run.scenario.clone()).or_default();
+        let scenario = inner(&mut self.scenarios, &run.scenario);
         scenario.tally.add(&run.tally());
         scenario.cpu_ns += run.cpu_ns;
         scenario.situations.add(&Counts::from_names(&run.situations));
@@ -374,11 +397,15 @@ impl Directory {
     /// Groups of failures with what is to be thought of each today: alarming ones first, then those with many runs.
     #[must_use]
     pub fn groups(&self) -> Vec<(&Group, Status)> {
-        let today = Day::today();
-        let status = |group: &Group| Status::of(&group.fingerprint, &self.known, self.fixed(group), today);
-        let mut groups: Vec<(&Group, Status)> = self.groups.values().map(|group| (group, status(group))).collect();
+        let mut groups: Vec<(&Group, Status)> = self.groups.values().map(|group| (group, self.status(group))).collect();
         groups.sort_by_key(|(group, status)| (status.clone(), core::cmp::Reverse(group.count()), group.fingerprint.clone()));
         groups
+    }
+
+    /// What is to be thought of a group today.
+    #[must_use]
+    pub fn status(&self, group: &Group) -> Status {
+        Status::of(&group.fingerprint, &self.known, self.fixed(group), Day::today())
     }
 
     /// The group of a fingerprint.
@@ -411,6 +438,16 @@ impl Directory {
         total
     }
 
+    /// Runs that were under way for long when their process was last heard of, and that nobody has finished since.
+    pub fn slow(&self) -> impl Iterator<Item = &SlowLine> {
+        self.processes.values().flat_map(|process| {
+            let done = |slow: &&SlowLine| {
+                !inner_of(&self.done, &process.family, &slow.scenario).is_some_and(|seeds| seeds.contains_key(&slow.seed))
+            };
+            process.slow.iter().filter(done)
+        })
+    }
+
     /// Situations over all scenarios.
     #[must_use]
     pub fn situations(&self) -> Coverage {
@@ -422,7 +459,7 @@ impl Directory {
     /// The seeds of a scenario that are done in a family of runs.
     #[must_use]
     pub fn done(&self, family: &str, scenario: &str) -> BTreeSet<u64> {
-        let seeds = self.done.get(family).and_then(|scenarios| scenarios.get(scenario));
+        let seeds = inner_of(&self.done, family, scenario);
         seeds.map(|seeds| seeds.keys().copied().collect()).unwrap_or_default()
     }
 
@@ -524,6 +561,19 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         directory.refresh().unwrap();
         assert_eq!((directory.total().runs, directory.processes[&name].torn, directory.damage.len()), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_slow_run_is_told_until_somebody_has_finished_it() {
+        let home = tempfile::tempdir().unwrap();
+        let slow = |at_ms| Line::Slow(SlowLine { scenario: "baseline".to_owned(), seed: 5, since_ms: 1000, at_ms });
+        let mut part = Part::create(home.path(), "runs", "p1", begin("f")).unwrap();
+        part.append(&[slow(11_000), slow(21_000)]).unwrap();
+        let mut directory = Directory::open(home.path()).unwrap();
+        assert_eq!(directory.slow().map(|slow| (slow.seed, slow.at_ms)).collect::<Vec<_>>(), [(5, 21_000)]);
+        Part::create(home.path(), "runs", "p1", begin("f")).unwrap().append(&[run(run_line("baseline", 5))]).unwrap();
+        directory.refresh().unwrap();
+        assert_eq!(directory.slow().count(), 0);
     }
 
     #[test]

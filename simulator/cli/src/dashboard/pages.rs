@@ -235,10 +235,15 @@ fn damage(directory: &Directory) -> String {
         let place = format!("{} seed {}", escaped(&conflict.scenario), conflict.seed);
         writeln!(html, "<p class=\"bad\">{place} {words}: another program, or not deterministic</p>").expect("a string takes all");
     }
+    for slow in directory.slow() {
+        let seconds = slow.at_ms.saturating_sub(slow.since_ms) / 1000;
+        let place = format!("{} seed {}", escaped(&slow.scenario), slow.seed);
+        writeln!(html, "<p class=\"bad\">{place} was under way for {seconds} s when it was last seen</p>").expect("a string takes all");
+    }
     for damage in &directory.damage {
         writeln!(html, "<p class=\"bad\">{}: {}</p>", escaped(&damage.place), escaped(&damage.what)).expect("a string takes all");
     }
-    if html.is_empty() { html } else { format!("<h2>what is wrong with the files</h2>\n{html}") }
+    if html.is_empty() { html } else { format!("<h2>what is wrong</h2>\n{html}") }
 }
 
 /// A group with all of its runs.
