@@ -8,7 +8,7 @@ pub mod explain;
 use campaign::{CampaignArguments, DashboardArguments};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use explain::{BisectArguments, MinimizeArguments, ReproArguments, ShowArguments, TimelineArguments};
+use explain::{BisectArguments, DiagnoseArguments, MinimizeArguments, ReproArguments, ShowArguments, TimelineArguments};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +29,8 @@ const EXAMPLES: &str = "Examples:
   vopr replay histories/combined-1-25.parquet             is the recorded history what this program simulates?
   vopr stats runs --json                                  what the recorded runs came across, and what never came
   vopr scenarios --phase 0 --json                         the registry, for programs
-  vopr bugs --score                                       how many seeds until each seeded bug is caught";
+  vopr bugs --score                                       how many seeds until each seeded bug is caught
+  vopr diagnose failures/baseline-lost_update-7.kmb       what kind of failure it is, and what may have caused it";
 
 const RUN_EXAMPLES: &str = "Examples:
   vopr run --scenario baseline --seed 42 -n 1 -v                 one seed, with its witness when it fails
@@ -93,6 +94,8 @@ pub enum Command {
     Minimize(MinimizeArguments),
     /// Finds the first event after which an invariant is broken
     Bisect(BisectArguments),
+    /// Says what kind of failure a run is, which causes its rows show, and what to do next
+    Diagnose(DiagnoseArguments),
     /// Counts what recorded runs came across, what never came, and what was checked
     Stats(StatsArguments),
     /// Shows campaigns in a browser, on this machine alone; reads their files, and changes none
@@ -264,23 +267,27 @@ pub struct BugsArguments {
     pub bug: Vec<String>,
 
     /// Measure seeds to detection: run each bug against its scenarios until a check fires
-    #[arg(long)]
+    #[arg(long, group = "measure")]
     pub score: bool,
 
+    /// Measure diagnoses: is the true cause of a run with this bug among the first three that `vopr diagnose` names?
+    #[arg(long, group = "measure")]
+    pub diagnose: bool,
+
     /// Independent campaigns per bug and scenario
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "score", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "measure", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub campaigns: u64,
 
     /// Seeds after which a campaign counts as missed
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "score", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "measure", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_seeds: u64,
 
     /// First seed of the first campaign
-    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "score")]
+    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "measure")]
     pub seed: u64,
 
     /// Threads; as many as the machine has cores unless told otherwise
-    #[arg(long, short, value_name = "N", requires = "score", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, short, value_name = "N", requires = "measure", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
 
     /// One JSON object per line

@@ -8,6 +8,7 @@ pub mod campaign_command;
 pub mod campaign_dir;
 pub mod checkpoint;
 pub mod dashboard;
+pub mod diagnose;
 pub mod difference;
 pub mod failure;
 pub mod listing;
@@ -55,6 +56,7 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
         Command::Campaign(arguments) => campaign_command::run(arguments),
         Command::Scenarios(arguments) => listing::print_scenarios(arguments, &mut sink),
         Command::Bugs(arguments) if arguments.score => score::run(arguments, &mut sink),
+        Command::Bugs(arguments) if arguments.diagnose => diagnose::score::run(arguments, &mut sink),
         Command::Bugs(arguments) => {
             listing::print_bugs(&listing::chosen_bugs(&arguments.bug), arguments.json, &mut sink)?;
             Ok(Exit::Held)
@@ -65,6 +67,7 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
         Command::Timeline(arguments) => timeline::run(arguments, &mut sink),
         Command::Minimize(arguments) => failure::minimize::run(arguments, &mut sink),
         Command::Bisect(arguments) => failure::bisect::run(arguments, &mut sink),
+        Command::Diagnose(arguments) => diagnose::run(arguments, &mut sink),
         Command::Stats(arguments) => stats::run(arguments, &mut sink),
         Command::Dashboard(arguments) => dashboard::run(arguments, &mut sink),
         Command::Completions { shell } => Ok(manual::completions(&mut Arguments::command(), *shell, &mut sink)?),

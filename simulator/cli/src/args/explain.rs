@@ -98,6 +98,26 @@ pub struct BisectArguments {
     pub json: bool,
 }
 
+/// Which run to diagnose.
+#[derive(Args, Debug)]
+pub struct DiagnoseArguments {
+    /// A bundle, or a history
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The run with this seed, where the file holds several
+    #[arg(long, alias = "seed", value_name = "SEED")]
+    pub run: Option<u64>,
+
+    /// All causes that have left a signature, not only the first three
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What of a run to show, and how.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line, by name in its help")]

@@ -28,7 +28,7 @@ const AROUND_NS: u64 = 20_000_000;
 /// # Errors
 /// The file cannot be read, holds several runs of which none is named, or the output cannot be written.
 pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
-    let (history, run) = read(arguments)?;
+    let (history, run) = read(&arguments.file, arguments.run)?;
     let budget = Budget { time_per_run: Some(JUDGING), ..Budget::default() };
     let failure = failure(&judge_run(&history, run, &Selection::all(), &budget));
     if let Some(out) = &arguments.html {
@@ -62,17 +62,17 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     Ok(Exit::Held)
 }
 
-/// The run that the arguments name.
-fn read(arguments: &TimelineArguments) -> Result<(History, usize), Problem> {
-    let wanted = |run: &Run| arguments.run.is_none_or(|seed| run.seed == seed);
+/// The run of a file with this seed, or its only one, and its place in the history.
+pub(crate) fn read(file: &Path, seed: Option<u64>) -> Result<(History, usize), Problem> {
+    let wanted = |run: &Run| seed.is_none_or(|seed| run.seed == seed);
     let refused = |error: vopr_schema::ReadError| Problem::refused(error.to_string());
-    let runs = vopr_schema::HistoryFile::open(&arguments.file).and_then(|file| file.runs()).map_err(refused)?;
-    if arguments.run.is_none() && runs.len() > 1 {
+    let runs = vopr_schema::HistoryFile::open(file).and_then(|file| file.runs()).map_err(refused)?;
+    if seed.is_none() && runs.len() > 1 {
         let seeds: Vec<String> = runs.iter().take(20).map(|run| run.seed.to_string()).collect();
         return Err(Problem::usage(format!("the file holds {} runs: choose one with --run SEED ({} …)", runs.len(), seeds.join(", "))));
     }
-    let found = page::find(&arguments.file, arguments.run, wanted).map_err(refused)?;
-    found.ok_or_else(|| Problem::nothing(format!("{}: no such run", arguments.file.display())))
+    let found = page::find(file, seed, wanted).map_err(refused)?;
+    found.ok_or_else(|| Problem::nothing(format!("{}: no such run", file.display())))
 }
 
 fn html(out: &Path, file: &Path, history: &History, run: usize, failure: Option<&Failure>) -> Result<(), Problem> {

@@ -1,0 +1,135 @@
+//! `vopr diagnose`: what kind of failure a run is, which causes have left their signature in it, and what to do next.
+//!
+//! Invariants say that something is wrong; a cause says which rule of the protocol was not kept before. Causes are looked for in the
+//! rows alone: whoever diagnoses does not know which invariant fired, nor which guard was off. When nothing has a signature, that is said.
+
+mod causes;
+mod chain;
+mod class;
+mod print;
+pub mod scene;
+pub mod score;
+
+pub use causes::{CAUSES, Cause, find};
+pub use class::Class;
+
+use crate::args::explain::DiagnoseArguments;
+use core::cmp::Reverse;
+use scene::{Scene, Sign, Strength};
+use std::time::Duration;
+use vopr_check::exit::{Exit, Problem};
+use vopr_check::terminal::Sink;
+use vopr_checker::report::failure;
+use vopr_checker::{Budget, Failure, Selection, Step, judge_run};
+use vopr_schema::{Dictionary, Ended, History};
+
+/// Time for the verdicts; what is not decided by then is not told.
+const JUDGING: Duration = Duration::from_mins(1);
+
+/// A cause that has left its signature in a run.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Which.
+    pub cause: &'static Cause,
+    /// What it left.
+    pub sign: Sign,
+}
+
+/// What is to be said about a run.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// What kind of failure it is: that of its first root.
+    pub class: Class,
+    /// The kinds of all that is broken, the first one included, each once.
+    pub classes: Vec<Class>,
+    /// The broken invariants, roots first; none of a run that only ended badly.
+    pub failure: Option<Failure>,
+    /// Causes, the likeliest first.
+    pub causes: Vec<Found>,
+    /// From a fault over the first cause to the symptom.
+    pub chain: Vec<Step>,
+}
+
+/// The causes that have left a signature in a run, the likeliest first.
+///
+/// Proof stands before likelihood, causes before what follows from them, and what happened earlier before what happened later.
+///
+/// # Panics
+/// When the history has no such run.
+#[must_use]
+pub fn causes_of(history: &History, run: usize) -> Vec<Found> {
+    let blind = scene::blind(history, run);
+    let scene = Scene::new(&blind);
+    // Rows that cannot be ordered tell no story.
+    if scene.index.ill_formed().is_some() {
+        return Vec::new();
+    }
+    let mut found: Vec<Found> = CAUSES.iter().filter_map(|cause| (cause.find)(&scene).map(|sign| Found { cause, sign })).collect();
+    found.sort_by_key(|found| (Reverse(found.sign.strength), found.cause.is_consequence, found.sign.seq()));
+    found
+}
+
+/// Diagnoses a run; none when nothing is wrong with it.
+///
+/// # Panics
+/// When the history has no such run.
+#[must_use]
+pub fn diagnose(history: &History, run: usize) -> Option<Diagnosis> {
+    let budget = Budget { time_per_run: Some(JUDGING), ..Budget::default() };
+    let failure = failure(&judge_run(history, run, &Selection::all(), &budget));
+    let ended = history.runs[run].ended;
+    if failure.is_none() && !matches!(ended, Ended::Stuck | Ended::Panicked) {
+        return None;
+    }
+    let mut classes: Vec<Class> = Vec::new();
+    let broken = failure.iter().flat_map(|failure| &failure.findings).map(|finding| Class::of(finding.invariant));
+    for class in broken.chain((ended == Ended::Stuck).then_some(Class::Liveness)) {
+        if !classes.contains(&class) {
+            classes.push(class);
+        }
+    }
+    let class = classes.first().copied().unwrap_or(Class::Crash);
+    let causes = causes_of(history, run);
+    let chain = chain::told(history, run, causes.first().map(|found| &found.sign), failure.as_ref());
+    Some(Diagnosis { class, classes, failure, causes, chain })
+}
+
+impl Diagnosis {
+    /// Place of a cause in the ranking, from 1.
+    #[must_use]
+    pub fn rank(&self, cause: &str) -> Option<usize> {
+        self.causes.iter().position(|found| found.cause.name == cause).map(|place| place + 1)
+    }
+
+    /// Whether any cause is more than a possibility.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.causes.iter().any(|found| found.sign.strength > Strength::Possible)
+    }
+}
+
+/// Diagnoses the run of a file.
+///
+/// # Errors
+/// The file cannot be read, holds several runs of which none is named, nothing is wrong with its run, or standard output cannot be written.
+pub fn run(arguments: &DiagnoseArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    let (history, run) = crate::timeline::read(&arguments.file, arguments.run)?;
+    let Some(diagnosis) = diagnose(&history, run) else {
+        let meta = &history.runs[run];
+        return Err(Problem::nothing(format!(
+            "no invariant is broken in {} seed {}, which ended {}: there is nothing to diagnose",
+            meta.scenario,
+            meta.seed,
+            meta.ended.name()
+        )));
+    };
+    if arguments.json {
+        sink.object(&print::object(&diagnosis, arguments, &history.runs[run]))?;
+    } else {
+        print::lines(&diagnosis, arguments, &history.runs[run]).iter().try_for_each(|line| sink.line(line))?;
+    }
+    Ok(Exit::Held)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! A diagnosis on one screen, and as an object for programs.
+
+use super::{Diagnosis, Found};
+use crate::args::explain::DiagnoseArguments;
+use crate::output::tagged;
+use serde_json::{Value, json};
+use vopr_check::output::violation::{seconds, wrapped};
+use vopr_check::terminal::{Paint, counted};
+use vopr_checker::Step;
+use vopr_schema::{Dictionary, Run};
+
+/// Causes on the first screen.
+const CAUSES_SHOWN: usize = 3;
+
+/// Characters of a sentence per line.
+const WIDTH: usize = 100;
+
+pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &Run) -> Vec<String> {
+    let paint = Paint::for_stdout();
+    let mut lines = vec![format!("{}  {} seed {}", paint.bad(&diagnosis.class.words().to_uppercase()), run.scenario, run.seed)];
+    let also: Vec<&str> = diagnosis.classes.iter().skip(1).map(|class| class.words()).collect();
+    if !also.is_empty() {
+        lines.push(format!("  also: {}", also.join(", ")));
+    }
+    lines.push(String::new());
+    let symptom = symptom(diagnosis, run);
+    lines.extend(wrapped(&symptom, WIDTH).map(|line| format!("  {line}")));
+    lines.extend([String::new(), "likely causes, by the evidence in this run:".to_owned()]);
+    if diagnosis.causes.is_empty() {
+        lines.push("  none: no cause that is known here has left its signature. Look at the first broken event:".to_owned());
+    } else if !diagnosis.is_sure() {
+        lines.push("  (nothing here is more than a possibility)".to_owned());
+    }
+    let shown = if arguments.verbose { diagnosis.causes.len() } else { CAUSES_SHOWN };
+    for (place, found) in diagnosis.causes.iter().take(shown).enumerate() {
+        lines.extend(cause(place + 1, found, paint));
+    }
+    let hidden = diagnosis.causes.len().saturating_sub(shown);
+    if hidden > 0 {
+        lines.push(format!("  ({hidden} more with --verbose)"));
+    }
+    if !diagnosis.chain.is_empty() {
+        lines.extend([String::new(), "from the fault to the symptom:".to_owned()]);
+        lines.extend(diagnosis.chain.iter().map(step));
+    }
+    lines.extend([String::new()]);
+    lines.extend(commands(arguments, run).into_iter().map(|(what, command)| format!("  {what:<11} {command}")));
+    lines
+}
+
+fn symptom(diagnosis: &Diagnosis, run: &Run) -> String {
+    let Some(root) = diagnosis.failure.as_ref().and_then(|failure| failure.findings.first()) else {
+        let detail = run.ended_detail.as_deref().unwrap_or("no detail");
+        return format!("{}: {detail}", run.ended.name());
+    };
+    let others = diagnosis.failure.as_ref().map_or(0, |failure| failure.findings.len() - 1) as u64;
+    let also = if others == 0 { String::new() } else { format!(" (and {} more)", counted(others, "broken invariant")) };
+    format!("{}: {}{also}", root.invariant, root.witness.summary)
+}
+
+fn cause(place: usize, found: &Found, paint: Paint) -> Vec<String> {
+    let (sign, cause) = (&found.sign, found.cause);
+    let times = if sign.times == 1 { String::new() } else { format!(", {} times", sign.times) };
+    let mut lines = vec![format!("  {place}. {}  {} ({}{times})", cause.name, paint.bad(cause.mechanism), sign.strength.word())];
+    lines.extend(wrapped(&sign.sentence, WIDTH - 5).map(|line| format!("     {line}")));
+    let rows: Vec<String> = sign.rows.iter().map(|step| format!("{} row {}", step.kind.name(), step.seq)).collect();
+    lines.push(format!("     rows: {}", rows.join(", ")));
+    lines.push(format!("     look at: {}", cause.look));
+    lines
+}
+
+fn step(step: &Step) -> String {
+    let time = step.time_ns.map_or_else(String::new, seconds);
+    format!("  {:>13}  {:<10} row {:<8} {}", time, step.kind.name(), step.seq, step.words)
+}
+
+/// What to do next.
+fn commands(arguments: &DiagnoseArguments, run: &Run) -> Vec<(&'static str, String)> {
+    let file = arguments.file.display();
+    let chosen = arguments.run.map_or_else(String::new, |seed| format!(" --run {seed}"));
+    let small = format!("{}-{}-min.{}", run.scenario, run.seed, vopr_check::inputs::BUNDLE_ENDING);
+    vec![
+        ("reproduce", format!("vopr repro {file}{chosen}")),
+        ("minimise", format!("vopr minimize {file}{chosen} -o {small}")),
+        ("first event", format!("vopr bisect {file}{chosen}")),
+        ("picture", format!("vopr timeline {file}{chosen} --around-violation --show-messages --show-faults")),
+    ]
+}
+
+pub(super) fn object(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &Run) -> Value {
+    let cause = |found: &Found| {
+        json!({
+            "name": found.cause.name,
+            "mechanism": found.cause.mechanism,
+            "look_at": found.cause.look,
+            "strength": found.sign.strength.word(),
+            "times": found.sign.times,
+            "sentence": found.sign.sentence,
+            "rows": found.sign.rows,
+        })
+    };
+    let root = diagnosis.failure.as_ref().and_then(|failure| failure.findings.first());
+    let commands = commands(arguments, run).into_iter().map(|(what, command)| json!({ "what": what, "command": command }));
+    tagged(
+        "diagnosis",
+        json!({
+            "file": arguments.file,
+            "scenario": run.scenario,
+            "seed": run.seed,
+            "class": diagnosis.class.words(),
+            "classes": diagnosis.classes.iter().map(|class| class.words()).collect::<Vec<_>>(),
+            "ended": run.ended.name(),
+            "invariant": root.map(|root| root.invariant),
+            "symptom": symptom(diagnosis, run),
+            "causes": diagnosis.causes.iter().map(cause).collect::<Vec<_>>(),
+            "chain": diagnosis.chain,
+            "commands": commands.collect::<Vec<_>>(),
+        }),
+    )
+}
