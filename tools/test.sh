@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every test: formatting, lints, all Rust tests (those of queries with the real engine, from a local virtual environment), the scripts
-# through shellcheck, the DuckDB queries, and the page of `vopr-check --report` in a real browser where there is one or it can be installed.
+# through shellcheck, the DuckDB queries, and the pages of `vopr-check --report` and `vopr dashboard` in a real browser where there is one or it can be installed.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,4 +15,5 @@ cargo test --workspace
 .venv/bin/shellcheck -x tools/*.sh tools/*/*.sh
 .venv/bin/python tools/duckdb/test.py histories/*.parquet
 tools/browser/test.sh || [ $? = 77 ]
+tools/browser/dashboard.sh || [ $? = 77 ]
 echo "all tests passed"

@@ -145,6 +145,28 @@ fn a_campaign_that_is_killed_at_any_moment_loses_nothing_that_was_told() {
 }
 
 #[test]
+fn the_moment_of_the_kill_does_not_matter() {
+    let sandbox = sandbox();
+    let campaign = format!("{CAMPAIGN} --seeds 100 --dir runs --verbose");
+    let mut all_told = BTreeSet::new();
+    for attempt in 0..16_u64 {
+        let running = sandbox.start(&format!("{campaign} > told.txt"));
+        std::thread::sleep(std::time::Duration::from_millis(attempt * 5));
+        running.signal("KILL");
+        let _ = running.outcome();
+        all_told.extend(told(&std::fs::read_to_string(sandbox.path("told.txt")).unwrap_or_default()));
+        if sandbox.path("runs").exists() {
+            let found = verdicts(&sandbox.path("runs"));
+            assert!(all_told.iter().all(|run| found.contains_key(run)), "attempt {attempt}");
+        }
+    }
+    let _ = sandbox.run(&format!("{campaign} && false || vopr campaign resume runs")).exits(1).says("200 runs");
+    assert_eq!(verdicts(&sandbox.path("runs")).len(), 200);
+    let unfinished = open(&sandbox, "runs").plans.values().filter(|plan| open(&sandbox, "runs").left(plan) != Some(0)).count();
+    assert_eq!(unfinished, 0, "a plan of the same runs is done when they are");
+}
+
+#[test]
 fn shards_that_are_copied_together_are_the_whole() {
     let sandbox = sandbox();
     let _ = sandbox.run(&format!("{CAMPAIGN} --seeds 31 --dir whole --jobs 2")).exits(1);
@@ -230,6 +252,17 @@ fn damaged_lines_are_named_and_their_runs_done_again() {
     assert!(report.out.contains("7 runs"), "{}", report.out);
     let _ = sandbox.run("vopr campaign resume runs").exits(0).says("8 runs").warns(".jsonl:3: ");
     assert_eq!(verdicts(&sandbox.path("runs")), expected);
+    // The lines say what a plan was whose file is gone.
+    let gone = sandbox.files("runs", ".json").pop().unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let begin = whole.iter().position(|byte| *byte == b'\n').unwrap();
+    std::fs::write(&file, &whole[..=begin]).unwrap();
+    for other in sandbox.files("runs", ".jsonl").iter().filter(|other| **other != file) {
+        std::fs::remove_file(other).unwrap();
+    }
+    std::fs::remove_file(&gone).unwrap();
+    let _ = sandbox.run("vopr campaign resume runs").exits(0).says("8 runs");
+    assert!(gone.exists() && verdicts(&sandbox.path("runs")) == expected);
     // A file that is no campaign's, and a plan that cannot be read: the lines say what it was.
     let plan = sandbox.files("runs", ".json").pop().unwrap();
     std::fs::write(&plan, "{").unwrap();

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Opens the pages of `vopr dashboard`, and the report as a file, in a real browser without a screen: every page comes to rest, shows what
 # it should, and writes nothing to the console. Ends within a minute. Screenshots stay in $SHOTS, if it is set.
+# Exit status 77: there is no browser.
 set -eu
 cd "$(dirname "$0")/../.."
 vopr=${VOPR:-target/debug/vopr}
@@ -11,7 +12,7 @@ for name in chromium chromium-browser google-chrome; do
 done
 if [ -z "$browser" ]; then
     echo "the pages are not tested: no browser. Install chromium (apt-get install chromium), or put one on the path." >&2
-    exit 1
+    exit 77
 fi
 if [ -z "${VOPR:-}" ]; then cargo build --quiet -p vopr; fi
 

@@ -12,7 +12,7 @@ mod work;
 use crate::args::Form;
 use crate::args::campaign::{CampaignAction, CampaignArguments, ReportArguments, ResumeArguments, StartArguments, TellingArguments};
 use crate::campaign::plan::path_word;
-use crate::campaign_dir::{Directory, PlanRecord, hold_plan, is_campaign, write_plan, write_whole};
+use crate::campaign_dir::{Directory, PlanRecord, hold_plan, is_campaign, plan_file, write_plan, write_whole};
 use crate::dashboard::pages::{self, Links};
 use plan::Prepared;
 use std::path::Path;
@@ -91,6 +91,10 @@ fn open_for_work(dir: &Path) -> Result<Directory, Problem> {
 /// Holds a plan and works on it.
 fn work_on(directory: Directory, prepared: &Prepared, time: Option<Duration>, telling: TellingArguments) -> Result<Exit, Problem> {
     let id = &prepared.record.id;
+    if !directory.path.join(plan_file(id)).exists() {
+        // Its lines say what it was.
+        write_plan(&directory.path, &prepared.record).map_err(disk(&directory.path))?;
+    }
     let held = hold_plan(&directory.path, id).map_err(disk(&directory.path))?;
     let Some(_held) = held else {
         return Err(Problem::usage(format!("another process works on plan {id} of {}", directory.path.display())));

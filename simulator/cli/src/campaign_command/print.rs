@@ -203,8 +203,11 @@ fn told_scenarios(group: &Group) -> String {
 /// What to type to go on with a group, each with its word.
 pub fn commands(directory: &Directory, group: &Group) -> Vec<(&'static str, String)> {
     let run = group.easiest();
-    let Some(file) = &run.file else { return vec![("reproduce", again(directory, run))] };
-    let path = path_word(&directory.path.join(file));
+    // Whoever copies lines need not copy bundles.
+    let Some(path) = bundle(&directory.path, run).filter(|path| path.exists()) else {
+        return vec![("reproduce", again(directory, run))];
+    };
+    let path = path_word(&path);
     let smaller = path.strip_suffix(".kmb").map(|name| format!("{name}-min.kmb"));
     let mut commands = vec![("reproduce", shell::command(["vopr", "repro", &path]))];
     commands.push(("look", shell::command(["vopr", "timeline", &path, "--around-violation"])));
