@@ -31,8 +31,7 @@ impl<'a> Reader<'a> {
     /// Begins at the first byte.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
-        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, at }
+        Self { text, at: 0 }
     }
 
     /// The same, beginning at an offset.
@@ -91,6 +90,8 @@ impl<'a> Reader<'a> {
             let rest = &self.text.as_bytes()[self.at..];
             match rest {
                 [b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x0c, ..] => self.at += 1,
+                // A byte order mark, where files were put one behind the other.
+                [0xef, 0xbb, 0xbf, ..] => self.at += 3,
                 [b';', ..] => self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
                 [b'#', b'_', ..] => {
                     self.at += 2;
@@ -353,7 +354,7 @@ fn deeper(depth: usize, offset: usize) -> Result<usize, Expected> {
 }
 
 fn ends_token(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\n' | '\r' | ',' | '\u{c}' | '(' | ')' | '[' | ']' | '{' | '}' | '"' | ';')
+    matches!(character, ' ' | '\t' | '\n' | '\r' | ',' | '\u{c}' | '\u{feff}' | '(' | ')' | '[' | ']' | '{' | '}' | '"' | ';')
 }
 
 /// The beginning of a token, fit for a message.

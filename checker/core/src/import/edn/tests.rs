@@ -39,6 +39,8 @@ fn everything_that_clojure_prints_is_read() {
     assert!(matches!(one("#inst \"2020-01-01T00:00:00Z\""), Edn::Tagged(..)));
     assert!(matches!(one("#\"a+\""), Edn::Tagged(..)));
     assert_eq!(read("\u{feff}{} []").unwrap().len(), 2);
+    // Within a text, too, a byte order mark is a blank and no part of a word: the word would not be read again as it was.
+    assert_eq!(read("{} \u{feff}:type a\u{feff}").unwrap()[1..], [Edn::keyword("type"), Edn::Symbol("a".into())]);
 }
 
 #[test]
