@@ -285,6 +285,7 @@ fn failing_runs_are_tried_again_and_those_that_hold_are_fixed() {
     let _ = sandbox.run("vopr campaign rerun runs --failed --from-seed --json").exits(1).says("\"from_bundle\":false");
     let _ = sandbox.run("vopr campaign rerun runs --fingerprint none").exits(5);
     let _ = sandbox.run("vopr campaign rerun runs").exits(2).warns("--failed");
+    let _ = sandbox.run("vopr man").exits(0).says("campaign rerun").says("fingerprint");
 
     let plan = begun(&sandbox, "old", "");
     add_failure(&sandbox, "old", &plan);

@@ -42,16 +42,23 @@ pub fn page(mut command: Command, sink: &mut Sink<'_>) -> io::Result<Exit> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     let name = command.get_name().to_owned();
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-        let whole = sub.clone().display_name(format!("{name} {}", sub.get_name()));
-        let man = clap_mangen::Man::new(whole);
-        man.render_name_section(&mut page)?;
-        man.render_synopsis_section(&mut page)?;
-        man.render_options_section(&mut page)?;
-        if sub.get_after_help().is_some() || sub.get_after_long_help().is_some() {
-            man.render_extra_section(&mut page)?;
-        }
-    }
+    subcommands(&command, &name, &mut page)?;
     sink.line(String::from_utf8_lossy(&page).trim_end())?;
     Ok(Exit::Held)
+}
+
+/// The sections of a command's own commands, and of theirs.
+fn subcommands(command: &Command, name: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        let name = format!("{name} {}", sub.get_name());
+        let man = clap_mangen::Man::new(sub.clone().display_name(&name));
+        man.render_name_section(page)?;
+        man.render_synopsis_section(page)?;
+        man.render_options_section(page)?;
+        if sub.get_after_help().is_some() || sub.get_after_long_help().is_some() {
+            man.render_extra_section(page)?;
+        }
+        subcommands(sub, &name, page)?;
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ use crate::failure::bundle::Bundle;
 use crate::failure::symptom::Symptom;
 use crate::failure::trial::Trial;
 use crate::output::tagged;
+use crate::rig::Rig;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,9 +22,11 @@ use vopr_check::exit::{Exit, Problem};
 use vopr_check::interrupt;
 use vopr_check::terminal::{Paint, Sink, counted, note};
 use vopr_check::version::{COMMIT, VERSION};
-use vopr_checker::Selection;
+use vopr_checker::{InvariantId, RunVerdicts, Selection, Verdict};
 use vopr_schema::History;
-use vopr_sim::RunRequest;
+
+/// The name of failures that are a difference between two simulations.
+const DETERMINISM: &str = "determinism";
 
 /// A failing run that is tried again.
 struct Case<'a> {
@@ -114,7 +117,9 @@ fn try_all(cases: &[Case<'_>], arguments: &RerunArguments, part: &mut Part) -> R
 
 /// Simulates and judges a failing run once more.
 fn attempt(case: &Case<'_>, arguments: &RerunArguments) -> Result<RerunLine, String> {
-    let bundle = print::bundle(&arguments.dir, case.run).filter(|_| !arguments.from_seed);
+    // Whether a run is deterministic is seen by simulating its seed twice; a bundle is one of the two.
+    let from_bundle = !arguments.from_seed && !is_of(case, DETERMINISM);
+    let bundle = print::bundle(&arguments.dir, case.run).filter(|_| from_bundle);
     let bundle = bundle.and_then(|path| match Bundle::read(&path, None) {
         Ok(bundle) => Some(bundle),
         Err(error) => {
@@ -123,13 +128,10 @@ fn attempt(case: &Case<'_>, arguments: &RerunArguments) -> Result<RerunLine, Str
         }
     });
     let from_bundle = bundle.is_some();
-    let selection = case.plan.and_then(|plan| plan.plan.orders.selection.clone()).unwrap_or_else(Selection::all);
-    let request = match bundle {
-        Some(bundle) => bundle.request,
-        None => request(case)?,
+    let now = match bundle {
+        Some(bundle) => by_bundle(case, &bundle)?,
+        None => by_seed(case)?,
     };
-    let trial = Trial::run(&request, &selection, History::default());
-    let now = trial.map_or_else(|| Some(broken_down()), |trial| trial.symptom());
     let failure = |symptom: Symptom| FailureLine {
         fingerprint: symptom.fingerprint(),
         invariant: symptom.invariant,
@@ -148,18 +150,44 @@ fn attempt(case: &Case<'_>, arguments: &RerunArguments) -> Result<RerunLine, Str
     })
 }
 
-/// The symptom of a simulation that did not come to an end.
-fn broken_down() -> Symptom {
-    let sentence = "the simulator itself panicked".to_owned();
-    Symptom { invariant: "panicked".to_owned(), shape: sentence.clone(), sentence }
+/// Whether a run failed by what is no invariant, by its name.
+fn is_of(case: &Case<'_>, name: &str) -> bool {
+    case.was.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
 }
 
-/// What to simulate for a run without a bundle.
-fn request(case: &Case<'_>) -> Result<RunRequest, String> {
-    let plan = case.plan.ok_or("its plan cannot be worked on by this program")?;
-    let scenario = plan.plan.scenarios.iter().find(|scenario| scenario.name == case.run.scenario);
+/// How the run of a bundle fails now, if it does.
+fn by_bundle(case: &Case<'_>, bundle: &Bundle) -> Result<Option<Symptom>, String> {
+    let selection = case.plan.and_then(|plan| plan.plan.orders.selection.clone()).unwrap_or_else(Selection::all);
+    let Some(trial) = Trial::run(&bundle.request, &selection, History::default()) else {
+        let sentence = "simulator or checker broke down".to_owned();
+        return Ok(Some(Symptom { invariant: "panicked".to_owned(), shape: sentence.clone(), sentence }));
+    };
+    decided(trial.symptom(), trial.verdicts.as_ref())
+}
+
+/// How the run of a seed fails now, if it does; it is simulated as the campaign simulates.
+fn by_seed(case: &Case<'_>) -> Result<Option<Symptom>, String> {
+    let plan = &case.plan.ok_or("its plan cannot be worked on by this program")?.plan;
+    let scenario = plan.scenarios.iter().find(|scenario| scenario.name == case.run.scenario);
     let scenario = scenario.ok_or("there is no such scenario any more")?;
-    RunRequest::new(scenario, case.run.seed, &plan.plan.orders.overrides).map_err(|error| error.to_string())
+    let mut orders = plan.orders.clone();
+    orders.twice |= is_of(case, DETERMINISM);
+    let mut history = History::default();
+    let run = Rig::default().run(scenario, case.run.seed, &orders, plan.needs_rows().then_some(&mut history));
+    decided(Symptom::of_judged(&run), run.verdicts.as_ref())
+}
+
+/// A run holds only when every invariant was decided.
+fn decided(symptom: Option<Symptom>, verdicts: Option<&RunVerdicts>) -> Result<Option<Symptom>, String> {
+    let unknown = |(id, verdict): &(InvariantId, Verdict)| match verdict {
+        Verdict::Unknown { reason } => Some(format!("{} could not be decided: {reason}", id.name())),
+        _ => None,
+    };
+    let doubt = verdicts.and_then(|verdicts| verdicts.verdicts.iter().find_map(unknown));
+    match (symptom, doubt) {
+        (None, Some(doubt)) => Err(doubt),
+        (symptom, _) => Ok(symptom),
+    }
 }
 
 fn tell(line: &RerunLine, json: bool, sink: &mut Sink<'_>) -> std::io::Result<()> {
@@ -219,4 +247,25 @@ fn conclude(arguments: &RerunArguments, skipped: u64) -> Result<Exit, Problem> {
         sink.object(&tagged("summary", object))?;
     }
     Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vopr_checker::{Budget, judge_run};
+    use vopr_sim::scenario::Overrides;
+    use vopr_sim::{RunRequest, Simulator, scenarios};
+
+    #[test]
+    fn a_run_that_could_not_be_decided_does_not_hold() {
+        let request = RunRequest::new(scenarios::find("baseline").unwrap(), 1, &Overrides::default()).unwrap();
+        let mut history = History::default();
+        Simulator::new().simulate(&request, Some(&mut history));
+        let hurried = Budget { time_per_run: Some(core::time::Duration::ZERO), ..Budget::default() };
+        let judged = |budget: &Budget| judge_run(&history, 0, &Selection::all(), budget);
+        assert!(decided(None, Some(&judged(&hurried))).unwrap_err().contains("could not be decided"));
+        assert_eq!(decided(None, Some(&judged(&Budget::default()))), Ok(None));
+        let symptom = Symptom { invariant: "stuck".to_owned(), shape: "stuck".to_owned(), sentence: String::new() };
+        assert_eq!(decided(Some(symptom.clone()), Some(&judged(&hurried))), Ok(Some(symptom)));
+    }
 }
