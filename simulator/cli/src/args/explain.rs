@@ -131,8 +131,20 @@ pub struct TimelineArguments {
     pub run: Option<u64>,
 
     /// Write a page for a browser instead
-    #[arg(long, value_name = "OUT.html")]
+    #[arg(long, value_name = "OUT.html", group = "instead")]
     pub html: Option<PathBuf>,
+
+    /// Write a trace in Chrome's format instead, for ui.perfetto.dev
+    #[arg(long, value_name = "OUT.json", group = "instead")]
+    pub perfetto: Option<PathBuf>,
+
+    /// Print what led to the violation as a Mermaid sequence diagram instead, for a pull request
+    #[arg(long, group = "instead")]
+    pub mermaid: bool,
+
+    /// Rows of that diagram, at most; the rows of the violation are always in it
+    #[arg(long, value_name = "N", default_value_t = 40, requires = "mermaid")]
+    pub limit: usize,
 
     /// Messages too: where they are sent and where they arrive
     #[arg(long)]

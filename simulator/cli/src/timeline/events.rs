@@ -167,7 +167,7 @@ fn short(value: u64) -> String {
     if value >> 32 == 0 { value.to_string() } else { format!("{}.{}.{}", value >> 48, (value >> 32) & 0xffff, value & 0xffff_ffff) }
 }
 
-fn call_words(operation: &OperationRow) -> String {
+pub(super) fn call_words(operation: &OperationRow) -> String {
     let key = operation.key;
     let value = operation.value.map(short).unwrap_or_default();
     let last = operation.key_last.map(|last| last.to_string()).unwrap_or_default();
@@ -184,7 +184,7 @@ fn call_words(operation: &OperationRow) -> String {
     }
 }
 
-fn answer_words(operation: &OperationRow) -> String {
+pub(super) fn answer_words(operation: &OperationRow) -> String {
     match operation.outcome {
         Outcome::Unknown => "unknown: may have happened".to_owned(),
         Outcome::Error => operation.error.map_or("refused", Dictionary::name).replace('_', " "),
@@ -197,7 +197,7 @@ fn answer_words(operation: &OperationRow) -> String {
     }
 }
 
-fn transition_words(transition: &TransitionRow) -> String {
+pub(super) fn transition_words(transition: &TransitionRow) -> String {
     let name = transition.event.name().replace('_', " ");
     let op = transition.op.map(|op| format!(" {op}")).unwrap_or_default();
     let detail = transition.detail.map(|detail| format!(" ({})", detail.name().replace('_', " "))).unwrap_or_default();
@@ -210,19 +210,32 @@ fn transition_words(transition: &TransitionRow) -> String {
     }
 }
 
-fn message_events(message: &MessageRow, events: &mut Vec<Event>) {
+/// The columns that a message leaves and goes to.
+pub(super) fn message_lanes(message: &MessageRow) -> (Option<Lane>, Option<Lane>) {
     let lane = |end: u16| match (u8::try_from(end), message.tenant, message.client) {
         (Ok(replica), _, _) => Some(Lane::Replica(replica)),
         (Err(_), Some(tenant), Some(client)) if end >= CLIENTS_FROM => Some(Lane::Client(tenant, client)),
         _ => None,
     };
+    (lane(message.from), lane(message.to))
+}
+
+/// What a message is, and what became of it if it did not arrive or was refused.
+pub(super) fn message_words(message: &MessageRow) -> String {
+    let op = message.op.map(|op| format!(" {op}")).unwrap_or_default();
+    let fate = if message.fate == Fate::Delivered { String::new() } else { format!(" X {}", message.fate.name().replace('_', " ")) };
+    let refused = message.reject_reason.map(|reason| format!(" X {}", reason.name().replace('_', " "))).unwrap_or_default();
+    format!("{}{op}{fate}{refused}", message.command.name().replace('_', " "))
+}
+
+fn message_events(message: &MessageRow, events: &mut Vec<Event>) {
     let name = |lane: Option<Lane>| match lane {
         Some(Lane::Replica(replica)) => format!("r{replica}"),
         Some(Lane::Client(_, client)) => format!("c{client}"),
         Some(Lane::All) | None => "?".to_owned(),
     };
     let what = format!("{}{}", message.command.name().replace('_', " "), message.op.map(|op| format!(" {op}")).unwrap_or_default());
-    let (from, to) = (lane(message.from), lane(message.to));
+    let (from, to) = message_lanes(message);
     let delivered = message.fate == Fate::Delivered;
     let fate = if delivered { String::new() } else { format!(" X {}", message.fate.name().replace('_', " ")) };
     if let Some(lane) = from {

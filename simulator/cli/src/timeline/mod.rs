@@ -2,7 +2,10 @@
 //!
 //! A table of rows says what happened; columns side by side say what happened meanwhile.
 
+mod cone;
 mod events;
+mod mermaid;
+mod perfetto;
 mod text;
 
 use crate::args::explain::TimelineArguments;
@@ -34,6 +37,18 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     if let Some(out) = &arguments.html {
         html(out, &arguments.file, &history, run, failure.as_ref())?;
         sink.line(&format!("written: {}", out.display()))?;
+        return Ok(Exit::Held);
+    }
+    if let Some(out) = &arguments.perfetto {
+        let text = perfetto::trace(&history, run, failure.as_ref()).to_string();
+        page::save(out, &text).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))?;
+        sink.line(&format!("written: {} (open it in ui.perfetto.dev)", out.display()))?;
+        return Ok(Exit::Held);
+    }
+    if arguments.mermaid {
+        let nothing = || Problem::nothing("no invariant is violated in this run: there is nothing that a diagram could lead to");
+        let text = mermaid::diagram(&history, run, failure.as_ref().ok_or_else(nothing)?, arguments.limit);
+        text.lines().try_for_each(|line| sink.line(line))?;
         return Ok(Exit::Held);
     }
     let steps = failure.as_ref().and_then(|failure| failure.findings.first()).map(|finding| finding.witness.steps.as_slice());
