@@ -332,6 +332,14 @@ fn time_ends_a_campaign_and_its_commands_can_be_pasted() {
     for command in printed_commands(&caught.out, &["reproduce"]) {
         let _ = sandbox.run(&command).exits(1);
     }
+    let caught = sandbox.run(&format!("{CAMPAIGN} --seeds 4 --dir bundles; vopr campaign report bundles")).exits(0);
+    let commands = printed_commands(&caught.out, &["reproduce", "diagnose", "look", "check", "minimize"]);
+    let commands: BTreeSet<&String> = commands.iter().collect();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        let outcome = sandbox.run(command);
+        assert!(matches!(outcome.code, Some(0 | 1)), "{outcome:?}");
+    }
     let _ = sandbox
         .run("vopr campaign baseline --seeds 2 --seed 1 --max-events 500 --dir j --json --verbose")
         .exits(0)

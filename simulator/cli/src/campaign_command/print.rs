@@ -210,6 +210,7 @@ pub fn commands(directory: &Directory, group: &Group) -> Vec<(&'static str, Stri
     let path = path_word(&path);
     let smaller = path.strip_suffix(".kmb").map(|name| format!("{name}-min.kmb"));
     let mut commands = vec![("reproduce", shell::command(["vopr", "repro", &path]))];
+    commands.push(("diagnose", shell::command(["vopr", "diagnose", &path])));
     commands.push(("look", shell::command(["vopr", "timeline", &path, "--around-violation"])));
     commands.extend(smaller.map(|smaller| ("minimize", shell::command(["vopr", "minimize", &path, "-o", &smaller]))));
     commands
