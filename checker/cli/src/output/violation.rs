@@ -111,7 +111,10 @@ fn next_commands(file: &Path, failure: &Failure, invariant: &str, context: &Cont
     let ends_with = |known: &str| file.extension().is_some_and(|ending| ending == known);
     let (recorded, bundled) = (ends_with(inputs::ENDING), ends_with(inputs::BUNDLE_ENDING));
     match failure.replayable {
-        true if bundled => commands.push(("reproduce", shell::command(["vopr", "repro", &path]))),
+        true if bundled => {
+            commands.push(("reproduce", shell::command(["vopr", "repro", &path])));
+            commands.push(("diagnose", shell::command(["vopr", "diagnose", &path])));
+        }
         true => commands.push(("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed]))),
         false => {}
     }
@@ -190,7 +193,10 @@ mod tests {
         let failure = failure("runs/a.kmb", 7);
         let root = failure.roots().next().unwrap();
         let text = screen(&failure, root, 1, &context(Exit::Violated), Paint::default()).join("\n");
-        assert!(text.contains("reproduce   vopr repro runs/a.kmb") && text.contains("--report report.html"), "{text}");
+        assert!(
+            text.contains("vopr repro runs/a.kmb") && text.contains("vopr diagnose runs/a.kmb") && text.contains("--report report.html"),
+            "{text}"
+        );
     }
 
     #[test]

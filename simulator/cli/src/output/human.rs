@@ -75,6 +75,9 @@ pub(super) fn failure(
         sink.line(&format!("  record      {record}"))?;
     }
     sink.line(&format!("  check       {}", commands.check))?;
+    if let Some(diagnose) = &commands.diagnose {
+        sink.line(&format!("  diagnose    {diagnose}"))?;
+    }
     if let Some(minimize) = &commands.minimize {
         sink.line(&format!("  minimize    {minimize}"))?;
     }

@@ -71,6 +71,7 @@ pub(super) fn failure(failure: &Failure, commands: &Commands, run: Option<&Judge
     object["reproduce"] = json!(commands.reproduce);
     object["record"] = json!(commands.record);
     object["check"] = json!(commands.check);
+    object["diagnose"] = json!(commands.diagnose);
     object["minimize"] = json!(commands.minimize);
     let found = run.and_then(|run| run.verdicts.as_ref()).and_then(vopr_checker::report::failure);
     object["fingerprint"] = json!(found.as_ref().map(vopr_checker::Failure::fingerprint));

@@ -59,6 +59,8 @@ pub struct Commands {
     pub record: Option<String>,
     /// Judges the recorded history.
     pub check: String,
+    /// Names likely causes, if the run is kept as a bundle.
+    pub diagnose: Option<String>,
     /// Makes the saved run smaller, where one was saved.
     pub minimize: Option<String>,
 }
@@ -156,14 +158,15 @@ pub fn commands(plan: &Plan, failure: &Failure) -> Commands {
             reproduce: shell::command(["vopr", "repro", &file]),
             record: None,
             check: shell::command(["vopr-check", &file]),
+            diagnose: Some(shell::command(["vopr", "diagnose", &file])),
             minimize,
         };
     }
     if let Some(out) = &plan.out {
         let check = shell::command(["vopr-check", &path_word(out), "--scenario", &failure.scenario, "--seed", &seed]);
-        return Commands { reproduce, record: None, check, minimize: None };
+        return Commands { reproduce, record: None, check, diagnose: None, minimize: None };
     }
     let record = plan.command_of(&failure.scenario, seeds, &["--out", FAILURES]);
     let file = format!("{FAILURES}/{}", vopr_schema::write::file_name(&failure.scenario, failure.seed, 1));
-    Commands { reproduce, record: Some(record), check: shell::command(["vopr-check", &file]), minimize: None }
+    Commands { reproduce, record: Some(record), check: shell::command(["vopr-check", &file]), diagnose: None, minimize: None }
 }
