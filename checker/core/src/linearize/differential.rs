@@ -6,6 +6,7 @@ use crate::budget::Budget;
 use crate::models::Model;
 use crate::models::keys::Keys;
 use crate::models::ledger::Ledger;
+use crate::models::queue::{Dequeued, Queue, QueueAction};
 use crate::models::register::{Register, RegisterAction};
 use crate::models::stream::Stream;
 
@@ -39,8 +40,18 @@ fn every_method_and_the_entrance_agree_with_brute_force_on_every_model() {
         let tally = trials::run(model, 6_000, 20, 7).expect("the list names models").unwrap_or_else(|wrong| panic!("{model}: {wrong}"));
         let refuted = tally.histories - tally.linearizable;
         assert!(refuted > tally.histories / 20 && tally.linearizable > tally.histories / 20, "{model}: {tally:?}");
-        let special = !["store", "bank", "text"].contains(model);
-        assert!(!special || (tally.special > tally.histories / 5 && tally.special_refuted > tally.histories / 50), "{model}: {tally:?}");
+        // An own method that hands over to the search what it could decide is sound, and of no use.
+        let least = match *model {
+            "stream" | "list" => 98,
+            "queue" => 93,
+            "counter" => 75,
+            "set" => 65,
+            "unique-register" => 50,
+            "register" => 35,
+            _ => 0,
+        };
+        assert!(tally.special * 100 >= tally.histories * least, "{model}: {tally:?}");
+        assert!(least == 0 || tally.special_refuted > tally.histories / 50, "{model}: {tally:?}");
     }
 }
 
@@ -195,4 +206,17 @@ fn a_write_that_changes_nothing_can_absorb_another_one() {
     assert!(brute::linearizable(&model, &calls));
     let meter = Budget::default().meter();
     assert_eq!(frontier::decide(&model, &calls, &mut Effort::new(&meter)), Answer::Linearizable);
+}
+
+/// Enqueues of unknown outcome that never run out make as many queues as there are sequences of them: gigabytes for a dozen calls.
+#[test]
+fn unknown_enqueues_are_not_repeated_for_ever() {
+    let call = |invoke, returned, action| Call { invoke, returned, action };
+    let mut calls: Vec<Call<QueueAction>> = (0..3).map(|value| call(value, NEVER, QueueAction::Enqueue { value })).collect();
+    calls.extend((10..17).map(|value| call(value * 2, value * 2 + 1, QueueAction::Enqueue { value })));
+    calls.push(call(50, 51, QueueAction::Dequeue { told: Dequeued::Value(11) }));
+    let meter = Budget::default().meter();
+    let answer = frontier::decide(&Queue, &calls, &mut Effort::steps(&meter, 500_000));
+    assert_eq!(answer.decided(), Some(false), "{answer:?}");
+    assert!(!brute::linearizable(&Queue, &calls));
 }

@@ -17,7 +17,8 @@
 //!   the configuration notes it as absorbed. An absorbed call may return without further ado, or still be applied. A
 //!   configuration stands for all in which some of its absorbed calls are applied, and those are dropped.
 //! * **Sandwich.** With calls of unknown outcome three passes are made: one configuration per (state, applied calls)
-//!   ("linearizable" is sound), classes that are full again after every return ("refuted" is sound), and the exact one.
+//!   ("linearizable" is sound), classes that are full again after every return ("refuted" is sound), and the exact one. The second
+//!   gives up where its classes make more and more states, as they do in queues and texts, which remember every use.
 
 use super::interner::Interner;
 use super::{Answer, Call, Effort, NEVER, Refutation};
@@ -27,6 +28,9 @@ use crate::models::Model;
 const SLOTS: u32 = u128::BITS;
 /// Marks a node whose last call is accounted for.
 const NO_CALL: u32 = u32::MAX;
+
+/// States that the relaxed pass may meet: so many, and so many more for each call. A register has fewer than one for each call.
+const RELAXED_STATES: (usize, usize) = (1_000, 64);
 
 /// How calls of unknown outcome are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,6 +285,9 @@ impl<'a, M: Model> Search<'a, M> {
             node.at.used = self.nodes_used[position];
             position += 1;
             effort.spend(self.bytes()).map_err(|why| why.to_string())?;
+            if self.pass == Pass::Relaxed && self.states.len() > RELAXED_STATES.0 + RELAXED_STATES.1 * self.calls.len() {
+                return Err("calls of unknown outcome make ever more states".to_owned());
+            }
             self.expand(node, slot);
         }
         if self.survivors.is_empty() {

@@ -186,6 +186,19 @@ fn a_start_is_found_where_money_only_passes_through_an_account() {
 }
 
 #[test]
+fn the_start_is_guessed_up_to_ten_transfers_and_told_beyond() {
+    let calls = |transfers: u64| -> Vec<Asked> {
+        let read = Asked { invoke: 0, returned: 99, unknown: false, what: Wish::Read(vec![0, 20, 0]) };
+        let one = |at| Asked { invoke: at, returned: at, unknown: false, what: Wish::Transfer(0, 1, 1) };
+        core::iter::once(read).chain((1..=transfers).map(one)).collect()
+    };
+    let verdict = |transfers, request: &Request| judge(&bring(&text(&calls(transfers)), request), "linearizability");
+    assert!(verdict(10, &Request::default()).is_pass());
+    assert_eq!(verdict(11, &Request::default()).name(), "unknown");
+    assert!(verdict(11, &Request { initial: Some("{0 11, 1 9, 2 0}".to_owned()), ..Request::default() }).is_pass());
+}
+
+#[test]
 fn without_any_snapshot_no_amount_is_too_large() {
     let calls = [Asked { invoke: 0, returned: 1, unknown: false, what: Wish::Transfer(0, 1, 1 << 50) }];
     assert!(judge(&bring(&text(&calls), &Request::default()), "linearizability").is_pass());
