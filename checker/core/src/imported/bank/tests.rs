@@ -199,6 +199,18 @@ fn the_start_is_guessed_up_to_ten_transfers_and_told_beyond() {
 }
 
 #[test]
+fn overdrawn_balances_are_told_as_they_are() {
+    let calls = [
+        Asked { invoke: 0, returned: 1, unknown: false, what: Wish::Transfer(0, 1, 4) },
+        Asked { invoke: 2, returned: 3, unknown: false, what: Wish::Read(vec![0, 0, 0]) },
+    ];
+    let request = Request { negative_balances: Some(true), initial: Some("0".to_owned()), ..Request::default() };
+    let verdict = judge(&bring(&text(&calls), &request), "linearizability");
+    let witness = verdict.witness().expect("the transfer was done before");
+    assert!(witness.summary.contains("{0: -4, 1: 4, 2: 0}"), "{witness:#?}");
+}
+
+#[test]
 fn without_any_snapshot_no_amount_is_too_large() {
     let calls = [Asked { invoke: 0, returned: 1, unknown: false, what: Wish::Transfer(0, 1, 1 << 50) }];
     assert!(judge(&bring(&text(&calls), &Request::default()), "linearizability").is_pass());
