@@ -5,7 +5,7 @@
 pub mod campaign;
 pub mod explain;
 
-use campaign::{CampaignArguments, DashboardArguments};
+use campaign::{CampaignArguments, DashboardArguments, TuiArguments};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use explain::{BisectArguments, DiagnoseArguments, MinimizeArguments, ReproArguments, ShowArguments, TimelineArguments};
@@ -100,6 +100,8 @@ pub enum Command {
     Stats(StatsArguments),
     /// Shows campaigns in a browser, on this machine alone; reads their files, and changes none
     Dashboard(DashboardArguments),
+    /// Shows a campaign in the terminal, live while it runs: groups of failures, their runs, a diagnosis of each
+    Tui(TuiArguments),
     /// Prints a completion script for a shell
     Completions {
         /// Which shell

@@ -22,6 +22,7 @@ pub mod seeds;
 pub mod stats;
 pub mod tally;
 pub mod timeline;
+pub mod tui;
 
 use args::{Arguments, Command};
 use clap::{CommandFactory, Parser};
@@ -70,6 +71,7 @@ fn dispatch(command: &Command) -> Result<Exit, Problem> {
         Command::Diagnose(arguments) => diagnose::run(arguments, &mut sink),
         Command::Stats(arguments) => stats::run(arguments, &mut sink),
         Command::Dashboard(arguments) => dashboard::run(arguments, &mut sink),
+        Command::Tui(arguments) => tui::run(arguments, &mut sink),
         Command::Completions { shell } => Ok(manual::completions(&mut Arguments::command(), *shell, &mut sink)?),
         Command::Man => Ok(manual::page(Arguments::command(), &mut sink)?),
     }

@@ -191,6 +191,26 @@ pub struct DashboardArguments {
     pub port: u16,
 }
 
+/// What to show in a terminal.
+#[derive(Args, Debug)]
+pub struct TuiArguments {
+    /// Directory of a campaign
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+
+    /// Print one screen as text and end: for scripts, and where there is no terminal
+    #[arg(long)]
+    pub once: bool,
+
+    /// Columns of that screen
+    #[arg(long, value_name = "N", default_value_t = 120, requires = "once", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub width: u16,
+
+    /// Lines of that screen
+    #[arg(long, value_name = "N", default_value_t = 30, requires = "once", value_parser = clap::value_parser!(u16).range(5..=1000))]
+    pub height: u16,
+}
+
 /// A share of the seeds: which, from 1, and of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard(pub [u64; 2]);

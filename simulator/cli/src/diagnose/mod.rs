@@ -18,7 +18,7 @@ use core::cmp::Reverse;
 use scene::{Scene, Sign, Strength};
 use std::time::Duration;
 use vopr_check::exit::{Exit, Problem};
-use vopr_check::terminal::Sink;
+use vopr_check::terminal::{Paint, Sink};
 use vopr_checker::report::failure;
 use vopr_checker::{Budget, Failure, Selection, Step, judge_run};
 use vopr_schema::{Dictionary, Ended, History};
@@ -126,9 +126,20 @@ pub fn run(arguments: &DiagnoseArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     if arguments.json {
         sink.object(&print::object(&diagnosis, arguments, &history.runs[run]))?;
     } else {
-        print::lines(&diagnosis, arguments, &history.runs[run]).iter().try_for_each(|line| sink.line(line))?;
+        print::lines(&diagnosis, arguments, &history.runs[run], Paint::for_stdout()).iter().try_for_each(|line| sink.line(line))?;
     }
     Ok(Exit::Held)
+}
+
+/// The diagnosis of a bundle as lines of plain text.
+///
+/// # Errors
+/// The file cannot be read, or nothing is wrong with its run.
+pub fn report(file: &std::path::Path) -> Result<Vec<String>, Problem> {
+    let (history, run) = crate::timeline::read(file, None)?;
+    let arguments = DiagnoseArguments { file: file.to_owned(), run: None, verbose: false, json: false };
+    let diagnosis = diagnose(&history, run).ok_or_else(|| Problem::nothing("no invariant is broken in this run"))?;
+    Ok(print::lines(&diagnosis, &arguments, &history.runs[run], Paint::default()))
 }
 
 #[cfg(test)]

@@ -15,8 +15,7 @@ const CAUSES_SHOWN: usize = 3;
 /// Characters of a sentence per line.
 const WIDTH: usize = 100;
 
-pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &Run) -> Vec<String> {
-    let paint = Paint::for_stdout();
+pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &Run, paint: Paint) -> Vec<String> {
     let mut lines = vec![format!("{}  {} seed {}", paint.bad(&diagnosis.class.words().to_uppercase()), run.scenario, run.seed)];
     let also: Vec<&str> = diagnosis.classes.iter().skip(1).map(|class| class.words()).collect();
     if !also.is_empty() {
