@@ -36,8 +36,8 @@ fn time(event: &Value) -> f64 {
 fn every_arrow_of_a_trace_begins_and_ends_on_a_track_that_has_a_name() {
     let (_sandbox, events) = trace();
     let names = of_phase(&events, "M").filter(|event| event["name"] == "thread_name");
-    let named: BTreeSet<(u64, u64)> = names.map(track).collect();
-    assert!(of_phase(&events, "X").chain(of_phase(&events, "i")).all(|event| named.contains(&track(event)) && time(event) >= 0.0));
+    let tracks: BTreeSet<(u64, u64)> = names.map(track).collect();
+    assert!(of_phase(&events, "X").chain(of_phase(&events, "i")).all(|event| tracks.contains(&track(event)) && time(event) >= 0.0));
     let ends = |phase| -> BTreeMap<u64, &Value> {
         let all: Vec<&Value> = of_phase(&events, phase).collect();
         let by_id: BTreeMap<u64, &Value> = all.iter().map(|event| (event["id"].as_u64().expect("a number"), *event)).collect();
@@ -48,7 +48,7 @@ fn every_arrow_of_a_trace_begins_and_ends_on_a_track_that_has_a_name() {
     assert!(starts.len() > 100 && starts.keys().eq(finishes.keys()));
     for (id, start) in &starts {
         let finish = finishes[id];
-        assert!(time(start) <= time(finish) && named.contains(&track(start)) && named.contains(&track(finish)), "{start} {finish}");
+        assert!(time(start) <= time(finish) && tracks.contains(&track(start)) && tracks.contains(&track(finish)), "{start} {finish}");
     }
 }
 
