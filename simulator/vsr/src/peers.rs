@@ -16,8 +16,10 @@ const TIMEOUTS_MAX: u64 = 8;
 pub(crate) struct Peers {
     /// Smoothed time until an answer, nanoseconds; 0: never asked.
     response_ns: [u64; MEMBERS_MAX as usize],
-    /// Those that have been asked for what is wanted now.
+    /// Those that have answered the question without an end to it, or left it unanswered twice.
     tried: Members,
+    /// Who has left the question unanswered once.
+    missed: Option<ReplicaId>,
     /// The peer whose answer is awaited, and since when.
     asked: Option<(ReplicaId, u64)>,
     /// Choices so far.
@@ -31,7 +33,7 @@ pub(crate) struct Peers {
 impl Peers {
     /// Something else is wanted: everybody may be asked for it.
     pub fn begin_question(&mut self) {
-        self.tried = Members::default();
+        (self.tried, self.missed) = (Members::default(), None);
     }
 
     /// Nobody's answer is awaited any more.
@@ -40,17 +42,23 @@ impl Peers {
         self.begin_question();
     }
 
-    /// A peer has answered.
+    /// A peer has answered. If the same is still wanted, the others are asked first.
     pub fn answered(&mut self, from: ReplicaId, now_ns: u64) {
         if let Some((peer, since_ns)) = self.asked.take_if(|(peer, _)| *peer == from) {
             self.learn(peer, now_ns.saturating_sub(since_ns));
+            self.tried.insert(peer);
         }
     }
 
-    /// The peer that was asked has not answered in time.
+    /// The peer that was asked has not answered in time. A message may have been lost: it may be asked once more before the others,
+    /// if it still is the quickest.
     pub fn timed_out(&mut self, now_ns: u64) {
         if let Some((peer, since_ns)) = self.asked.take() {
             self.learn(peer, now_ns.saturating_sub(since_ns));
+            if self.missed.replace(peer) == Some(peer) {
+                self.tried.insert(peer);
+                self.missed = None;
+            }
         }
     }
 
@@ -60,7 +68,7 @@ impl Peers {
         *known_ns = if *known_ns == 0 { took_ns } else { (*known_ns * (RESPONSE_WEIGHT - 1) + took_ns) / RESPONSE_WEIGHT };
     }
 
-    /// The voter to ask now. One that has been asked for the same before waits until all others have been asked too; `in_turn`: response
+    /// The voter to ask now. One that has been tried for the same before waits until all others have been tried too; `in_turn`: response
     /// times decide nothing.
     pub fn choose(&mut self, voters: Members, own: ReplicaId, now_ns: u64, in_turn: bool) -> Option<ReplicaId> {
         let others = |tried: Members, first: u8| {
@@ -79,7 +87,6 @@ impl Peers {
             others(self.tried, self.next).min_by_key(|peer| self.response_ns[usize::from(peer.0)])?
         };
         self.next = (peer.0 + 1) % MEMBERS_MAX;
-        self.tried.insert(peer);
         self.asked = Some((peer, now_ns));
         Some(peer)
     }
@@ -115,10 +122,27 @@ mod tests {
     }
 
     #[test]
-    fn who_was_asked_in_vain_waits_for_the_others() {
+    fn who_was_asked_in_vain_twice_waits_for_the_others() {
         let mut peers = Peers::default();
-        let mut ask = |now_ns| peers.choose(Members::first(3), ReplicaId(1), now_ns, false).expect("there are others").0;
-        assert_eq!([ask(0), ask(200 * MS), ask(400 * MS), ask(600 * MS)], [0, 2, 0, 2]);
+        let mut ask = |now_ns| {
+            peers.timed_out(now_ns);
+            peers.choose(Members::first(3), ReplicaId(1), now_ns, false).expect("there are others").0
+        };
+        let asked = [0, 1, 2, 3, 4, 5].map(|time| ask(time * 200 * MS));
+        assert_eq!(asked, [0, 2, 0, 2, 0, 2], "equally slow ones take turns");
+        let mut peers = Peers::default();
+        let mut ask = |now_ns: u64, answered: Option<u8>| {
+            peers.timed_out(now_ns);
+            let peer = peers.choose(Members::first(3), ReplicaId(1), now_ns, false).expect("there are others");
+            if answered == Some(peer.0) {
+                peers.answered(peer, now_ns + 5 * MS);
+                peers.begin_question();
+            }
+            peer.0
+        };
+        // Replica 2 is cut off. Every other answer of replica 0 is lost: it is asked again all the same.
+        assert_eq!([ask(0, Some(0)), ask(10 * MS, Some(0)), ask(210 * MS, Some(0)), ask(220 * MS, None)], [0, 2, 0, 0]);
+        assert_eq!([ask(420 * MS, Some(0)), ask(430 * MS, None), ask(630 * MS, None), ask(830 * MS, None)], [0, 0, 0, 2]);
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! **Evidence.** run: replicas. message: copy, command, from, to, op, `entry_hash`, fate, `fate_seq`, `fate_time_ns`, `reject_reason`,
 //! mutation. transition: replica, event, detail.
 //!
-//! **Deliberately not checked.** Requests for the same once more: those go to whoever has not been asked yet. The choice between voters
+//! **Deliberately not checked.** Requests for the same once more: those go round. The choice between voters
 //! that are about as quick. A share of the requests beside a slow peer alone: version 1 allowed one in five of those, and a replica whose
 //! slowest peer changed often had five of its 23 explorations fall among 23 such requests (`byzantine_invalid_repair_range`, seed 3100041).
 
