@@ -92,6 +92,10 @@ pub const REPAIR_SERVED_MAX: usize = 8;
 pub const SCRUB_READS_MAX: usize = 10;
 /// Repairs of one gap that stay unanswered before a checkpoint is asked for instead.
 pub const REPAIR_ATTEMPTS_MAX: u32 = 15;
+/// The same for a replica of which a checkpoint would bring most of what it lacks.
+pub const REPAIR_ATTEMPTS_LAGGING: u32 = 2;
+/// So many checkpoint intervals behind what is known to be committed, a replica lags far.
+pub const LAGGING_INTERVALS: u64 = 2;
 
 const _: () = {
     assert!(SUPERBLOCK_COPIES == 2 * SUPERBLOCK_PAIR, "two pairs are written in turn");

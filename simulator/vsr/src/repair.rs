@@ -4,7 +4,9 @@
 //! the head and an op that the primary has named. Entries of the second kind wait beside the log until they connect.
 
 use crate::bug::Bug;
-use crate::constants::{REPAIR_ATTEMPTS_MAX, REPAIR_ENTRIES_MAX, REPAIR_SERVED_MAX, REPAIR_TIMEOUT_NS};
+use crate::constants::{
+    LAGGING_INTERVALS, REPAIR_ATTEMPTS_LAGGING, REPAIR_ATTEMPTS_MAX, REPAIR_ENTRIES_MAX, REPAIR_SERVED_MAX, REPAIR_TIMEOUT_NS,
+};
 use crate::entry::{Checks, Entry};
 use crate::ids::{Hash, Op, ReplicaId, View};
 use crate::io::{AbdicationCause, Damage, Effect, EntryName, Note, ReadId, Status, Stored, Timer};
@@ -226,13 +228,20 @@ impl<S: StateMachine> Replica<S> {
             self.ask_for_damaged(fx);
             return;
         };
-        if self.repair.attempts >= REPAIR_ATTEMPTS_MAX {
+        let patience = if self.lags_far() { REPAIR_ATTEMPTS_LAGGING } else { REPAIR_ATTEMPTS_MAX };
+        if self.repair.attempts >= patience {
             self.repair.attempts = 0;
             self.transfer_or_abdicate(fx);
             return;
         }
         self.repair.attempts += 1;
         self.ask_peer(wanted, fx);
+    }
+
+    /// Whether a checkpoint of the primary, with the log behind it in one message, would bring what takes many requests otherwise. Where
+    /// messages get lost, each of those is another chance to wait for a timeout.
+    fn lags_far(&self) -> bool {
+        self.commit_max.0 > self.commit.0 + LAGGING_INTERVALS * self.config.checkpoint_interval
     }
 
     /// What the scrubber has found damaged comes from a peer; from memory when nobody hands it over.
