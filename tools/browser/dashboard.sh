@@ -55,7 +55,7 @@ if [ -n "${SHOTS:-}" ]; then mkdir -p "$SHOTS"; fi
 "$vopr" dashboard --data-dir "$work/data" --port 0 >"$work/address" &
 server=$!
 tries=0
-while ! grep -q '^http' "$work/address" && [ "$tries" -lt 100 ]; do sleep 0.1 && tries=$((tries + 1)); done
+while ! grep -qs '^http' "$work/address" && [ "$tries" -lt 100 ]; do sleep 0.1 && tries=$((tries + 1)); done
 address=$(sed -n 's/^\(http[^ ]*\) .*/\1/p' "$work/address")
 
 print=$("$vopr" campaign report "$work/data/night" --json | sed -n 's/.*"fingerprint":"\([^"]*\)".*/\1/p' | head -n 1)
