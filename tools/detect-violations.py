@@ -6,20 +6,10 @@ usage: tools/detect-violations.py FILE_OR_DIRECTORY...
 The work is vopr-check's; its exit status is passed on (0: everything held, 1: a violation)."""
 
 import json
-import os
-import pathlib
-import shutil
 import subprocess
 import sys
 
-
-def program() -> str:
-    """The checker of the environment, of this checkout's release build, or of the PATH."""
-    built = pathlib.Path(__file__).resolve().parent.parent / "target" / "release" / "vopr-check"
-    found = os.environ.get("VOPR_CHECK") or (str(built) if built.exists() else shutil.which("vopr-check"))
-    if not found:
-        sys.exit("detect-violations: there is no vopr-check: run cargo build --release")
-    return found
+from programs import program
 
 
 def main() -> int:
@@ -27,7 +17,7 @@ def main() -> int:
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
-    checker = subprocess.Popen([program(), "--format", "json", *sys.argv[1:]], stdout=subprocess.PIPE, text=True)
+    checker = subprocess.Popen([program("vopr-check", "VOPR_CHECK"), "--format", "json", *sys.argv[1:]], stdout=subprocess.PIPE, text=True)
     for line in checker.stdout:
         run = json.loads(line)
         if run.get("type") != "run":

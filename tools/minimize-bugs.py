@@ -7,23 +7,14 @@ SEED is the first of forty seeds among which a failing one is sought (7000). Exi
 could not be minimised. The work is vopr's; each bug gets a minute."""
 
 import json
-import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 
+from programs import program
+
 OPERATIONS_GOAL, FAULTS_GOAL = 30, 5
-
-
-def program() -> str:
-    """The simulator of the environment, of this checkout's release build, or of the PATH."""
-    built = pathlib.Path(__file__).resolve().parent.parent / "target" / "release" / "vopr"
-    found = os.environ.get("VOPR") or (str(built) if built.exists() else shutil.which("vopr"))
-    if not found:
-        sys.exit("minimize-bugs: there is no vopr: run cargo build --release")
-    return found
 
 
 def objects(*words: str) -> list[dict]:
@@ -52,7 +43,7 @@ def main() -> int:
         print(__doc__)
         return 0
     seed = words.pop(0) if words and words[0].isdigit() else "7000"
-    vopr = program()
+    vopr = program("vopr", "VOPR")
     bugs = [bug for bug in objects(vopr, "bugs", "--json") if bug["type"] == "bug"]
     unknown = set(words) - {bug["name"] for bug in bugs}
     if unknown:

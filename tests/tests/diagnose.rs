@@ -2,7 +2,8 @@
 
 use e2e::sandbox::Sandbox;
 use serde_json::Value;
-use vopr::diagnose::score::{NAMED_MIN_PERCENT, Score, Search, measure};
+use vopr::args::BugsArguments;
+use vopr::diagnose::score::{NAMED_MIN_PERCENT, Score, measure};
 
 fn sandbox() -> Sandbox {
     Sandbox::new(env!("CARGO_BIN_EXE_e2e-vopr"), env!("CARGO_BIN_EXE_e2e-vopr-check"))
@@ -14,7 +15,17 @@ const FIRST_SEED: u64 = 7_000_001;
 #[test]
 fn the_true_cause_of_most_bugs_is_among_the_first_three() {
     let bugs: Vec<_> = vopr_sim::bugs::all().iter().collect();
-    let scores = measure(&bugs, Search { first_seed: FIRST_SEED, series: 1, max_seeds: 200, jobs: Some(2) });
+    let one_each = BugsArguments {
+        bug: Vec::new(),
+        score: false,
+        diagnose: true,
+        campaigns: 1,
+        max_seeds: 200,
+        seed: FIRST_SEED,
+        jobs: Some(2),
+        json: false,
+    };
+    let scores = measure(&bugs, &one_each).expect("seeds that exist");
     let missed: Vec<&str> =
         bugs.iter().enumerate().filter(|(place, _)| !scores.get(place).is_some_and(Score::is_named)).map(|(_, bug)| bug.name).collect();
     assert!((bugs.len() - missed.len()) * 100 >= bugs.len() * NAMED_MIN_PERCENT, "not named: {missed:?}");

@@ -6,40 +6,18 @@ set -eu
 cd "$(dirname "$0")/../.."
 vopr=${VOPR:-target/debug/vopr}
 check=${VOPR_CHECK:-target/debug/vopr-check}
-# Seconds after which a browser that has not come to rest is ended.
-patience=120
-
-find_browser() {
-    for name in chromium chromium-browser google-chrome; do
-        if command -v "$name"; then return; fi
-    done
-}
-
-browser=$(find_browser)
-if [ -z "$browser" ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    apt-get update -qq && apt-get install -y -qq chromium >/dev/null
-    browser=$(find_browser)
-fi
-if [ -z "$browser" ]; then
-    echo "the page is not tested: no browser. Install chromium (apt-get install chromium), or put one on the path." >&2
-    exit 77
-fi
+# shellcheck source=tools/browser/browser.sh
+. tools/browser/browser.sh
 if [ -z "${VOPR:-}" ]; then cargo build --quiet -p vopr -p vopr-check; fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# browse PAGE OUTPUT [FLAG...]: opens a page and prints its document when it has come to rest.
+# browse PAGE OUTPUT [FLAG...]: opens a page that is a file.
 browse() {
-    page=$1 out=$2
+    file=$1 printed=$2
     shift 2
-    timeout "$patience" "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-        --disable-component-update --disable-sync --user-data-dir="$work/profile" --window-size=1500,900 \
-        --virtual-time-budget=20000 --enable-logging=stderr "$@" "file://$page" >"$out" 2>"$out.log"
-    if grep -a 'CONSOLE' "$out.log"; then
-        echo "$page writes to the console" >&2
-        exit 1
-    fi
+    open_page "file://$file" "$printed" --window-size=1500,900 --virtual-time-budget=20000 "$@"
 }
 
 # behind PAGE SCRIPT OUT: the page with a script behind its own.

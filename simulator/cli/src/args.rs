@@ -131,10 +131,6 @@ pub struct RunArguments {
     #[arg(long, value_name = "SEED", env = "VOPR_SEED")]
     pub seed: Option<u64>,
 
-    /// Threads; as many as the machine has cores unless told otherwise
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub jobs: Option<u16>,
-
     /// Record every history in this directory, as SCENARIO-FIRSTSEED-COUNT.parquet
     #[arg(long, short, value_name = "DIR", env = "VOPR_OUTPUT_DIR")]
     pub out: Option<PathBuf>,
@@ -158,6 +154,18 @@ pub struct RunArguments {
     /// How it is judged.
     #[command(flatten)]
     pub judgement: JudgementArguments,
+
+    /// How many threads, and what is printed.
+    #[command(flatten)]
+    pub telling: TellingArguments,
+}
+
+/// How many threads work, and what is printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct TellingArguments {
+    /// Threads; as many as the machine has cores unless told otherwise
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
 
     /// Output for people, for programs (one JSON object per line), or one line per result
     #[arg(long, value_enum, default_value_t = Form::Human, value_name = "FORM")]
@@ -428,13 +436,15 @@ impl JudgementArguments {
     }
 }
 
-impl RunArguments {
+impl TellingArguments {
     /// The form of output that was asked for.
     #[must_use]
     pub fn form(&self) -> Form {
         if self.json { Form::Json } else { self.output }
     }
+}
 
+impl RunArguments {
     /// The scenarios of the registry that were asked for, as one list.
     #[must_use]
     pub fn registered(&self) -> Option<String> {
@@ -516,7 +526,7 @@ mod tests {
     fn run_is_the_default_command() {
         let short = run("--scenario swizzle -n 500 -v");
         let long = run("run --scenario swizzle --iterations 500 --verbose");
-        assert_eq!((short.scenario, short.iterations, short.verbose), (long.scenario, long.iterations, long.verbose));
+        assert_eq!((short.scenario, short.iterations, short.telling.verbose), (long.scenario, long.iterations, long.telling.verbose));
         assert_eq!(run("").registered().as_deref(), Some("combined"));
         assert!(matches!(parse("--list-scenarios --phase 0"), Ok(Command::Scenarios(ScenariosArguments { phase: Some(0), .. }))));
         assert_eq!(parse("--help").unwrap_err().kind(), ErrorKind::DisplayHelp);

@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod diagnose;
 pub mod difference;
 pub mod failure;
+pub mod hunt;
 pub mod listing;
 pub mod output;
 pub mod own;

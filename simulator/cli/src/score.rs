@@ -5,36 +5,21 @@
 //! and the CPU time they took, are the bug's time to detection.
 
 use crate::args::BugsArguments;
-use crate::campaign::plan::threads;
+use crate::hunt::{self, Ended, Hunt, first_seeds, pursue_all};
 use crate::listing::chosen_bugs;
 use crate::output::tagged;
-use crate::rig::{Orders, Rig};
+use crate::rig::Rig;
 use cpu_time::ThreadTime;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::interrupt;
-use vopr_check::progress::Progress;
 use vopr_check::terminal::{Paint, Sink, note, table};
-use vopr_checker::{Budget, Selection};
+use vopr_checker::Selection;
 use vopr_schema::History;
 use vopr_sim::bugs::SeededBug;
-use vopr_sim::scenario::{Overrides, Scenario};
+use vopr_sim::scenario::Scenario;
 use vopr_sim::scenarios;
-
-/// Time after which an invariant gives up on a run.
-const TIME_PER_RUN: Duration = Duration::from_mins(1);
-
-/// One campaign to be done: seeds of one scenario with one bug.
-#[derive(Clone, Copy, Debug)]
-struct Hunt {
-    bug: usize,
-    scenario: &'static Scenario,
-    first_seed: u64,
-}
 
 /// What came of the campaigns of one bug in one scenario.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -129,8 +114,7 @@ pub fn run(arguments: &BugsArguments, sink: &mut Sink<'_>) -> Result<Exit, Probl
 }
 
 fn hunts(bugs: &[&'static SeededBug], arguments: &BugsArguments) -> Result<Vec<Hunt>, Problem> {
-    let span = arguments.campaigns.checked_mul(arguments.max_seeds).and_then(|span| span.checked_add(arguments.seed));
-    span.ok_or_else(|| Problem::usage("so many campaigns of so many seeds do not fit the numbers"))?;
+    let first_seeds = first_seeds(arguments)?;
     let mut hunts = Vec::new();
     for (bug, seeded) in bugs.iter().enumerate() {
         let known: Vec<&'static Scenario> = seeded.scenarios.iter().filter_map(|name| scenarios::find(name)).collect();
@@ -138,8 +122,7 @@ fn hunts(bugs: &[&'static SeededBug], arguments: &BugsArguments) -> Result<Vec<H
             note(&format!("note: {} needs a scenario that this version does not have: {}", seeded.name, seeded.scenarios.join(", ")));
         }
         for scenario in known {
-            let seed_of = |campaign: u64| arguments.seed + campaign * arguments.max_seeds;
-            hunts.extend((0..arguments.campaigns).map(|campaign| Hunt { bug, scenario, first_seed: seed_of(campaign) }));
+            hunts.extend(first_seeds.clone().map(|first_seed| Hunt { bug, scenario, first_seed }));
         }
     }
     Ok(hunts)
@@ -148,27 +131,11 @@ fn hunts(bugs: &[&'static SeededBug], arguments: &BugsArguments) -> Result<Vec<H
 type Scores = BTreeMap<(usize, &'static str), Score>;
 
 fn measure(bugs: &[&'static SeededBug], hunts: &[Hunt], arguments: &BugsArguments) -> Scores {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new((Scores::new(), Progress::new(hunts.len() as u64, 0, "campaigns")));
-    std::thread::scope(|scope| {
-        for _ in 0..threads(arguments.jobs) {
-            scope.spawn(|| {
-                let mut rig = Rig::default();
-                let mut history = History::default();
-                while !interrupt::requested()
-                    && let Some(hunt) = hunts.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let caught = pursue(hunt, bugs[hunt.bug], arguments.max_seeds, &mut rig, &mut history);
-                    if let (Some(caught), Ok(mut results)) = (caught, results.lock()) {
-                        note_result(results.0.entry((hunt.bug, hunt.scenario.name)).or_default(), caught);
-                        results.1.advance(1, 0);
-                    }
-                }
-            });
-        }
+    let mut scores = Scores::new();
+    let work = |hunt: &Hunt, rig: &mut Rig, history: &mut History| caught(hunt, bugs[hunt.bug], arguments.max_seeds, rig, history);
+    pursue_all(hunts, arguments.jobs, "campaigns", work, |hunt, caught| {
+        note_result(scores.entry((hunt.bug, hunt.scenario.name)).or_default(), caught);
     });
-    let (scores, progress) = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    progress.finish();
     scores
 }
 
@@ -180,34 +147,22 @@ struct Caught {
     fired: Vec<String>,
 }
 
-/// Runs seeds until an invariant fires that the bug names. None when the user stopped it.
-fn pursue(hunt: &Hunt, bug: &SeededBug, max_seeds: u64, rig: &mut Rig, history: &mut History) -> Option<Caught> {
-    let overrides = Overrides { bug: Some(bug.name.to_owned()), ..Overrides::default() };
-    let budget = Budget { time_per_run: Some(TIME_PER_RUN), ..Budget::default() };
-    // Only the named ones can end the campaign, so that the others need not be checked on the way there.
-    let named = Selection::only(bug.invariants).ok()?;
-    let orders = Orders { overrides, selection: Some(named), budget: budget.clone(), twice: false };
+/// Hunts and measures it. None when the user stopped it.
+fn caught(hunt: &Hunt, bug: &SeededBug, max_seeds: u64, rig: &mut Rig, history: &mut History) -> Option<Caught> {
     let started = ThreadTime::now();
-    for index in 0..max_seeds {
-        if interrupt::requested() {
-            return None;
-        }
-        history.clear();
-        let seed = hunt.first_seed + index;
-        let run = rig.run(hunt.scenario, seed, &orders, Some(history));
-        let violated = |verdicts: &vopr_checker::RunVerdicts| verdicts.verdicts.iter().any(|(_, verdict)| verdict.is_violation());
-        if run.verdicts.as_ref().is_some_and(violated) {
-            let cpu_seconds = started.elapsed().as_secs_f64();
-            return Some(Caught { detection: Some((index + 1, seed)), cpu_seconds, fired: fired(history, &budget) });
-        }
+    let ended = hunt.pursue(bug, max_seeds, rig, history);
+    let cpu_seconds = started.elapsed().as_secs_f64();
+    match ended {
+        Ended::Caught(seed) => Some(Caught { detection: Some((seed - hunt.first_seed + 1, seed)), cpu_seconds, fired: fired(history) }),
+        Ended::Missed => Some(Caught { detection: None, cpu_seconds, fired: Vec::new() }),
+        Ended::Interrupted => None,
     }
-    Some(Caught { detection: None, cpu_seconds: started.elapsed().as_secs_f64(), fired: Vec::new() })
 }
 
 /// Everything that fires in the last run.
-fn fired(history: &History, budget: &Budget) -> Vec<String> {
+fn fired(history: &History) -> Vec<String> {
     let Some(last) = history.runs.len().checked_sub(1) else { return Vec::new() };
-    let verdicts = vopr_checker::check_run(history, last, &Selection::all(), budget);
+    let verdicts = vopr_checker::check_run(history, last, &Selection::all(), &hunt::budget());
     verdicts.iter().filter(|(_, verdict)| verdict.is_violation()).map(|(id, _)| id.name().to_owned()).collect()
 }
 
@@ -285,7 +240,8 @@ mod tests {
         let row = vopr_sim::bugs::find("scan_past_tenant_end").unwrap();
         let blind = SeededBug { invariants: &["conservation"], ..*row };
         let mut history = History::default();
-        let detection = |bug: &SeededBug, history: &mut History| pursue(&hunt, bug, 3, &mut Rig::default(), history).unwrap().detection;
+        let detection =
+            |bug: &SeededBug, history: &mut History| super::caught(&hunt, bug, 3, &mut Rig::default(), history).unwrap().detection;
         assert!(detection(row, &mut history).is_some());
         assert_eq!(detection(&blind, &mut history), None);
     }

@@ -14,12 +14,12 @@
 //! they must. That a timer ran long enough: timers follow a replica's own clock.
 
 use crate::budget::Meter;
-use crate::index::{EventSet, RunIndex};
+use crate::index::{QuestionEnd, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Detail, Fate, Kind, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Kind};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -100,23 +100,12 @@ fn happened(index: &RunIndex<'_>, meter: &Meter) -> Result<Vec<Happened>, Box<Ve
     Ok(happened)
 }
 
-const SETTLING: EventSet = EventSet::of(&[
-    Event::Started,
-    Event::Restarted,
-    Event::ViewEntered,
-    Event::StatusChanged,
-    Event::VoteCast,
-    Event::StateInstalled,
-    Event::TimerFired,
-]);
-
 /// Rows after which a replica does not count on an answer.
 fn settling<'a>(index: &'a RunIndex<'_>) -> impl Iterator<Item = Happened> + 'a {
     let table = index.transitions();
-    let counts = |row: usize, event| event != Event::TimerFired || table.detail.get(row) == Some(Detail::RepairTimer);
-    index.events(SETTLING).filter(move |(row, event)| counts(*row, *event)).map(move |(row, event)| {
-        let begins = matches!(event, Event::Started | Event::Restarted);
-        (table.seq[row], u16::from(table.replica[row]), if begins { Step::Begun } else { Step::Settled }, NO_MESSAGE)
+    index.questions_ended().map(move |(row, end)| {
+        let step = if end == QuestionEnd::Begun { Step::Begun } else { Step::Settled };
+        (table.seq[row], u16::from(table.replica[row]), step, NO_MESSAGE)
     })
 }
 

@@ -18,12 +18,12 @@
 //! slowest peer changed often had five of its 23 explorations fall among 23 such requests (`byzantine_invalid_repair_range`, seed 3100041).
 
 use crate::budget::Meter;
-use crate::index::{EventSet, RunIndex};
+use crate::index::{QuestionEnd, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Detail, Fate, Kind, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Kind};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -133,16 +133,6 @@ fn askers(index: &RunIndex<'_>) -> Vec<Asker> {
     vec![asker; index.replicas()]
 }
 
-const ENDING: EventSet = EventSet::of(&[
-    Event::Started,
-    Event::Restarted,
-    Event::ViewEntered,
-    Event::StatusChanged,
-    Event::VoteCast,
-    Event::StateInstalled,
-    Event::TimerFired,
-]);
-
 fn happened(index: &RunIndex<'_>) -> Vec<Happened> {
     let table = index.messages();
     let mut happened = Vec::new();
@@ -159,14 +149,13 @@ fn happened(index: &RunIndex<'_>) -> Vec<Happened> {
     }
     if !happened.is_empty() {
         let transitions = index.transitions();
-        happened.extend(index.events(ENDING).filter_map(|(row, event)| {
-            let step = match event {
-                Event::Started | Event::Restarted => Step::Begun,
-                Event::TimerFired if transitions.detail.get(row) == Some(Detail::RepairTimer) => Step::TimedOut,
-                Event::TimerFired => return None,
-                _ => Step::Dropped,
+        happened.extend(index.questions_ended().map(|(row, end)| {
+            let step = match end {
+                QuestionEnd::Begun => Step::Begun,
+                QuestionEnd::TimedOut => Step::TimedOut,
+                QuestionEnd::GivenUp => Step::Dropped,
             };
-            Some((transitions.seq[row], u16::from(transitions.replica[row]), step, row))
+            (transitions.seq[row], u16::from(transitions.replica[row]), step, row)
         }));
     }
     happened.sort_unstable_by_key(|(seq, ..)| *seq);

@@ -1,6 +1,6 @@
 //! The arguments of long campaigns: begin one, go on with it, try its failures again, report on it.
 
-use super::{Form, JudgementArguments, SimulationArguments, scenario_names};
+use super::{JudgementArguments, SimulationArguments, TellingArguments, scenario_names};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,26 +93,6 @@ pub struct StartArguments {
     /// How many threads, and what is printed.
     #[command(flatten)]
     pub telling: TellingArguments,
-}
-
-/// How a campaign works and tells.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct TellingArguments {
-    /// Threads; as many as the machine has cores unless told otherwise
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub jobs: Option<u16>,
-
-    /// Output for people, for programs (one JSON object per line), or one line per result
-    #[arg(long, value_enum, default_value_t = Form::Human, value_name = "FORM")]
-    pub output: Form,
-
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output")]
-    pub json: bool,
-
-    /// Also print every run
-    #[arg(long, short)]
-    pub verbose: bool,
 }
 
 /// What to go on with.
@@ -220,14 +200,6 @@ fn shard(text: &str) -> Result<Shard, String> {
     let (shard, shards) = text.split_once('/').ok_or("two numbers are meant, such as 3/16")?;
     let (shard, shards) = (number(shard)?, number(shards)?);
     if (1..=shards).contains(&shard) { Ok(Shard([shard, shards])) } else { Err(format!("shards of {shards} are 1 to {shards}")) }
-}
-
-impl TellingArguments {
-    /// The form of output that was asked for.
-    #[must_use]
-    pub fn form(&self) -> Form {
-        if self.json { Form::Json } else { self.output }
-    }
 }
 
 #[cfg(test)]

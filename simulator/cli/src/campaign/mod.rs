@@ -43,7 +43,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     for folder in [&plan.out, &plan.save_failures].into_iter().flatten() {
         prepare(folder)?;
     }
-    let mut renderer = Renderer::new(arguments.form(), arguments.verbose);
+    let mut renderer = Renderer::new(arguments.telling.form(), arguments.telling.verbose);
     renderer.started(&plan, resumed.as_ref())?;
     let state = state(&plan, resumed)?;
     let mut campaign = Campaign::new(&plan, state, renderer);

@@ -86,7 +86,7 @@ impl Plan {
             vopr_sim::RunRequest::new(scenario, seed, &overrides).map_err(|error| Problem::usage(error.to_string()))?;
         }
         let selection = selection(&arguments.judgement)?;
-        let jobs = threads(arguments.jobs);
+        let jobs = threads(arguments.telling.jobs);
         let time_per_run = arguments.judgement.timeout_per_run;
         let budget = Budget { time_per_run, memory_bytes: Some(SEARCH_MEMORY / jobs as u64), ..Budget::default() };
         let mut words = simulation.words();

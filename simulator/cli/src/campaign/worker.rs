@@ -4,6 +4,7 @@
 //! share is the list of batches and a flag; every decision about a run is made from its seed alone.
 
 use crate::campaign::plan::{Batch, Plan};
+use crate::campaign_dir::date::now_ms;
 use crate::checkpoint::Record;
 use crate::failure::bundle::{self, Bundle};
 use crate::failure::trial::Trial;
@@ -13,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
-use std::time::{SystemTime, UNIX_EPOCH};
 use vopr_check::interrupt;
 use vopr_check::version::{COMMIT, VERSION};
 use vopr_checker::Selection;
@@ -96,16 +96,7 @@ impl<'a> Crew<'a> {
     /// The crew that does what `next` hands out and keeps what `retention` says; `command` goes into the files that it writes.
     #[must_use]
     pub fn new(plan: &'a Plan, command: String, next: Source<'a>, retention: Retention<'a>) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            plan,
-            next,
-            retention,
-            stop: AtomicBool::new(false),
-            spare: Mutex::new(Vec::new()),
-            command,
-            started_unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-        }
+        Self { plan, next, retention, stop: AtomicBool::new(false), spare: Mutex::new(Vec::new()), command, started_unix_ms: now_ms() }
     }
 
     /// Asks all threads to come to an end.

@@ -10,7 +10,8 @@ mod retention;
 mod work;
 
 use crate::args::Form;
-use crate::args::campaign::{CampaignAction, CampaignArguments, ReportArguments, ResumeArguments, StartArguments, TellingArguments};
+use crate::args::TellingArguments;
+use crate::args::campaign::{CampaignAction, CampaignArguments, ReportArguments, ResumeArguments, StartArguments};
 use crate::campaign::plan::path_word;
 use crate::campaign_dir::{Directory, PlanRecord, hold_plan, is_campaign, plan_file, write_plan, write_whole};
 use crate::dashboard::pages::{self, Links};

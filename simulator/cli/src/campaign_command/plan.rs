@@ -46,16 +46,13 @@ pub fn of_arguments(arguments: &StartArguments) -> Result<(Plan, PlanRecord), Pr
         config: arguments.config.clone(),
         iterations: arguments.seeds.unwrap_or(1),
         seed: Some(seed),
-        jobs: arguments.telling.jobs,
         out: None,
         save_failures: None,
         checkpoint_file: None,
         check_determinism: arguments.check_determinism,
         simulation: arguments.simulation.clone(),
         judgement: judgement.clone(),
-        output: arguments.telling.output,
-        json: arguments.telling.json,
-        verbose: arguments.telling.verbose,
+        telling: arguments.telling,
     };
     let plan = Plan::new(&run, None)?;
     let mut words = Vec::new();

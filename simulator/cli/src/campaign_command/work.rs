@@ -5,7 +5,7 @@
 use super::plan::{self, Prepared};
 use super::print;
 use super::retention::Retention;
-use crate::args::campaign::TellingArguments;
+use crate::args::TellingArguments;
 use crate::args::{Form, JudgementArguments};
 use crate::campaign::plan::Batch;
 use crate::campaign::worker::{Crew, Message};

@@ -71,7 +71,6 @@ pub struct Process {
     /// Bytes behind its last whole line: a line that is being written, or was when the process was killed.
     pub torn: u64,
     family: String,
-    commit: String,
     /// Bytes read.
     offset: u64,
     /// Lines read.
@@ -294,14 +293,14 @@ impl Directory {
                 process.runs += 1;
                 process.last_ms = process.last_ms.max(run.at_ms);
                 process.slow.retain(|slow| (&slow.scenario, slow.seed) != (&run.scenario, run.seed));
-                self.run(run, &process.family, &process.commit);
+                self.run(run, &process.family, &process.program[1]);
             }
             Line::Rerun(rerun) => {
                 process.last_ms = process.last_ms.max(rerun.at_ms);
                 let key = (rerun.family.clone(), rerun.scenario.clone(), rerun.seed);
                 let later = self.reruns.get(&key).is_none_or(|(other, _)| other.at_ms <= rerun.at_ms);
                 if later {
-                    self.reruns.insert(key, (RerunLine::clone(rerun), process.commit.clone()));
+                    self.reruns.insert(key, (RerunLine::clone(rerun), process.program[1].clone()));
                 }
             }
             Line::Slow(slow) => {
@@ -318,7 +317,6 @@ impl Directory {
 
     fn begin(&mut self, begin: &Begin, process: &mut Process) -> Result<(), String> {
         process.program = [begin.version.clone(), begin.commit.clone()];
-        process.commit.clone_from(&begin.commit);
         process.threads = begin.threads;
         process.began_ms = begin.at_ms;
         process.last_ms = process.last_ms.max(begin.at_ms);

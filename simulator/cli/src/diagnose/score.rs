@@ -5,20 +5,15 @@
 
 use super::{causes_of, diagnose};
 use crate::args::BugsArguments;
-use crate::campaign::plan::threads;
+use crate::hunt::{self, Ended, Hunt, first_seeds, pursue_all};
 use crate::listing::chosen_bugs;
 use crate::output::tagged;
 use crate::rig::{Orders, Rig};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::interrupt;
-use vopr_check::progress::Progress;
 use vopr_check::terminal::{Paint, Sink, table};
-use vopr_checker::{Budget, Selection};
 use vopr_schema::History;
 use vopr_sim::bugs::SeededBug;
 use vopr_sim::scenario::Overrides;
@@ -29,9 +24,6 @@ pub const NAMED_WITHIN: usize = 3;
 
 /// The share of diagnosed runs whose true cause must be named, in percent.
 pub const NAMED_MIN_PERCENT: usize = 80;
-
-/// Time after which an invariant gives up on a run.
-const TIME_PER_RUN: Duration = Duration::from_mins(1);
 
 /// Which cause is true of which bug.
 pub const TRUE_CAUSES: &[(&str, &str)] = &[
@@ -143,73 +135,47 @@ pub fn true_cause(bug: &str) -> Option<&'static str> {
     TRUE_CAUSES.iter().find(|(name, _)| *name == bug).map(|(_, cause)| *cause)
 }
 
-/// Which runs to diagnose.
-#[derive(Clone, Copy, Debug)]
-pub struct Search {
-    /// First seed of the first series.
-    pub first_seed: u64,
-    /// Series of seeds per bug: each gives one run.
-    pub series: u64,
-    /// Seeds of a series, at most.
-    pub max_seeds: u64,
-    /// Threads.
-    pub jobs: Option<u16>,
-}
-
 /// Diagnoses runs of each bug; by the place of the bug in `bugs`.
-#[must_use]
-pub fn measure(bugs: &[&'static SeededBug], search: Search) -> BTreeMap<usize, Score> {
-    let hunts: Vec<(usize, u64)> = (0..bugs.len())
-        .flat_map(|bug| (0..search.series).map(move |series| (bug, search.first_seed + series * search.max_seeds)))
+///
+/// # Errors
+/// When so many seeds do not fit the numbers.
+pub fn measure(bugs: &[&'static SeededBug], arguments: &BugsArguments) -> Result<BTreeMap<usize, Score>, Problem> {
+    let first_seeds = first_seeds(arguments)?;
+    let scenario = |bug: &SeededBug| bug.scenarios.first().and_then(|name| scenarios::find(name));
+    let hunts: Vec<Hunt> = bugs
+        .iter()
+        .enumerate()
+        .filter_map(|(bug, seeded)| Some((bug, scenario(seeded)?)))
+        .flat_map(|(bug, scenario)| first_seeds.clone().map(move |first_seed| Hunt { bug, scenario, first_seed }))
         .collect();
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new((BTreeMap::<usize, Score>::new(), Progress::new(hunts.len() as u64, 0, "runs")));
-    std::thread::scope(|scope| {
-        for _ in 0..threads(search.jobs) {
-            scope.spawn(|| {
-                let (mut rig, mut history) = (Rig::default(), History::default());
-                while !interrupt::requested()
-                    && let Some((bug, seed)) = hunts.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let found = failing(bugs[*bug], *seed, search.max_seeds, &mut rig, &mut history);
-                    let Ok(mut results) = results.lock() else { return };
-                    let score = results.0.entry(*bug).or_default();
-                    match found {
-                        Some(run) => score.runs.push(run),
-                        None => score.missed += 1,
-                    }
-                    results.1.advance(1, 0);
-                }
-            });
+    let mut scores: BTreeMap<usize, Score> = BTreeMap::new();
+    let work = |hunt: &Hunt, rig: &mut Rig, history: &mut History| match hunt.pursue(bugs[hunt.bug], arguments.max_seeds, rig, history) {
+        Ended::Caught(seed) => Some(diagnosed(hunt, bugs[hunt.bug], seed, rig, history)),
+        Ended::Missed => Some(None),
+        Ended::Interrupted => None,
+    };
+    pursue_all(&hunts, arguments.jobs, "runs", work, |hunt, found| {
+        let score = scores.entry(hunt.bug).or_default();
+        match found {
+            Some(run) => score.runs.push(run),
+            None => score.missed += 1,
         }
     });
-    let (mut scores, progress) = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    progress.finish();
     for score in scores.values_mut() {
         score.runs.sort_by_key(|run| run.seed);
     }
-    scores
+    Ok(scores)
 }
 
-/// The first run from `first_seed` on that breaks one of the bug's own invariants, diagnosed; and the same seed without the bug.
-fn failing(bug: &SeededBug, first_seed: u64, max_seeds: u64, rig: &mut Rig, history: &mut History) -> Option<Diagnosed> {
-    let scenario = bug.scenarios.first().and_then(|name| scenarios::find(name))?;
-    let overrides = Overrides { bug: Some(bug.name.to_owned()), ..Overrides::default() };
-    let budget = Budget { time_per_run: Some(TIME_PER_RUN), ..Budget::default() };
-    let orders = Orders { overrides, selection: Some(Selection::only(bug.invariants).ok()?), budget, twice: false };
-    let seeds = (first_seed..first_seed + max_seeds).take_while(|_| !interrupt::requested());
-    let (seed, diagnosis) = seeds.into_iter().find_map(|seed| {
-        history.clear();
-        let run = rig.run(scenario, seed, &orders, Some(history));
-        let violated = run.verdicts?.verdicts.iter().any(|(_, verdict)| verdict.is_violation());
-        diagnose(history, 0).filter(|_| violated).map(|diagnosis| (seed, diagnosis))
-    })?;
+/// The run in `history`, which was caught, diagnosed; and the same seed without the bug.
+fn diagnosed(hunt: &Hunt, bug: &SeededBug, seed: u64, rig: &mut Rig, history: &mut History) -> Option<Diagnosed> {
+    let diagnosis = diagnose(history, 0)?;
     history.clear();
-    let healthy = Orders { overrides: Overrides::default(), selection: None, ..orders };
-    let _ = rig.run(scenario, seed, &healthy, Some(history));
+    let healthy = Orders { overrides: Overrides::default(), selection: None, budget: hunt::budget(), twice: false };
+    let _ = rig.run(hunt.scenario, seed, &healthy, Some(history));
     let alarms = if history.runs.is_empty() { Vec::new() } else { causes_of(history, 0) };
     Some(Diagnosed {
-        scenario: scenario.name,
+        scenario: hunt.scenario.name,
         seed,
         rank: true_cause(bug.name).and_then(|cause| diagnosis.rank(cause)),
         named: diagnosis.causes.iter().take(NAMED_WITHIN).map(|found| found.cause.name).collect(),
@@ -220,12 +186,11 @@ fn failing(bug: &SeededBug, first_seed: u64, max_seeds: u64, rig: &mut Rig, hist
 /// Diagnoses runs of the chosen bugs and prints a table.
 ///
 /// # Errors
-/// When standard output cannot be written.
+/// When so many seeds do not fit the numbers, or standard output cannot be written.
 pub fn run(arguments: &BugsArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
     let bugs = chosen_bugs(&arguments.bug);
     interrupt::listen("the runs under way are finished and the table printed");
-    let search = Search { first_seed: arguments.seed, series: arguments.campaigns, max_seeds: arguments.max_seeds, jobs: arguments.jobs };
-    let scores = measure(&bugs, search);
+    let scores = measure(&bugs, arguments)?;
     let mut rows =
         vec![["bug", "true cause", "runs", "first", "in three", "false alarms", "named in the first run"].map(str::to_owned).to_vec()];
     for (place, score) in &scores {

@@ -6,7 +6,7 @@ use super::super::Model;
 use super::*;
 use crate::import::{Brought, Format, Request, bring_text, export, history};
 use crate::linearize::brute;
-use crate::linearize::trials::Random;
+use crate::linearize::trials::{self, Random};
 use crate::{Budget, Selection, Verdict, check_run};
 use core::fmt::Write;
 use std::path::Path;
@@ -37,16 +37,7 @@ enum Wish {
 
 /// A few overlapping calls, answered by a bank that begins with `balances`; some answers are damaged.
 fn draw(random: &mut Random, balances: &mut [i64], overdraw: bool) -> Vec<Asked> {
-    let count = 2 + random.below(5);
-    let span = 3 + random.below(12);
-    let mut plan: Vec<(u64, u64, u64)> = (0..count)
-        .map(|_| {
-            let invoke = random.below(span);
-            let returned = invoke + random.below(1 + span / 2);
-            (invoke * 8 + random.below((returned - invoke) * 8 + 1), invoke, returned)
-        })
-        .collect();
-    plan.sort_unstable();
+    let plan = trials::instants(random);
     let damaged = [0, 10, 30][random.below(3) as usize];
     let mut asked = Vec::new();
     for (_, invoke, returned) in plan {

@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "draws are far below 2^32")]
 
 use crate::budget::Budget;
-use crate::linearize::trials::Random;
+use crate::linearize::trials::{self, Random};
 use crate::models::layout::Layout;
 use crate::models::store::{Store, Told};
 use crate::testing::dialogue::{Dialogue, ask};
@@ -66,17 +66,8 @@ fn damage(random: &mut Random, row: &mut OperationRow) {
 
 /// A few overlapping operations: answers come from an execution at random instants, which the log holds, or nearly.
 fn history(random: &mut Random) -> Dialogue {
-    let count = 2 + random.below(5);
-    let span = 3 + random.below(12);
-    let mut plan: Vec<(u64, u64, u64)> = (0..count)
-        .map(|_| {
-            let invoke = random.below(span);
-            let returned = invoke + random.below(1 + span / 2);
-            (invoke * 8 + random.below((returned - invoke) * 8 + 1), invoke, returned)
-        })
-        .collect();
-    plan.sort_unstable();
-    let requests: Vec<OperationRow> = (0..count).map(|_| request(random)).collect();
+    let plan = trials::instants(random);
+    let requests: Vec<OperationRow> = plan.iter().map(|_| request(random)).collect();
     let mut executed = Operations::default();
     for row in &requests {
         executed.push(row.clone());

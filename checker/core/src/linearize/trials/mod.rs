@@ -179,6 +179,21 @@ impl Random {
     }
 }
 
+/// A few overlapping calls in the order in which they take effect: the instant of that, eighths of a time unit; invocation; return.
+#[must_use]
+pub fn instants(random: &mut Random) -> Vec<(u64, u64, u64)> {
+    let count = 2 + random.below(5);
+    let span = 3 + random.below(12);
+    let one = |random: &mut Random| {
+        let invoke = random.below(span);
+        let returned = invoke + random.below(1 + span / 2);
+        (invoke * 8 + random.below((returned - invoke) * 8 + 1), invoke, returned)
+    };
+    let mut instants: Vec<_> = (0..count).map(|_| one(random)).collect();
+    instants.sort_unstable();
+    instants
+}
+
 /// Draws requests and answers of one model.
 pub trait Generator: Model {
     /// A request without an answer; reads hold a placeholder.
