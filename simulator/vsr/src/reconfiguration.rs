@@ -13,7 +13,8 @@
 //!    something already, one of those knows of the new epoch, and refuses.
 //! 4. The epoch, with its voters, is in the superblock before a message carries it, and never falls. Messages of another epoch
 //!    count for nothing: whoever lags asks, and is told (`recovery_response`). A log says nothing of the epoch, so a replica may
-//!    learn of it before it has the entry that brought it.
+//!    learn of it before it has the entry that brought it. A primary that does has been replaced, for a primary enters an epoch
+//!    by committing its change; it leaves its view, or it would count votes for its own log by the quorums of a later one.
 //!
 //! A removed primary tells all members of the new epoch and stops; the voters that see no voter lead leave the view at once.
 //! A change is asked for on top of an epoch: what comes too late commits as an error result, and changes nothing.
@@ -311,7 +312,10 @@ impl<S: StateMachine> Replica<S> {
                 self.tell_epoch(member, fx);
             }
         }
-        let is_led = self.votes(self.config.primary_of(self.view));
+        // A primary that has not committed the change itself learns of it from others. Another view may have decided that op and those before
+        // it otherwise than this log, and what was acknowledged here was not asked of the voters of now: it leads no more.
+        let was_replaced = led && self.commit < next.since;
+        let is_led = self.votes(self.config.primary_of(self.view)) && !was_replaced;
         match self.status {
             Status::Normal if led && !self.is_voter() => {
                 self.note(fx, Note::Abdicated(AbdicationCause::Removed));
