@@ -12,6 +12,10 @@ use vopr_schema::{FaultFamily, FaultKind, StorageIo, StorageOutcome, StorageRow}
 use vsr::constants::{CHECKPOINT_PLACES, SUPERBLOCK_COPIES};
 use vsr::io::{self, DiskImage, Input, ReadId, Write, WriteId};
 
+fn slot_of(op: u64, slots: u32) -> u32 {
+    u32::try_from(op % u64::from(slots)).expect("below the number of slots")
+}
+
 impl World {
     pub(crate) fn begin_write(&mut self, node: usize, write: WriteId, what: Write) {
         let started_seq = self.recorder.last_seq();
@@ -231,12 +235,19 @@ impl World {
     }
 
     fn slot_of(&self, op: u64) -> u32 {
-        u32::try_from(op % u64::from(self.options.cluster.log_slots)).expect("below the number of slots")
+        slot_of(op, self.options.cluster.log_slots)
     }
 
     /// A crash: what was not durable is lost, torn, or there all the same.
+    ///
+    /// Where disks are replaced, what a crash takes counts as damage: an entry that the others have not got, or not any more, stays.
+    /// Otherwise nobody could ever tell whether it had been acknowledged, in steps: (1) replicas 0 and 1 of three hold op 9, only 1 has it on
+    /// its disk; (2) 0 crashes, and loses it, but not op 10, which names it; (3) the disk of 1 is replaced: 2 denies op 9, 0 cannot, 1 may not.
     pub(crate) fn lose_unflushed(&mut self, node: usize) {
-        let losses = self.nodes[node].disk.crash(self.now_ns);
+        let (atlas, id, slots) = (&mut self.atlas, self.nodes[node].id, self.options.cluster.log_slots);
+        let replaces = self.plan.replaces_disks();
+        let may_lose = |op| !replaces || atlas.is_blank(id) || atlas.may_damage_entry(id, slot_of(op, slots));
+        let losses = self.nodes[node].disk.crash(self.now_ns, may_lose);
         let lost = losses.iter().filter(|loss| loss.outcome == StorageOutcome::Lost).count();
         if lost > 0 {
             let magnitude = f64::from(u32::try_from(lost).unwrap_or(u32::MAX));

@@ -36,6 +36,24 @@ impl FaultPlan {
         self.0.iter().any(|planned| matches!(planned.fault, Fault::Attack { .. }))
     }
 
+    /// Whether a disk is to be replaced.
+    #[must_use]
+    pub fn replaces_disks(&self) -> bool {
+        self.0.iter().any(|planned| matches!(planned.fault, Fault::Reformat { .. }))
+    }
+
+    /// How many members vote at least, of `first` that do at the beginning: no more damage may be done than these outlive.
+    #[must_use]
+    pub fn voters_min(&self, first: u8) -> u8 {
+        let asked = self.0.iter().filter_map(|planned| match planned.fault {
+            Fault::Reconfigure { voters: Voters::Members(members), .. } => u8::try_from(members.count_ones()).ok(),
+            Fault::Reconfigure { voters: Voters::FromPrimary(count) | Voters::BehindPrimary(count), .. } => Some(count),
+            _ => None,
+        });
+        // Nobody is asked for none: such a change is refused.
+        asked.filter(|count| *count > 0).fold(first, u8::min)
+    }
+
     /// From JSON text.
     ///
     /// # Errors

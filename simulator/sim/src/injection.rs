@@ -225,10 +225,12 @@ impl World {
         Some(active)
     }
 
-    /// A crash after which nothing is left, not even a torn write.
+    /// A crash after which nothing is left, not even a torn write. Not while another disk is still being written to: this one may hold
+    /// the only copy of such an entry (see [`World::lose_unflushed`]).
     fn begin_reformat(&mut self, index: u32, target: Target, end_time_ns: Option<u64>) -> Option<Active> {
         let node = usize::from(self.replica(target)?);
-        if self.nodes[node].process == Process::Down || !self.atlas.may_reformat(self.nodes[node].id) {
+        let is_written_to = self.nodes.iter().enumerate().any(|(other, machine)| other != node && machine.disk.writes_entries());
+        if self.nodes[node].process == Process::Down || is_written_to || !self.atlas.may_reformat(self.nodes[node].id) {
             return None;
         }
         let active = self.begin_crash(index, target, end_time_ns)?;

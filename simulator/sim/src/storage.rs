@@ -93,7 +93,7 @@ pub enum Written {
 enum Access {
     Write(Writing),
     /// A write that failed, which nobody has been told yet.
-    Failed(WriteId),
+    Failed(Writing),
     Read {
         read: ReadId,
         slot: u32,
@@ -250,9 +250,9 @@ impl Disk {
                 let (completed, next) = self.advance_write(access, writing, gray);
                 (Some(completed), next)
             }
-            Access::Failed(write) => {
+            Access::Failed(writing) => {
                 self.free.push(access);
-                (None, Next::Failed(write))
+                (None, Next::Failed(writing.write))
             }
         }
     }
@@ -272,7 +272,7 @@ impl Disk {
                 // After a failed flush a kernel may call the page clean: what was cached is gone.
                 at_its_place!(self, &writing.what, |slot, _value| slot.forget_cached());
             }
-            self.accesses[access as usize] = Some(Access::Failed(writing.write));
+            self.accesses[access as usize] = Some(Access::Failed(writing));
             return (completed, Next::Continue(compress(FAILURE_NS, self.time_compression)));
         }
         if writing.flushing {
@@ -332,22 +332,30 @@ impl Disk {
         self.checkpoints.fill_with(Slot::default);
     }
 
-    /// The machine stops at `now_ns`. Answers what became of each write that was not durable: ok where it survived.
-    pub fn crash(&mut self, now_ns: u64) -> Vec<Completed> {
+    /// The machine stops at `now_ns`. Answers what became of each write that was not durable: ok where it survived, as entries of those
+    /// ops do that may not be lost.
+    pub fn crash(&mut self, now_ns: u64, mut may_lose: impl FnMut(u64) -> bool) -> Vec<Completed> {
         let mut losses = Vec::new();
         self.scanning = 0;
         let tearing = self.tearing.take();
         let mut unfinished: Vec<Writing> = Vec::new();
         for access in self.accesses.drain(..).flatten() {
-            if let Access::Write(writing) = access {
-                unfinished.push(writing);
+            match access {
+                Access::Write(writing) => unfinished.push(writing),
+                Access::Failed(Writing { what: Write::Entry(entry), .. }) if !may_lose(entry.op.0) => {
+                    let place = ring_place(entry.op.0, self.log.len());
+                    self.log[place].survive(entry);
+                }
+                Access::Failed(_) | Access::Read { .. } | Access::Scan { .. } => {}
             }
         }
         self.free.clear();
         unfinished.sort_by_key(|writing| (writing.begins_ns, writing.write));
         for writing in unfinished {
             let torn = tearing == Some(writing.write);
-            let outcome = if torn { StorageOutcome::Torn } else { self.crash_outcome(writing.begins_ns < now_ns) };
+            let drawn = if torn { StorageOutcome::Torn } else { self.crash_outcome(writing.begins_ns < now_ns) };
+            let is_kept = drawn != StorageOutcome::Ok && matches!(&writing.what, Write::Entry(entry) if !may_lose(entry.op.0));
+            let outcome = if is_kept { StorageOutcome::Ok } else { drawn };
             let stream = &mut self.crash_loss;
             match outcome {
                 StorageOutcome::Torn => at_its_place!(self, &writing.what, |slot, value| slot.tear(value, stream)),
@@ -490,6 +498,13 @@ impl Disk {
     pub fn span(&self) -> Option<(u64, u64)> {
         let numbers = || self.log.iter().filter_map(Slot::number);
         Some((numbers().min()?, numbers().max()?))
+    }
+
+    /// Whether an entry is on its way to the disk.
+    #[must_use]
+    pub fn writes_entries(&self) -> bool {
+        let is_entry = |writing: &Writing| matches!(writing.what, Write::Entry(_));
+        self.accesses.iter().flatten().any(|access| matches!(access, Access::Write(writing) | Access::Failed(writing) if is_entry(writing)))
     }
 
     /// Whether no access is under way, but for the scrubber's, which never rests.

@@ -161,7 +161,7 @@ impl World {
             recorder: Recorder::default(),
             plan: request.plan.clone(),
             active: vec![Active::default(); request.plan.0.len()],
-            atlas: Atlas::new(options.cluster.replicas),
+            atlas: Atlas::new(request.plan.voters_min(options.cluster.replicas)),
             load_bursts: 0,
             healed: false,
             events: 0,

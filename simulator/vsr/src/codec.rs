@@ -179,12 +179,12 @@ fn encode_body(writer: &mut Writer, body: &Body) {
             writer.u64(*sent_ns);
             writer.bool(*suspects);
         }
-        Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint } => {
+        Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, votes, checkpoint } => {
             writer.u64(*sent_ns);
             writer.u64(*clock_ns);
             writer.bool(*synchronised);
             writer.u64(*round);
-            writer.bool(*suspects);
+            writer.u8(u8::from(*suspects) | u8::from(*votes) << 1);
             writer.u64(checkpoint.0);
         }
         _ => encode_log_body(writer, body),
@@ -333,14 +333,12 @@ fn decode_body(reader: &mut Reader<'_>, command: Command, checks: Checks) -> Opt
             Body::Commit { commit, commit_hash: reader.hash()?, trim, ask: reader.bool()?, round: reader.u64()? }
         }
         Command::Ping => Body::Ping { sent_ns: reader.u64()?, suspects: reader.bool()? },
-        Command::Pong => Body::Pong {
-            sent_ns: reader.u64()?,
-            clock_ns: reader.u64()?,
-            synchronised: reader.bool()?,
-            round: reader.u64()?,
-            suspects: reader.bool()?,
-            checkpoint: reader.op()?,
-        },
+        Command::Pong => {
+            let (sent_ns, clock_ns, synchronised, round) = (reader.u64()?, reader.u64()?, reader.bool()?, reader.u64()?);
+            let flags = reader.u8().filter(|flags| *flags < 4)?;
+            let (suspects, votes) = (flags & 1 != 0, flags & 2 != 0);
+            Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, votes, checkpoint: reader.op()? }
+        }
         Command::Reconfigure => Body::Reconfigure { session: reader.session()?, request: reader.request()?, members: reader.u32()? },
         _ => return decode_log_body(reader, command, checks),
     })

@@ -327,6 +327,8 @@ pub enum Body {
         round: u64,
         /// Whether the sender has lost its primary.
         suspects: bool,
+        /// Whether the sender's vote counts: not a new member's yet, nor that of a replica whose disk was replaced.
+        votes: bool,
         /// Op of the sender's durable checkpoint.
         checkpoint: Op,
     },

@@ -176,7 +176,10 @@ impl<S: StateMachine> Replica<S> {
                 }
                 pin_head = *keep;
             }
-            Some(Pending::Epoch(membership)) => next.membership = *membership,
+            Some(Pending::Epoch(membership)) => {
+                next.membership = *membership;
+                next.voter_from = self.voter_from_in_new_epoch();
+            }
             Some(Pending::Enter(enter)) => {
                 self.pin_entered(&mut next, enter);
                 return next;

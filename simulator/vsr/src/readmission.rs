@@ -21,6 +21,11 @@
 //! view 5, and its log, in flight to 0, ends at op 6; (2) its disk is replaced, and it learns the log of view 4 up to op 7, which it then
 //! helps to commit; (3) 0 starts view 5 with the old log of 1 and those of two others, none of which has op 7.
 //!
+//! The others are those of one configuration. If the former self was a voter of a later one, its quorums there are met by answers of that
+//! one's voters only: a replica that enters an epoch before it votes again asks all over. Where it would go wrong otherwise, in steps: (1)
+//! replicas 0 and 1 of three lag, 2 to 4 have entered the epoch in which all five vote, and go on; (2) 2 votes for view 5, and its disk is
+//! replaced; (3) 0 and 1 say that they are in view 1; (4) 2 hears of the epoch, and votes from view 4 on, without what it had promised in 5.
+//!
 //! Where members do not vote, the views that they would lead are passed over: "one view up" and "M + 2" grow by their number.
 //!
 //! In a quiet cluster no view changes by itself. So a replica that has caught up asks its primary for the view that it needs, and the
@@ -63,6 +68,19 @@ impl<S: StateMachine> Replica<S> {
     /// How many views a voter goes up at a time, at most: as far as the next one that a voter leads.
     fn views_at_a_time(&self) -> u64 {
         u64::from(self.config.members()) - u64::from(self.membership.voters.len()) + 1
+    }
+
+    /// From which view on this replica may vote in an epoch that it is about to enter.
+    pub(crate) fn voter_from_in_new_epoch(&self) -> View {
+        if self.awaits_readmission() { UNKNOWN } else { self.voter_from }
+    }
+
+    /// The voters are others now: who answered before, or had to, is no witness of what their quorums have promised.
+    pub(crate) fn forget_witnesses(&mut self) {
+        if self.awaits_readmission() {
+            self.voter_from = UNKNOWN;
+            self.readmission = Readmission::default();
+        }
     }
 
     /// A voter has said, after this disk was formatted, in which view it is.

@@ -306,6 +306,7 @@ impl<S: StateMachine> Replica<S> {
         let led = self.is_primary();
         self.membership = next;
         self.quorums = next.quorums();
+        self.forget_witnesses();
         self.note(fx, Note::EpochEntered(next));
         if led {
             for member in self.other_members() {
@@ -336,6 +337,8 @@ impl<S: StateMachine> Replica<S> {
                 self.repair_if_needed(fx);
             }
             Status::ViewChange if self.is_voter() => self.resume_view_change(fx),
+            // It left its view when it was no voter, or before it was one.
+            Status::Recovering if self.is_voter() && self.view > self.last_normal_view => self.resume_view_change(fx),
             // Without a vote it has no part in a view change.
             Status::ViewChange | Status::Recovering => self.rejoin(fx),
             Status::StateTransfer => {}
@@ -369,11 +372,10 @@ impl<S: StateMachine> Replica<S> {
 
     /// Primary of a view that has not started: whether the log that was chosen may be entered with. If it ends with a change, a
     /// quorum of those that the change names must have sent their logs too; who does not vote yet is asked to.
-    pub(crate) fn change_is_backed(&mut self, enter: &mut EnterView, fx: &mut Vec<Effect>) -> bool {
+    pub(crate) fn change_is_backed(&mut self, enter: &EnterView, fx: &mut Vec<Effect>) -> bool {
         let Some(next) = enter.entries.last().and_then(|entry| self.change_by(entry)) else { return true };
         let sent = self.view_change.senders();
         if next.has_quorum(sent) {
-            enter.quorum = Some(sent.and(next.voters.or(self.membership.voters)).0);
             return true;
         }
         self.reconfiguration.named = next.voters;
@@ -395,10 +397,12 @@ impl<S: StateMachine> Replica<S> {
             self.leave_view(view, fx);
             return Ok(());
         }
-        if self.status != Status::ViewChange {
-            return Err(RejectReason::WrongStatus);
+        match self.status {
+            Status::ViewChange => self.on_resend_timer(fx),
+            // It was called before it crashed, or had a vote when it left its view.
+            Status::Recovering if self.view > self.last_normal_view => self.resume_view_change(fx),
+            _ => return Err(RejectReason::WrongStatus),
         }
-        self.on_resend_timer(fx);
         Ok(())
     }
 

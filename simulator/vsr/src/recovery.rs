@@ -9,7 +9,7 @@ use crate::checkpoint::Checkpoint;
 use crate::constants::SUPERBLOCK_PAIR;
 use crate::entry::{Checks, Entry};
 use crate::ids::{Hash, Op, ReplicaId, View};
-use crate::io::{Damage, DiskImage, Effect, EntryName, Note, Status, Stored, Timer};
+use crate::io::{AbdicationCause, Damage, DiskImage, Effect, EntryName, Note, Status, Stored, Timer};
 use crate::log::Log;
 use crate::message::{Body, RejectReason, StartView};
 use crate::promise::{Pending, Promises};
@@ -189,7 +189,7 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         let leads = self.config.primary_of(self.view) == self.config.replica;
-        if self.status == Status::ViewChange {
+        if self.status == Status::ViewChange && self.is_voter() {
             self.promise(Pending::Resume, fx);
         } else if leads && self.is_voter() {
             // What it was doing as primary is forgotten: nobody may take it for that view's primary again.
@@ -235,6 +235,11 @@ impl<S: StateMachine> Replica<S> {
             return Err(RejectReason::WrongStatus);
         }
         if view > self.view {
+            // It voted once, for a view that never started, and is no voter any more: nobody follows it there, and it may not come back.
+            if self.is_primary() && !self.votes(from) {
+                self.abdicate(AbdicationCause::HigherView, fx);
+                return Ok(());
+            }
             self.ask_view(view, fx);
             return Err(RejectReason::NewerView);
         }

@@ -320,10 +320,10 @@ impl<S: StateMachine> Replica<S> {
                 self.on_ping(from, view, sent_ns, suspects, fx);
                 Ok(())
             }
-            Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint } => {
+            Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, votes, checkpoint } => {
                 self.on_round_answer(from, view, round, fx);
                 self.on_clock_sample(from, sent_ns, clock_ns, synchronised, fx);
-                self.on_pong(from, view, suspects, checkpoint, fx);
+                self.on_pong(from, view, (suspects, votes), checkpoint, fx);
                 Ok(())
             }
             Body::StartViewChange => self.on_start_view_change(from, view, fx),

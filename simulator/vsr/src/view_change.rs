@@ -205,15 +205,17 @@ impl<S: StateMachine> Replica<S> {
     /// A sign of life, and what the clock reads, in answer to a ping or to a round of heartbeats.
     pub(crate) fn send_pong(&self, to: ReplicaId, sent_ns: u64, round: u64, fx: &mut Vec<Effect>) {
         let (clock_ns, synchronised) = (self.clock_ns, self.claims_time());
-        let (suspects, checkpoint) = (self.suspects() && self.is_voter(), self.checkpoints.named.op);
+        let (votes, checkpoint) = (self.is_voter(), self.checkpoints.named.op);
+        let suspects = self.suspects() && votes;
         // Who may not vote yet confirms nobody's leadership: its former self may have voted for another one.
-        let round = if self.is_voter() { round } else { 0 };
-        self.send(to, Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint }, fx);
+        let round = if votes { round } else { 0 };
+        self.send(to, Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, votes, checkpoint }, fx);
     }
 
-    pub(crate) fn on_pong(&mut self, from: ReplicaId, view: View, suspects: bool, checkpoint: Op, fx: &mut Vec<Effect>) {
+    /// Who does not vote keeps no primary in its place: with those alone it would lead for ever, and commit nothing.
+    pub(crate) fn on_pong(&mut self, from: ReplicaId, view: View, (suspects, votes): (bool, bool), checkpoint: Op, fx: &mut Vec<Effect>) {
         if self.is_primary() && view == self.view {
-            if self.votes(from) {
+            if votes && self.votes(from) {
                 self.heard_backup(from, checkpoint, fx);
             } else {
                 self.heard_standby(from, checkpoint);
@@ -474,7 +476,7 @@ impl<S: StateMachine> Replica<S> {
         if self.has_bug(Bug::TrustsInflatedCommit) {
             enter.commit = self.view_change.claimed_commit.max(enter.commit).min(enter.head());
         }
-        if !self.change_is_backed(&mut enter, fx) {
+        if !self.change_is_backed(&enter, fx) {
             return;
         }
         let agrees = self.log.agrees(self.commit, enter.base, enter.base_hash, &enter.entries);

@@ -329,6 +329,16 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
+        scenario: "reconfig_replaced_disk",
+        conditions: &[
+            Condition {
+                words: "a replica whose disk had been replaced voted for an entry later",
+                holds: damage::reformatted_replica_voted,
+            },
+            Condition { words: "an epoch began", holds: membership::epoch_entered },
+        ],
+    },
+    Promise {
         scenario: "repair_ewma_selection",
         conditions: &[Condition {
             words: "a replica asked for 20 repairs while it knew one peer to be slow",

@@ -36,7 +36,7 @@ use crate::witness::Step;
 use crate::writers::Writers;
 use core::ops::Range;
 use std::sync::OnceLock;
-use vopr_schema::{Faults, History, Kind, Messages, Operations, Run, StorageAccesses, TransitionEvent, Transitions};
+use vopr_schema::{FaultKind, Faults, History, Kind, Messages, Operations, Run, StorageAccesses, TransitionEvent, Transitions};
 
 /// Replicas that a run may number: their sets are recorded as 32 bits.
 pub const REPLICAS_MAX: usize = 32;
@@ -224,6 +224,14 @@ impl<'a> RunIndex<'a> {
     #[must_use]
     pub fn fault_rows(&self) -> Range<usize> {
         self.history.faults.rows_of_run(self.run)
+    }
+
+    /// Whether a fault had put an empty disk in the place of a replica's own before it `started` in this row.
+    #[must_use]
+    pub fn was_replaced(&self, start: usize) -> bool {
+        let (table, faults) = (self.transitions(), self.faults());
+        let is_own = |row: &usize| faults.target.get(*row) == Some(u32::from(table.replica[start])) && faults.seq[*row] < table.seq[start];
+        self.fault_rows().filter(is_own).any(|row| faults.fault.get(row) == FaultKind::Reformat)
     }
 
     /// Which members vote in which epoch.

@@ -17,7 +17,7 @@ use crate::index::{EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
-use vopr_schema::{Detail, FaultKind, Kind, TransitionEvent as Event};
+use vopr_schema::{Detail, Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -87,7 +87,7 @@ const BEGINNINGS: EventSet = EventSet::of(&[Event::Started, Event::Restarted]);
 
 fn begin(index: &RunIndex<'_>, replica: &mut Replica, row: usize, event: Event) -> Result<(), Box<Verdict>> {
     let commit = if event == Event::Started { 0 } else { index.transitions().commit[row] };
-    if event == Event::Started && was_replaced(index, row) {
+    if event == Event::Started && index.was_replaced(row) {
         replica.checkpoint = Mark::default();
     }
     if commit < replica.checkpoint.op && !damaged_around(index, row) && !replica.damaged_checkpoint {
@@ -96,13 +96,6 @@ fn begin(index: &RunIndex<'_>, replica: &mut Replica, row: usize, event: Event) 
     let mark = Mark { op: commit, row: Some(row) };
     *replica = Replica { commit: mark, committed: mark, applied: mark, checkpoint: replica.checkpoint, ..Replica::default() };
     Ok(())
-}
-
-/// Whether a fault had put an empty disk in the place of the replica's own before it started.
-fn was_replaced(index: &RunIndex<'_>, start: usize) -> bool {
-    let (table, faults) = (index.transitions(), index.faults());
-    let is_own = |row: &usize| faults.target.get(*row) == Some(u32::from(table.replica[start])) && faults.seq[*row] < table.seq[start];
-    index.fault_rows().filter(is_own).any(|row| faults.fault.get(row) == FaultKind::Reformat)
 }
 
 /// Whether the replica reports a damaged checkpoint or superblock copy at this restart, right behind the row.

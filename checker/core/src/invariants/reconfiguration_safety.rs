@@ -3,7 +3,8 @@
 //! Two majorities of different memberships need not meet: if an old and a new one could both commit, one op number would get two entries.
 //!
 //! **Formally.** Let C(E) be the configuration of epoch E, with its voters and the op s(E) of the entry that brought it. (1) All
-//! `epoch_entered` of one epoch name the same voters and op; s rises with E, and no epoch is left out. (2) No replica's epoch ever falls.
+//! `epoch_entered` of one epoch name the same voters and op; s rises with E, and no epoch is left out. (2) No replica's epoch ever falls, unless a fault (`reformat`) replaced
+//! its disk.
 //! (3) An epoch is first entered behind a `committed` of its op. (4) For each `committed` with `quorum` Q of op o on a replica in epoch E:
 //! o <= s(E+1); Q holds only voters of C(E), and more than half of them; if o = s(E+1), voters of either, and more than half of each:
 //! so the quorums of consecutive configurations intersect. (5) A view that a replica in epoch E enters with the logs of Q: Q holds only
@@ -12,7 +13,7 @@
 //! entry of op o is a voter of C(E), or of C(E+1) if o = s(E+1).
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, fate, `fate_seq`,
-//! `reject_reason`.
+//! `reject_reason`. fault: fault, target.
 //!
 //! **Deliberately not checked.** Which change an administrator asked for: what an entry says is not recorded, only what it brought. An
 //! acknowledgement by no voter of an entry that was never committed: (1) the change to epoch 1 is prepared at op 9 and names member 3;
@@ -30,11 +31,12 @@ use vopr_schema::{Command, Fate, Kind, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "reconfiguration_safety",
-    version: 1,
+    version: 2,
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "entry_hash", "quorum", "epoch"] },
         Reads { kind: Kind::Message, columns: &["command", "from", "to", "view", "fate", "fate_seq", "reject_reason"] },
+        Reads { kind: Kind::Fault, columns: &["fault", "target"] },
     ],
     statement: "quorums of consecutive configurations intersect, and nobody outside the configuration in force is counted",
     because_of: &[],
@@ -73,6 +75,9 @@ impl Run<'_, '_> {
         for (row, event) in self.index.events(EVENTS) {
             ticker.step()?;
             if let Some(epoch) = epochs.get_mut(usize::from(table.replica[row])) {
+                if event == Event::Started && self.index.was_replaced(row) {
+                    *epoch = 0;
+                }
                 if table.epoch[row] < *epoch {
                     let (replica, now) = (table.replica[row], table.epoch[row]);
                     let summary = format!("replica {replica} is in epoch {now}, and was in epoch {epoch} before");
@@ -247,7 +252,7 @@ fn acknowledgements(run: &mut Run<'_, '_>, meter: &Meter) -> Decision {
 #[cfg(test)]
 mod tests {
     use crate::testing::{Story, entry_hash};
-    use vopr_schema::{Command, Fate, TransitionEvent as Event};
+    use vopr_schema::{Command, Fate, FaultKind, FaultRow, TransitionEvent as Event};
 
     const NAME: &str = "reconfiguration_safety";
 
@@ -356,6 +361,23 @@ mod tests {
         let mut story = shrunk();
         story.accept(1, 2, 0);
         assert!(story.verdict(NAME).is_pass());
+    }
+
+    #[test]
+    fn a_replaced_disk_knows_of_no_epoch() {
+        let mut story = shrunk();
+        story.crash(3);
+        let seq = story.tick();
+        story.state(3).epoch = 0;
+        story.event(3, Event::Started, |row| row.op = Some(0));
+        assert_eq!(shape(&story), "epoch_falls");
+        story.faults.push(FaultRow { seq, fault: FaultKind::Reformat, target: Some(3), ..FaultRow::default() });
+        enters(&mut story, 3, 1, 1, 0b11100);
+        assert!(story.verdict(NAME).is_pass(), "{:?}", story.verdict(NAME));
+        // It is excused once, not for ever.
+        story.crash(3);
+        story.restart(3, |state| state.epoch = 0);
+        assert_eq!(shape(&story), "epoch_falls");
     }
 
     #[test]

@@ -1,24 +1,28 @@
 //! `repair_selection`: a peer that is known to be slow is asked for little.
 //!
-//! A replica that asks a slow peer as often as the others falls further behind with each question, while entries that it needs lie ready
-//! elsewhere.
+//! A replica that asks a slow peer as often as the others falls further behind with each question, while entries that it needs lie
+//! ready elsewhere.
 //!
-//! **Formally.** For each replica r and voter p, E(p) is the smoothed time (alpha 0.2) from a `repair_request` of r to p to its end: an
-//! answer of p (`repair_response` or nack) that arrived and was not refused, or r's repair timer. A question that ends by another request,
-//! a vote, or a change of r's status or view, tells nothing; a restart forgets everything. p is known to be slow while E of all other voters is
-//! known and E(p) is at least twice each of them. A time of more than eight timeouts of 200 ms counts as that many. A replica explores with
-//! every tenth of its requests, of whatever kind: of those for something new (another end of the range than the request before) while
-//! some voter is known to be slow, no more go to it than a tenth of all its requests and one. Judged once there are 20 of them.
+//! **Formally.** For each replica r and other member p, E(p) is the smoothed time (alpha 0.2) from a `repair_request` of r to p to
+//! its end: an answer of p (`repair_response` or nack) that arrived and was not refused, or r's repair timer. A question that ends by
+//! another request, a vote, or a change of r's status or view, tells nothing; a restart forgets everything. A voter p of the
+//! configuration of r's request is known to be slow while E of all other voters is known and E(p) is at least twice each of them. A
+//! time of more than eight timeouts of 200 ms counts as that many. A replica explores with every tenth of its requests, of whatever
+//! kind: of those for something new (another end of the range than the request before) while some voter is known to be slow, no more
+//! go to it than a tenth of all its requests and one. Judged once there are 20 of them.
 //!
-//! **Evidence.** run: replicas. message: copy, command, from, to, op, `entry_hash`, fate, `fate_seq`, `fate_time_ns`, `reject_reason`,
-//! mutation. transition: replica, event, detail.
+//! **Evidence.** run: replicas, standbys. message: copy, command, from, to, op, epoch, `entry_hash`, fate, `fate_seq`,
+//! `fate_time_ns`, `reject_reason`, mutation. transition: replica, event, detail.
 //!
-//! **Deliberately not checked.** Requests for the same once more: those go round. The choice between voters
-//! that are about as quick. A share of the requests beside a slow peer alone: version 1 allowed one in five of those, and a replica whose
-//! slowest peer changed often had five of its 23 explorations fall among 23 such requests (`byzantine_invalid_repair_range`, seed 3100041).
+//! **Deliberately not checked.** Requests for the same once more: those go round. The choice between voters that are about as quick.
+//! A share of the requests beside a slow peer alone: version 1 allowed one in five of those, and a replica whose slowest peer changed
+//! often had five of its 23 explorations fall among 23 such requests (`byzantine_invalid_repair_range`, seed 3100041). Members that
+//! do not vote: version 2 compared those that voted at the beginning. Counter-example, in steps: (1) replicas 0 to 2 vote; (2) a
+//! change makes 1 to 3 the voters; (3) 3 is cut off, and replica 2 asks 1 for everything; (4) 1 is slower than 0, which nobody may
+//! ask any more.
 
 use crate::budget::Meter;
-use crate::index::{QuestionEnd, RunIndex};
+use crate::index::{Configuration, QuestionEnd, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
@@ -28,10 +32,10 @@ use vopr_schema::{Command, Fate, Kind};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "repair_selection",
-    version: 2,
+    version: 3,
     category: Category::Storage,
     reads: &[
-        Reads { kind: Kind::Run, columns: &["replicas"] },
+        Reads { kind: Kind::Run, columns: &["replicas", "standbys"] },
         Reads {
             kind: Kind::Message,
             columns: &[
@@ -41,6 +45,7 @@ pub const INVARIANT: Invariant = Invariant {
                 "to",
                 "op",
                 "entry_hash",
+                "epoch",
                 "fate",
                 "fate_seq",
                 "fate_time_ns",
@@ -48,7 +53,7 @@ pub const INVARIANT: Invariant = Invariant {
                 "mutation",
             ],
         },
-        Reads { kind: Kind::Transition, columns: &["replica", "event", "detail"] },
+        Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "quorum", "epoch", "detail"] },
     ],
     statement: "a peer that is known to be slow is asked for repairs only to explore: one request in ten",
     because_of: &["repair_budget"],
@@ -82,7 +87,7 @@ enum Step {
 /// Position, replica, what happened, the message if it was one.
 type Happened = (u64, u16, Step, usize);
 
-/// What one replica knows of the voters.
+/// What one replica knows of the others.
 #[derive(Clone)]
 struct Asker {
     smoothed_ns: Vec<u64>,
@@ -130,7 +135,7 @@ fn judge(index: &RunIndex<'_>, meter: &Meter) -> Decision {
 
 fn askers(index: &RunIndex<'_>) -> Vec<Asker> {
     let asker = Asker { smoothed_ns: vec![0; index.members()], open: None, question: None, sent: 0, requests: 0, to_slow: Vec::new() };
-    vec![asker; index.replicas()]
+    vec![asker; index.members()]
 }
 
 fn happened(index: &RunIndex<'_>) -> Vec<Happened> {
@@ -185,7 +190,9 @@ fn follow(index: &RunIndex<'_>, askers: &mut [Asker], (_, number, step, row): Ha
         Step::Asked => {
             // Whatever a fault has made of it on its way, its receiver is whom the replica chose.
             let question = table.op.get(row).zip(table.entry_hash.get(row));
-            if let Some(slow) = asker.slow(usize::from(number)).filter(|_| question.is_some() && question != asker.question) {
+            let voters = index.configurations().of_epoch(table.epoch[row]);
+            let slow = voters.and_then(|voters| asker.slow(number, voters));
+            if let Some(slow) = slow.filter(|_| question.is_some() && question != asker.question) {
                 asker.requests += 1;
                 asker.to_slow.extend((usize::from(table.to[row]) == slow).then_some(row));
             }
@@ -203,8 +210,9 @@ impl Asker {
     }
 
     /// The voter that is known to be slow, if one is.
-    fn slow(&self, own: usize) -> Option<usize> {
-        let others = || self.smoothed_ns.iter().copied().enumerate().filter(|(voter, _)| *voter != own);
+    fn slow(&self, own: u16, voters: Configuration) -> Option<usize> {
+        let is_other = |member: usize| member != usize::from(own) && u8::try_from(member).is_ok_and(|member| voters.has(member));
+        let others = || self.smoothed_ns.iter().copied().enumerate().filter(|(member, _)| is_other(*member));
         let (slowest, smoothed_ns) = others().max_by_key(|(_, smoothed_ns)| *smoothed_ns)?;
         let mut rest = others().filter(|(voter, _)| *voter != slowest).map(|(_, smoothed_ns)| smoothed_ns).peekable();
         rest.peek()?;
@@ -283,6 +291,26 @@ mod tests {
         dropped.event(0, Event::StatusChanged, |_| {});
         (0..20).for_each(|op| ask(&mut dropped, 1, 200 + op, 5));
         assert_eq!(dropped.verdict(NAME).name(), "not_applicable");
+    }
+
+    #[test]
+    fn who_does_not_vote_any_more_is_not_compared() {
+        let story = |epoch| {
+            let mut story = Story::new(5);
+            (story.run.replicas, story.run.standbys) = (3, 2);
+            for replica in 0..5 {
+                story.state(replica).epoch = epoch;
+                story.event(replica, Event::EpochEntered, |row| (row.op, row.quorum) = (Some(5), Some(0b1011)));
+            }
+            ask(&mut story, 1, 100, 50);
+            ask(&mut story, 2, 101, 5);
+            (0..40).for_each(|op| ask(&mut story, 1, 200 + op, 50));
+            story.messages.iter_mut().for_each(|row| row.epoch = epoch);
+            story
+        };
+        assert_eq!(story(0).verdict(NAME).witness().expect("replicas 1 and 2 vote").shape, "slow_peer_asked");
+        // Replica 2 has lost its vote, and nothing is known of replica 3.
+        assert_eq!(story(1).verdict(NAME).name(), "not_applicable");
     }
 
     #[test]

@@ -3,16 +3,18 @@
 //! A vote promises to have no part in older views; a replica that forgets it can help to commit in a view that was given up.
 //!
 //! **Formally.** Per replica: (1) within an incarnation the `view` column never falls (a `vote_cast` row holds the view voted for and
-//! is no statement about the replica's own); (2) let p be the largest view of its `vote_cast` and `acknowledged` transitions so
-//! far: no `restarted` recovers a view below p; (3) no prepare, `prepare_ok`, commit, `do_view_change` or `start_view` of a view
+//! is no statement about the replica's own); (2) let p be the largest view of its `vote_cast` and `acknowledged` transitions since a
+//! fault (`reformat`) replaced its disk, or ever: no `restarted` recovers a view below p; (3) no prepare, `prepare_ok`, commit, `do_view_change` or `start_view` of a view
 //! below p leaves it; (4) a prepare, commit or `start_view` that a fault delivers once more, of a view below the receiver's, is refused;
 //! (5) no `entry_appended` is caused by a prepare or `start_view` of a view below its own.
 //!
-//! **Evidence.** transition: replica, event, view, cause. message: id, copy, command, from, to, view, mutation, fate, `fate_seq`,
+//! **Evidence.** transition: replica, event, view, cause. fault: fault, target. message: id, copy, command, from, to, view, mutation, fate, `fate_seq`,
 //! `reject_reason`.
 //!
 //! **Deliberately not checked.** Messages that carry a view for information only (ping, reply, redirect, repair): they may be
-//! answered late. Messages that a fault changed: their view is the fault's, not the sender's.
+//! answered late. Messages that a fault changed: their view is the fault's, not the sender's. A replica whose disk was replaced: what
+//! its former self has promised is for `vsr_recovery_safety`. Counter-example to asking it here: (1) replica 0 votes for view 6; (2) its
+//! disk is replaced, and it starts in view 0; (3) before anybody has told it of a view it crashes, and restarts in view 0, as it must.
 
 use crate::budget::Meter;
 use crate::index::{EventSet, RunIndex};
@@ -25,10 +27,11 @@ use vopr_schema::{Command, Fate, Kind, Mutation, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "view_monotonicity",
-    version: 1,
+    version: 2,
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "cause"] },
+        Reads { kind: Kind::Fault, columns: &["fault", "target"] },
         Reads {
             kind: Kind::Message,
             columns: &["id", "copy", "command", "from", "to", "view", "mutation", "fate", "fate_seq", "reject_reason"],
@@ -95,6 +98,9 @@ fn happens(index: &RunIndex<'_>, replica: &mut Replica, row: usize) -> Decision 
     let (event, view) = (table.event.get(row), table.view[row]);
     if event == Event::VoteCast {
         return Ok(0);
+    }
+    if event == Event::Started && index.was_replaced(row) {
+        replica.promised = Mark::default();
     }
     let before = if event == Event::Restarted { replica.promised } else { replica.own };
     if view < before.view && event != Event::Started {
@@ -186,7 +192,7 @@ fn binds(command: Command) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::testing::Story;
-    use vopr_schema::{Command, Mutation, RejectReason, TransitionEvent as Event};
+    use vopr_schema::{Command, FaultKind, FaultRow, Mutation, RejectReason, TransitionEvent as Event};
 
     const NAME: &str = "view_monotonicity";
 
@@ -225,6 +231,24 @@ mod tests {
         assert_eq!(shape(&forgetful), "forgot_its_vote");
         story.restart(1, |state| state.view = 4);
         assert!(story.verdict(NAME).is_pass());
+    }
+
+    #[test]
+    fn a_disk_that_a_fault_has_replaced_holds_no_vote() {
+        let mut story = voted();
+        story.crash(1);
+        let seq = story.tick();
+        story.state(1).view = 0;
+        story.event(1, Event::Started, |row| row.op = Some(0));
+        story.crash(1);
+        story.restart(1, |state| state.view = 0);
+        assert_eq!(shape(&story), "forgot_its_vote");
+        story.faults.push(FaultRow { seq, fault: FaultKind::Reformat, target: Some(1), ..FaultRow::default() });
+        assert!(story.verdict(NAME).is_pass(), "{:?}", story.verdict(NAME));
+        story.event(1, Event::VoteCast, |row| row.view = 7);
+        story.crash(1);
+        story.restart(1, |state| state.view = 6);
+        assert_eq!(shape(&story), "forgot_its_vote");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! **Formally.** Per replica r: (1) `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before,
 //! and `restarted.last_normal_view` at least that of every `acknowledged`. (2) Let A be the entries that r acknowledged and has
 //! not given up since: by an `entry_truncated`, or by entering a newer view whose log does not hold them
-//! (`vsr_view_change_safety` judges that log). An op of A above both the recovered head and the recovered checkpoint is
+//! (`vsr_view_change_safety` judges that log), or by being found in one at a restart (below). An op of A above both the recovered head and the recovered checkpoint is
 //! reported damaged (`corruption_detected`) before r acts (votes for an entry, casts a `do_view_change`, enters a view): then r
 //! says that it does not know, and is no longer held to it. (3) A `do_view_change` of r has a log that holds the largest entry
 //! of A: following the links down from its head ends there. (4) r does not truncate an entry of A in the view in which it
@@ -14,7 +14,10 @@
 //!
 //! **Evidence.** transition: replica, event, view, `last_normal_view`, op, commit, `entry_hash`, `previous_hash`.
 //!
-//! **Deliberately not checked.** Whether what the restart read is the acknowledged entry, slot by slot: no row says what a slot
+//! **Deliberately not checked.** What a replica acknowledged in older views when it restarts in a view (`last_normal_view`) that it had not
+//! entered: it was entering it when it crashed, and no row says which log its superblock had got. Counter-example, in steps: (1) replica 0
+//! acknowledges op 7 in view 0; (2) it is to lead view 5 with the log of a newer view, which ends at op 6, and writes that to its
+//! superblock; (3) it crashes after the write and before the view; (4) it restarts in view 5 without op 7. Whether what the restart read is the acknowledged entry, slot by slot: no row says what a slot
 //! held. Rule 3, `hash_chain` and `vsr_prefix_property` see it when the replica uses the slot.
 
 use crate::budget::Meter;
@@ -27,7 +30,7 @@ use vopr_schema::{Kind, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "vsr_recovery_safety",
-    version: 2,
+    version: 3,
     category: Category::Replication,
     reads: &[Reads {
         kind: Kind::Transition,
@@ -61,6 +64,8 @@ struct Replica {
     /// Largest view that it voted for or acknowledged in, and the row.
     promised: u64,
     promised_row: Option<usize>,
+    /// Largest view that it entered.
+    entered: u64,
     /// Largest view that it acknowledged in.
     normal: u64,
     normal_row: Option<usize>,
@@ -137,6 +142,7 @@ impl Memory<'_, '_> {
                 self.promise(row);
             }
             Event::ViewEntered => {
+                replica.entered = replica.entered.max(table.view[row]);
                 replica.former = replica.former.filter(|(view, _)| table.view[row] <= *view);
                 self.acts(row, op)?;
                 self.superseded(row, op);
@@ -204,12 +210,29 @@ impl Memory<'_, '_> {
             let recovered = table.last_normal_view[row];
             return Err(forgot("last_normal_view_forgotten", "last normal view", replica.normal, recovered, replica.normal_row).into());
         }
+        if table.last_normal_view[row] > replica.entered {
+            self.entered_in_the_crash(row, replica.acknowledged);
+        }
         if replica.acknowledged > replica.head.max(replica.covered)
             && let Some(known) = self.replicas.get_mut(usize::from(number))
         {
             known.short = Some(row);
         }
         Ok(())
+    }
+
+    /// It had the log of a view that it had not entered yet: what it acknowledged in older ones may have made way.
+    fn entered_in_the_crash(&mut self, restart: usize, top: u64) {
+        let table = self.index.transitions();
+        let (number, view) = (table.replica[restart], table.last_normal_view[restart]);
+        for op in 1..=top {
+            if self.promise_at(number, op).is_some_and(|promise| table.view[promise] < view) {
+                self.promises.set(number, op, 0);
+            }
+        }
+        if let Some(replica) = self.replicas.get_mut(usize::from(number)) {
+            replica.entered = view;
+        }
     }
 
     /// A replica acts with this head: what it acknowledged is below it, or known to be damaged.

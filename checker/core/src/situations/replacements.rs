@@ -24,7 +24,7 @@ pub(super) fn sweep(index: &RunIndex<'_>, counts: &mut Counts) {
         (transitions.seq[row], usize::from(transitions.replica[row]), step)
     }));
     steps.sort_by_key(|(seq, ..)| *seq);
-    let mut waiting = vec![false; index.replicas()];
+    let mut waiting = vec![false; index.members()];
     for (_, replica, step) in steps {
         match step {
             Step::Replaced => {

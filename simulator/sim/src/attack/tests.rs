@@ -247,8 +247,9 @@ fn commands_are_written_by_name() {
 
 #[test]
 fn a_pong_loses_its_time_or_says_another_one() {
-    let pong =
-        |sent_ns, clock_ns| message(Body::Pong { sent_ns, clock_ns, synchronised: true, round: 0, suspects: false, checkpoint: Op(0) });
+    let pong = |sent_ns, clock_ns| {
+        message(Body::Pong { sent_ns, clock_ns, synchronised: true, round: 0, suspects: false, votes: true, checkpoint: Op(0) })
+    };
     let sample = pong(5, 9_000_000_000);
     let off = |off_ms| forged(Attack::ClockSample { off_ms }, &sample, None);
     assert_eq!(off(-2_000), Some(pong(5, 7_000_000_000).body));

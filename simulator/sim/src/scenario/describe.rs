@@ -208,6 +208,7 @@ reconfig_remove_replicas: 5 replicas, 1 tenant, 4 clients each, 20 s, 10000 even
 reconfig_during_partition: 3 or 5 replicas, 1 tenant, 4 clients each, 30 s, 15000 events, latency 1-5 ms
 reconfig_during_view_change: 3 or 5 replicas, 1 tenant, 4 clients each, 25 s, 12000 events, latency 1-5 ms
 reconfig_concurrent_requests: 3 or 5 replicas, 1 tenant, 4 clients each, 20 s, 10000 events, latency 1-5 ms
+reconfig_replaced_disk: 3 or 5 replicas, 1 tenant, 4 clients each, 30 s, 20000 events, latency 1-5 ms, 0-5% drops, 0-2% duplicates
 ping_heartbeat: 3 replicas, 1 tenant, 4 clients each, 10 s, 15000 events, latency 1-5 ms, 5% drops
 commit_message_fallback: 3 replicas, 1 tenant, 4 clients each, 10 s, 10000 events, latency 1-5 ms, 10% drops
 start_view_change_window: 3 replicas, 1 tenant, 4 clients each, 20 s, 30000 events, latency 1-5 ms, 10% drops

@@ -1,8 +1,8 @@
-//! Phase 10: the membership changes, in quiet, across a partition, across a view change, and twice at once.
+//! Phase 10: the membership changes, in quiet, across a partition, across a view change, twice at once, and beside replaced disks.
 
 use super::defaults::{CLIENT_AND_LOAD, CRASH, DEFAULT, NETWORK, milliseconds};
-use crate::options::SECOND;
-use crate::scenario::{Base, Inject, Scenario, Swarm};
+use crate::options::{Families, Rate, SECOND};
+use crate::scenario::{Base, Inject, Rates, Scenario, Swarm};
 
 /// Five machines for 20 s; clients slow enough that the events last that long.
 const FIVE: Base = Base {
@@ -82,5 +82,25 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         script: &[Inject::RivalChanges, Inject::ClientFaults, Inject::LoadBursts],
         evidence: "a change was refused because another one was not committed yet, and an epoch began",
         holds: HOLDS,
+    },
+    Scenario {
+        name: "reconfig_replaced_disk",
+        aliases: &[],
+        phase: 10,
+        purpose: "the membership changes, and disks of voters are replaced, while a minority is cut off and replicas crash",
+        base: Base {
+            replicas: &[3, 5],
+            time_ns: 30 * SECOND,
+            events: 20_000,
+            plan_ns: 18 * SECOND,
+            drop: Rates(Rate::NEVER, Rate::percent(5)),
+            duplicate: Rates(Rate::NEVER, Rate::percent(2)),
+            crashes: 4,
+            swarm: Swarm { always: Families { network: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            ..FIVE
+        },
+        script: &[Inject::ChangeWhileCut, Inject::Replacements, Inject::Crashes, Inject::ClientFaults, Inject::LoadBursts],
+        evidence: "a replica whose disk had been replaced voted for an entry later, and an epoch began",
+        holds: &["reconfiguration_safety", "vsr_recovery_safety", "quorum_commit"],
     },
 ];

@@ -50,7 +50,7 @@ fn a_write_is_durable_only_after_its_flush() {
     disk.advance(access, &Gray::default());
     assert_eq!(disk.image().log[1], Stored::Value(new), "reads see the cache");
     disk.options.torn_write = Rate::NEVER;
-    let losses = disk.crash(cached_ns);
+    let losses = disk.crash(cached_ns, |_| true);
     assert_eq!(losses.len(), 1);
     let expected = if losses[0].outcome == StorageOutcome::Lost { old } else { entry(1, 3) };
     assert_eq!(disk.image().log[1], Stored::Value(expected));
@@ -64,7 +64,7 @@ fn crashes_lose_keep_or_tear_as_the_rate_says() {
         let mut counts = [0; 3];
         for round in 0..300 {
             let (_, ends_ns) = begin(&mut disk, round * 1_000_000_000, round, &entry(round % 200, round));
-            for Completed { outcome, .. } in disk.crash(ends_ns) {
+            for Completed { outcome, .. } in disk.crash(ends_ns, |_| true) {
                 counts[[StorageOutcome::Ok, StorageOutcome::Lost, StorageOutcome::Torn].iter().position(|o| *o == outcome).unwrap()] += 1;
             }
         }
@@ -77,13 +77,33 @@ fn crashes_lose_keep_or_tear_as_the_rate_says() {
 }
 
 #[test]
+fn what_may_not_be_lost_survives_a_crash_even_a_failed_write() {
+    for failing in [Rate::NEVER, Rate::ALWAYS] {
+        let mut disk = Disk::new(&options(), 0);
+        (disk.options.torn_write, disk.options.write_failure) = (Rate::ALWAYS, failing);
+        let kept = entry(1, 3);
+        for (write, op) in [(1, 1), (2, 2)] {
+            let (access, _) = begin(&mut disk, 0, write, &if op == 1 { Arc::clone(&kept) } else { entry(op, 3) });
+            assert_eq!(
+                failing == Rate::ALWAYS,
+                matches!(disk.advance(access, &Gray::default()).0, Some(row) if row.outcome == StorageOutcome::Failed)
+            );
+        }
+        assert!(disk.writes_entries());
+        disk.crash(1_000_000_000, |op| op != 1);
+        assert_eq!(disk.image().log[1], Stored::Value(kept));
+        assert!(!matches!(disk.image().log[2], Stored::Value(_)) && !disk.writes_entries());
+    }
+}
+
+#[test]
 fn a_torn_entry_is_never_taken_for_whole() {
     let mut disk = Disk::new(&options(), 0);
     disk.options.torn_write = Rate::ALWAYS;
     let mut torn = 0;
     for round in 0..100 {
         let (_, ends_ns) = begin(&mut disk, 0, round, &entry(round, 0));
-        disk.crash(ends_ns);
+        disk.crash(ends_ns, |_| true);
         let Stored::Bytes(bytes) = &disk.image().log[usize::try_from(round).unwrap()] else { panic!("torn bytes") };
         let damage = Entry::decode_stored(bytes, Checks::Enforced).expect_err("a part of an entry is none");
         torn += usize::from(damage == Damage::TornEntry);
@@ -174,7 +194,7 @@ fn writes_of_one_place_wait_for_each_other_and_others_do_not() {
     let superblock = Superblock { sequence: 4, ..Superblock::default() };
     disk.write(0, WriteId(4), Write::Superblock { copy: 2, superblock }, &Gray::default(), 0);
     // A crash before the second write of the slot has begun leaves nothing of it.
-    let losses = disk.crash(1);
+    let losses = disk.crash(1, |_| true);
     let second = losses.iter().rfind(|loss| loss.number == Some(1)).expect("it was going on");
     assert_eq!(second.outcome, StorageOutcome::Lost);
     assert!(losses.iter().any(|loss| loss.zone == Zone::Superblock && loss.number == Some(4)));

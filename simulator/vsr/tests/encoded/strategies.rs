@@ -178,9 +178,9 @@ fn normal_body() -> impl Strategy<Value = Body> {
             round
         }),
         (any::<u64>(), any::<bool>()).prop_map(|(sent_ns, suspects)| Body::Ping { sent_ns, suspects }),
-        (any::<u64>(), any::<u64>(), any::<bool>(), any::<u64>(), any::<bool>(), op()).prop_map(
-            |(sent_ns, clock_ns, synchronised, round, suspects, checkpoint)| {
-                Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, checkpoint }
+        (any::<u64>(), any::<u64>(), any::<bool>(), any::<u64>(), any::<[bool; 2]>(), op()).prop_map(
+            |(sent_ns, clock_ns, synchronised, round, [suspects, votes], checkpoint)| {
+                Body::Pong { sent_ns, clock_ns, synchronised, round, suspects, votes, checkpoint }
             }
         ),
     ]

@@ -100,6 +100,34 @@ fn an_entry_that_a_newer_view_replaced_is_no_promise_any_more() {
 }
 
 #[test]
+fn a_view_that_was_entered_in_the_crash_has_its_own_log() {
+    let crashed = || {
+        let mut story = Story::clean(2);
+        story.accept(1, 3, 0);
+        story.crash(1);
+        story
+    };
+    let mut entering = crashed();
+    entering.restart(1, |state| (state.op, state.view, state.last_normal_view) = (Some(2), 5, 5));
+    entering.event(1, Event::ViewEntered, |_| {});
+    assert!(entering.verdict(NAME).is_pass(), "{:?}", entering.verdict(NAME));
+    // It has voted for view 5, and is still in view 0.
+    let mut voting = crashed();
+    voting.restart(1, |state| (state.op, state.view, state.last_normal_view) = (Some(2), 5, 0));
+    voting.event(1, Event::ViewEntered, |_| {});
+    assert_eq!(shape(&voting), "acknowledged_entry_lost");
+    // It was in view 5 with its log, and acknowledged an entry there.
+    let mut entered = crashed();
+    entered.restart(1, |state| (state.op, state.view, state.last_normal_view) = (Some(3), 5, 5));
+    entered.event(1, Event::ViewEntered, |_| {});
+    entered.accept(1, 4, 5);
+    entered.crash(1);
+    entered.restart(1, |state| (state.op, state.view, state.last_normal_view) = (Some(3), 5, 5));
+    entered.event(1, Event::ViewEntered, |_| {});
+    assert_eq!(shape(&entered), "acknowledged_entry_lost");
+}
+
+#[test]
 fn giving_an_entry_up_in_its_own_view_is_a_violation() {
     let mut story = Story::clean(2);
     story.accept(1, 3, 0);
