@@ -203,8 +203,9 @@ impl Coverage {
             self.0.insert(name.to_owned(), Seen::default());
         }
         let known = self.0.get_mut(name).expect("it was just put there");
-        known.runs += seen.runs;
-        known.times += seen.times;
+        // What is read from a file may claim anything.
+        known.runs = known.runs.saturating_add(seen.runs);
+        known.times = known.times.saturating_add(seen.times);
     }
 
     /// Where a situation came about.
