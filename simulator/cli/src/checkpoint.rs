@@ -75,7 +75,7 @@ impl ScenarioState {
         if record.file.is_none()
             && let Some(touching) = self.done.iter_mut().find(|done| done.file.is_none() && done.range().end() == record.first)
         {
-            touching.count += record.count;
+            touching.count = touching.count.saturating_add(record.count);
             touching.tally.add(&record.tally);
             touching.situations.merge(&record.situations);
             touching.failures.extend(record.failures);
@@ -137,6 +137,14 @@ pub enum CheckpointError {
         /// Its version.
         found: u32,
     },
+    /// It claims what no campaign can have done.
+    #[error("checkpoint {} is damaged: {what}", path.display())]
+    Impossible {
+        /// Which file.
+        path: PathBuf,
+        /// What it claims.
+        what: String,
+    },
     /// It belongs to another campaign.
     #[error("checkpoint {} belongs to another campaign: {what} was `{theirs}`, now it is `{ours}`", path.display())]
     Other {
@@ -173,7 +181,25 @@ impl Checkpoint {
         if checkpoint.format != FORMAT {
             return Err(CheckpointError::Form { path: path.to_owned(), found: checkpoint.format });
         }
+        checkpoint.possible().map_err(|what| CheckpointError::Impossible { path: path.to_owned(), what })?;
         Ok(Some(checkpoint))
+    }
+
+    /// Whether its batches are ones that a campaign can have finished: beyond the first seed, before the numbers end, each seed once.
+    fn possible(&self) -> Result<(), String> {
+        for ScenarioState { name, done, .. } in &self.scenarios {
+            let mut batches: Vec<SeedRange> = done.iter().map(Record::range).collect();
+            batches.sort_unstable();
+            let mut next = self.seed;
+            for batch in batches {
+                let SeedRange { first, count } = batch;
+                if first < next {
+                    return Err(format!("scenario {name}: the batch of {count} seeds from {first} begins before seed {next}"));
+                }
+                next = first.checked_add(count).ok_or_else(|| format!("scenario {name}: no {count} seeds are left from {first} on"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether it belongs to the campaign `ours`; more or fewer seeds make no other campaign.
@@ -299,6 +325,27 @@ mod tests {
         let other = Checkpoint { seed: 6, ..checkpoint(None) };
         let error = other.belongs_to(&checkpoint(None), &path).unwrap_err().to_string();
         assert!(error.contains("--seed was `6`, now it is `5`"), "{error}");
+    }
+
+    #[test]
+    fn batches_that_no_campaign_can_have_finished_are_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state.json");
+        let read = |batches: &[(u64, u64)]| {
+            let mut state = checkpoint(None);
+            state.scenarios[0].done = batches.iter().map(|(first, count)| record(*first, *count, Some("a"))).collect();
+            state.write(&path).unwrap();
+            Checkpoint::read(&path).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&[(15, 10), (5, 10), (u64::MAX - 3, 3)]), Ok(()));
+        for (batches, expected) in [
+            (&[(4, 10)][..], "the batch of 10 seeds from 4 begins before seed 5"),
+            (&[(5, 10), (14, 2)], "the batch of 2 seeds from 14 begins before seed 15"),
+            (&[(u64::MAX - 3, 5)], "no 5 seeds are left from 18446744073709551612 on"),
+        ] {
+            let error = read(batches).unwrap_err();
+            assert!(error.contains("is damaged") && error.ends_with(expected), "{error}");
+        }
     }
 
     #[test]

@@ -13,10 +13,10 @@ pub struct SeedRange {
 }
 
 impl SeedRange {
-    /// The seed behind the last one.
+    /// The seed behind the last one; the numbers end at their largest.
     #[must_use]
     pub fn end(self) -> u64 {
-        self.first + self.count
+        self.first.saturating_add(self.count)
     }
 
     /// The seeds.
@@ -51,7 +51,7 @@ pub fn batches(left: &[SeedRange], origin: u64, size: u64) -> Vec<SeedRange> {
     for gap in left {
         let mut first = gap.first;
         while first < gap.end() {
-            let grid_end = origin + ((first - origin) / size + 1).saturating_mul(size);
+            let grid_end = ((first - origin) / size + 1).saturating_mul(size).saturating_add(origin);
             let end = grid_end.min(gap.end());
             cut.push(SeedRange { first, count: end - first });
             first = end;
@@ -89,6 +89,7 @@ mod tests {
         let whole = range(5, 25);
         assert_eq!(batches(&[whole], 5, 10), [range(5, 10), range(15, 10), range(25, 5)]);
         assert_eq!(batches(&gaps(whole, [range(5, 3)]), 5, 10), [range(8, 7), range(15, 10), range(25, 5)]);
+        assert_eq!(batches(&[whole], 5, u64::MAX), [whole]);
     }
 
     #[test]

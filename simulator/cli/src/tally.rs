@@ -34,26 +34,38 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds the counts of another tally.
+    /// Adds the counts of another tally. A sum that no number holds stays at the largest one: what a file claims may be anything.
     pub fn add(&mut self, other: &Self) {
-        self.runs += other.runs;
-        self.failed += other.failed;
-        self.undecided += other.undecided;
-        self.broken += other.broken;
-        self.promised += other.promised;
-        self.exercised += other.exercised;
-        self.events += other.events;
-        self.rows += other.rows;
-        self.operations += other.operations;
-        self.facts += other.facts;
-        self.simulating_ns += other.simulating_ns;
-        self.checking_ns += other.checking_ns;
+        let Self { runs, failed, undecided, broken, promised, exercised, events, rows, operations, facts, simulating_ns, checking_ns } =
+            other;
+        for (sum, more) in [
+            (&mut self.runs, runs),
+            (&mut self.failed, failed),
+            (&mut self.undecided, undecided),
+            (&mut self.broken, broken),
+            (&mut self.promised, promised),
+            (&mut self.exercised, exercised),
+            (&mut self.events, events),
+            (&mut self.rows, rows),
+            (&mut self.operations, operations),
+            (&mut self.facts, facts),
+            (&mut self.simulating_ns, simulating_ns),
+            (&mut self.checking_ns, checking_ns),
+        ] {
+            *sum = sum.saturating_add(*more);
+        }
+    }
+
+    /// Runs that did not fail.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.runs.saturating_sub(self.failed)
     }
 
     /// Whether at least nine of ten runs showed what the scenario promises.
     #[must_use]
     pub fn is_exercised(&self) -> bool {
-        self.exercised * 10 >= self.promised * 9
+        u128::from(self.exercised) * 10 >= u128::from(self.promised) * 9
     }
 
     /// Simulated events per second of one thread.
@@ -93,6 +105,15 @@ mod tests {
         assert!(tally(9, 10).is_exercised());
         assert!(!tally(89, 100).is_exercised());
         assert!(!tally(0, 1).is_exercised());
+    }
+
+    #[test]
+    fn sums_of_what_files_claim_stay_within_the_numbers() {
+        let mut sum = Tally { runs: 3, promised: u64::MAX, exercised: u64::MAX, events: u64::MAX, ..Tally::default() };
+        assert!(sum.is_exercised());
+        sum.add(&Tally { runs: 1, events: 5, ..Tally::default() });
+        assert_eq!((sum.runs, sum.events, sum.held()), (4, u64::MAX, 4));
+        assert_eq!(Tally { runs: 1, failed: 2, ..Tally::default() }.held(), 0);
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub const MILLISECOND: u64 = 1_000_000;
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000 * MILLISECOND;
 
+/// Longest time that options, faults and operations may name, nanoseconds: 1,000 hours, so that sums of a few are still numbers.
+pub const LONGEST_NS: u64 = 1_000 * 3_600 * SECOND;
+
 /// A probability in parts per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -120,7 +123,7 @@ impl RunOptions {
     /// Clients over all tenants.
     #[must_use]
     pub fn clients(&self) -> u32 {
-        self.cluster.tenants * self.cluster.clients_per_tenant
+        self.cluster.tenants.saturating_mul(self.cluster.clients_per_tenant)
     }
 
     /// As JSON text: what a history records.

@@ -3,9 +3,11 @@
 //! A request is options and plan, nothing else: drawn from a scenario and a seed, or taken from a recorded run. Everything
 //! that happens follows from it.
 
+mod possible;
+
 use crate::bugs::{self, UnknownBug};
 use crate::entropy::STREAMS_VERSION;
-use crate::fault_plan::{Fault, FaultPlan, draw_plan};
+use crate::fault_plan::{FaultPlan, draw_plan};
 use crate::options::RunOptions;
 use crate::panics;
 use crate::scenario::{Overrides, Scenario};
@@ -65,7 +67,9 @@ impl RunRequest {
         }
         let options = RunOptions::from_json(&run.options).map_err(RequestError::Options)?;
         let plan = FaultPlan::from_json(&run.plan).map_err(RequestError::Plan)?;
-        Self { options, plan, workload: None }.validated()
+        let request = Self { options, plan, workload: None }.validated()?;
+        request.has_possible_times().map_err(RequestError::Impossible)?;
+        Ok(request)
     }
 
     /// The same run with a workload that is planned instead of drawn, or with other options or faults.
@@ -73,38 +77,16 @@ impl RunRequest {
     /// # Errors
     /// [`RequestError::UnknownBug`], and [`RequestError::Impossible`] when the parts do not belong together.
     pub fn planned(options: RunOptions, plan: FaultPlan, workload: WorkloadPlan) -> Result<Self, RequestError> {
-        Self { options, plan, workload: Some(workload) }.validated()
+        let request = Self { options, plan, workload: Some(workload) }.validated()?;
+        request.has_possible_times().map_err(RequestError::Impossible)?;
+        Ok(request)
     }
 
     fn validated(self) -> Result<Self, RequestError> {
-        let cluster = &self.options.cluster;
         if let Some(bug) = &self.options.bug {
             bugs::find(bug)?;
         }
-        let impossible = RequestError::Impossible;
-        if cluster.replicas == 0 || cluster.replicas > vsr::constants::REPLICAS_MAX {
-            return Err(impossible("1 to 7 replicas vote"));
-        }
-        if self.options.clients() == 0 || self.options.clients() > 10_000 {
-            return Err(impossible("1 to 10,000 clients work"));
-        }
-        if cluster.log_slots == 0 || cluster.checkpoint_interval == 0 || cluster.pipeline_max == 0 || cluster.sessions_max == 0 {
-            return Err(impossible("log, checkpoints, pipeline and session table have a size"));
-        }
-        if !self.plan.0.is_sorted_by_key(|planned| planned.time_ns) {
-            return Err(impossible("the fault plan is in the order of time"));
-        }
-        let clients = self.options.clients() as usize;
-        if let Some(workload) = &self.workload {
-            let ordered = workload.0.iter().all(|steps| steps.is_sorted_by_key(|planned| planned.time_ns));
-            if workload.0.len() > clients || !ordered {
-                return Err(impossible("the workload plan is for no more clients than there are, each in the order of time"));
-            }
-        }
-        let is_possible = |fault: &Fault| if let Fault::Attack { attack, .. } = fault { attack.is_possible() } else { true };
-        if !self.plan.0.iter().all(|planned| is_possible(&planned.fault)) {
-            return Err(impossible("attacks stay in proportion: 1 to 50,000 entries, 1 to 1,000 copies, 1 to 2^32 ahead"));
-        }
+        self.possible().map_err(RequestError::Impossible)?;
         Ok(self)
     }
 }

@@ -55,10 +55,22 @@ impl Operation {
         Self { function, key, key_last: None, value: None, expected: None, reads: Vec::new(), writes: Vec::new() }
     }
 
+    /// Whether every value is there that the function needs: an operation may have been read from a file.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        match self.function {
+            Function::Write | Function::ReadModifyWrite | Function::CompareAndSet | Function::StreamAppend => self.value.is_some(),
+            Function::Scan | Function::Balance => self.key_last.is_some(),
+            Function::StreamRead => self.value.is_some() && self.expected.is_some(),
+            Function::Transfer => self.key_last.is_some() && self.value.is_some(),
+            _ => true,
+        }
+    }
+
     /// The state machine's command.
     ///
     /// # Panics
-    /// When a value that the function needs is missing: only [`Workload`] makes operations.
+    /// When a value that the function needs is missing: [`Workload`] makes no such operations, and a plan with one is refused.
     #[must_use]
     pub fn command(&self) -> Command {
         const COMPLETE: &str = "the workload fills in every value that a function needs";

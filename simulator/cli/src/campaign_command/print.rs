@@ -165,7 +165,7 @@ fn rows(directory: &Directory) -> Vec<Vec<String>> {
         let tally: &Tally = &scenario.tally;
         let evidence = if tally.promised == 0 { "not asked".to_owned() } else { format!("{}/{}", tally.exercised, tally.promised) };
         let seen = Situation::ALL.iter().filter(|situation| scenario.situations.of(**situation).runs > 0).count();
-        let counts = [tally.runs, tally.runs - tally.failed, tally.failed, tally.undecided].map(grouped);
+        let counts = [tally.runs, tally.held(), tally.failed, tally.undecided].map(grouped);
         let rest = [evidence, seen.to_string(), grouped(tally.events_per_second()), cpu_seconds(scenario.cpu_ns)];
         core::iter::once(name.clone()).chain(counts).chain(rest).collect()
     };
@@ -314,7 +314,7 @@ fn conclusion(directory: &Directory, ending: &Ending, paint: Paint) -> String {
         _ => paint.good("held"),
     };
     let of_groups = format!("{} ({alarming} new or expired)", counted(groups.len() as u64, "group"));
-    let left: Option<u64> = directory.plans.values().map(|plan| directory.left(plan)).sum();
+    let left = directory.left_altogether();
     let mut parts = vec![counted(total.runs, "run"), format!("{} failed in {of_groups}", grouped(total.failed))];
     parts.extend([counted(total.events, "event"), counted(total.operations, "operation")]);
     parts.extend(left.filter(|left| *left > 0).map(|left| format!("{} left", counted(left, "run"))));
@@ -325,7 +325,7 @@ fn json(directory: &Directory, ending: &Ending, sink: &mut Sink<'_>) -> io::Resu
     for (name, scenario) in &directory.scenarios {
         let mut object = tagged("scenario", json!(scenario.tally));
         object["name"] = json!(name);
-        object["ok"] = json!(scenario.tally.runs - scenario.tally.failed);
+        object["ok"] = json!(scenario.tally.held());
         object["cpu_ns"] = json!(scenario.cpu_ns);
         object["vacuous"] = json!(!scenario.tally.is_exercised());
         object["missing"] = json!(scenario.missing);

@@ -223,7 +223,7 @@ impl PlanRecord {
     #[must_use]
     pub fn seeds_of_shard(&self) -> Option<u64> {
         let [shard, shards] = self.shard;
-        self.seeds.map(|seeds| (seeds + shards - shard) / shards)
+        self.seeds.map(|seeds| seeds / shards + u64::from(seeds % shards >= shard))
     }
 
     /// The seed that this shard takes at this place of its list, if there is one: each `n`-th of all.
@@ -403,6 +403,7 @@ pub(crate) mod tests {
         assert_eq!(plan(5, None, [2, 3]).seed_at(7), Some(5 + 7 * 3 + 1));
         assert_eq!((plan(5, None, [2, 3]).index_of(7), plan(5, None, [2, 3]).index_of(4)), (None, None));
         assert_eq!(plan(u64::MAX - 1, None, [1, 1]).seed_at(2), None);
+        assert_eq!(plan(0, Some(u64::MAX), [1, u64::MAX]).seeds_of_shard(), Some(1));
         assert!(plan(1, None, [0, 1]).check().is_err() && plan(1, None, [3, 2]).check().is_err());
     }
 

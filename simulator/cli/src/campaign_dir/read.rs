@@ -108,6 +108,16 @@ pub struct Pace {
     pub cpu_ns: u64,
 }
 
+impl Pace {
+    /// Adds another time's; what files claim may be anything, and a sum that no number holds stays at the largest one.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.runs = self.runs.saturating_add(other.runs);
+        self.events = self.events.saturating_add(other.events);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.cpu_ns = self.cpu_ns.saturating_add(other.cpu_ns);
+    }
+}
+
 /// Where a situation came about first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sighting {
@@ -351,10 +361,7 @@ impl Directory {
 
     fn count(&mut self, run: &RunLine) {
         let pace = self.pace.entry(run.at_ms / 1000).or_default();
-        pace.runs += 1;
-        pace.events += run.events;
-        pace.failed += u64::from(run.failure.is_some());
-        pace.cpu_ns += run.cpu_ns;
+        pace.add(&Pace { runs: 1, events: run.events, failed: u64::from(run.failure.is_some()), cpu_ns: run.cpu_ns });
         for name in run.situations.keys() {
             let is_first = |first: &Sighting| (run.at_ms, &run.scenario, run.seed) < (first.at_ms, &first.scenario, first.seed);
             if self.sightings.get(name).is_none_or(is_first) {
@@ -364,7 +371,7 @@ impl Directory {
         }
         let scenario = inner(&mut self.scenarios, &run.scenario);
         scenario.tally.add(&run.tally());
-        scenario.cpu_ns += run.cpu_ns;
+        scenario.cpu_ns = scenario.cpu_ns.saturating_add(run.cpu_ns);
         scenario.situations.add(&Counts::from_names(&run.situations));
         for words in run.missing.iter().flatten() {
             *scenario.missing.entry(words.clone()).or_default() += 1;
@@ -465,7 +472,7 @@ impl Directory {
     #[must_use]
     pub fn spent_ms(&self, plan: &str) -> u64 {
         let of_plan = self.processes.values().filter(|process| process.plan.as_deref() == Some(plan));
-        of_plan.map(|process| process.last_ms.saturating_sub(process.began_ms)).sum()
+        of_plan.map(|process| process.last_ms.saturating_sub(process.began_ms)).fold(0, u64::saturating_add)
     }
 
     /// Runs of a plan that are not done, counted over all of its scenarios; none of a plan that only time ends.
@@ -474,7 +481,19 @@ impl Directory {
         let per_scenario = plan.seeds_of_shard()?;
         let of_shard = |seed: &u64| plan.index_of(*seed).is_some_and(|index| index < per_scenario);
         let done = |scenario: &String| self.done(&plan.family, scenario).iter().filter(|seed| of_shard(seed)).count() as u64;
-        Some(plan.scenarios.iter().map(|scenario| per_scenario - done(scenario).min(per_scenario)).sum())
+        Some(plan.scenarios.iter().map(|scenario| per_scenario.saturating_sub(done(scenario))).fold(0, u64::saturating_add))
+    }
+
+    /// The same over all plans.
+    #[must_use]
+    pub fn left_altogether(&self) -> Option<u64> {
+        self.plans.values().try_fold(0_u64, |sum, plan| Some(sum.saturating_add(self.left(plan)?)))
+    }
+
+    /// CPU time of all scenarios, nanoseconds.
+    #[must_use]
+    pub fn cpu_ns(&self) -> u64 {
+        self.scenarios.values().map(|scenario| scenario.cpu_ns).fold(0, u64::saturating_add)
     }
 
     /// The bundles and histories that were kept, by name.

@@ -67,10 +67,7 @@ fn bars(directory: &Directory, first: u64, seconds: u64) -> Vec<(u64, Pace)> {
             bars.push((place, Pace::default()));
         }
         let (_, sum) = bars.last_mut().expect("one was just put there");
-        sum.runs += pace.runs;
-        sum.failed += pace.failed;
-        sum.events += pace.events;
-        sum.cpu_ns += pace.cpu_ns;
+        sum.add(pace);
     }
     bars
 }
@@ -89,7 +86,12 @@ fn curve(directory: &Directory, first: u64, seconds: u64, wide: u64, high: u64) 
     }
     times.sort_unstable();
     let all = vopr_checker::situations::Situation::ALL.len() as u64;
-    let x = |at_ms: u64| LEFT + wide * at_ms.saturating_sub(first * 1000).min(seconds * 1000) / (seconds * 1000).max(1);
+    // What a file claims may lie far apart.
+    let whole = seconds.saturating_mul(1000).max(1);
+    let x = |at_ms: u64| {
+        let share = u128::from(at_ms.saturating_sub(first * 1000).min(whole)) * u128::from(wide) / u128::from(whole);
+        LEFT + u64::try_from(share).unwrap_or(wide)
+    };
     let y = |seen: u64| TOP + high - high * seen.min(all) / all;
     let mut path = format!("M{LEFT} {}", y(0));
     for (index, at_ms) in times.iter().enumerate() {

@@ -82,7 +82,7 @@ fn head(directory: &Directory, name: &str, worked_on: bool, links: Links<'_>) ->
     let alarming = groups.iter().filter(|(_, status)| status.is_alarming()).count() as u64;
     let coverage = directory.situations();
     let seen = Situation::ALL.iter().filter(|situation| coverage.of(**situation).runs > 0).count();
-    let left: Option<u64> = directory.plans.values().map(|plan| directory.left(plan)).sum();
+    let left = directory.left_altogether();
     let up = if let Links::Below(_) = links { "<p><a href=\"/\">all campaigns</a></p>\n" } else { "" };
     let verdict = match (alarming, total.failed, total.runs) {
         (_, _, 0) => "<span class=\"badge\">nothing done</span>".to_owned(),
@@ -106,7 +106,7 @@ fn head(directory: &Directory, name: &str, worked_on: bool, links: Links<'_>) ->
     fact(grouped(total.events), "events");
     fact(grouped(total.operations), "operations");
     fact(grouped(total.facts), "facts tested");
-    fact(cpu_seconds(directory.scenarios.values().map(|scenario| scenario.cpu_ns).sum()), "CPU seconds");
+    fact(cpu_seconds(directory.cpu_ns()), "CPU seconds");
     html.push_str("</div></header>\n");
     html
 }
@@ -161,7 +161,7 @@ fn scenarios(directory: &Directory, links: Links<'_>) -> String {
         vec![
             link(links.to_scenario(name).as_deref(), name),
             grouped(tally.runs),
-            grouped(tally.runs - tally.failed),
+            grouped(tally.held()),
             failed,
             grouped(tally.undecided),
             evidence,

@@ -123,7 +123,7 @@ fn rows(summary: &Summary<'_>) -> Vec<Vec<String>> {
             (true, 0) => "not asked".to_owned(),
             (true, promised) => format!("{}/{promised}", tally.exercised),
         };
-        let counts = [tally.runs, tally.runs - tally.failed, tally.failed, tally.undecided].map(grouped);
+        let counts = [tally.runs, tally.held(), tally.failed, tally.undecided].map(grouped);
         let rates = [evidence, grouped(tally.events_per_second()), grouped(tally.rows)];
         core::iter::once(name.to_owned()).chain(counts).chain(rates).collect()
     };

@@ -89,7 +89,7 @@ pub(super) fn finished(summary: &Summary<'_>, sink: &mut Sink<'_>) -> io::Result
         total.add(&tally);
         let mut object = tagged("scenario", json!(tally));
         object["name"] = json!(scenario.name);
-        object["ok"] = json!(tally.runs - tally.failed);
+        object["ok"] = json!(tally.held());
         object["vacuous"] = json!(summary.checked && !tally.is_exercised());
         object["events_per_second"] = json!(tally.events_per_second());
         object["missing"] = json!(summary.report.evidence.get(&scenario.name).map(|evidence| &evidence.missing));

@@ -4,7 +4,7 @@
 
 use super::{Assault, Base, Inject, Scenario, Times};
 use crate::fault_plan::Target;
-use crate::options::MILLISECOND;
+use crate::options::{MILLISECOND, SECOND};
 use vsr::constants::{CHECKPOINT_INTERVAL, PIPELINE_MAX, REPLICAS_MAX, TAIL_ENTRIES_MAX, ring_is_large_enough};
 
 /// What no world can be built from.
@@ -19,6 +19,18 @@ pub struct Impossible {
 
 /// Clients of all tenants at most.
 const CLIENTS_MAX: u32 = 10_000;
+/// Nominal time at most for which faults are planned, nanoseconds: a plan is drawn whole before its run.
+const PLANNED_MAX: u64 = 3_600 * SECOND;
+/// Ticks at most in that time.
+const TICKS_MAX: u64 = 1_000_000;
+/// Losses of the primary, or rounds of attacks, at most in that time.
+const ROUNDS_MAX: u64 = 10_000;
+/// Crashes of replicas, or of clients, at most.
+const CRASHES_MAX: u32 = 1_000;
+/// Restarts of clients at most where a plan begins all of them anew every few seconds: clients times nominal seconds.
+const RESTARTS_MAX: u64 = 1_000_000;
+/// Entries of a list at most.
+const LIST_MAX: usize = 64;
 /// Fewest nanoseconds that the world's delays are made of.
 const RESOLUTION: u64 = 1_000;
 
@@ -33,6 +45,8 @@ impl Scenario {
         demand(names_a_file, &["name"], "lower-case letters, digits and underscores make a name, a letter first")?;
         self.base.cluster_is_possible()?;
         self.base.times_are_possible()?;
+        demand(self.script.len() <= LIST_MAX, &["script"], "at most 64 kinds of injections")?;
+        self.base.plan_is_possible(self.script)?;
         self.base.assault.is_possible(&self.base)?;
         let clocks = [Inject::Clocks, Inject::Skews].iter().any(|inject| self.script.contains(inject));
         demand(
@@ -92,6 +106,31 @@ impl Base {
     }
 }
 
+impl Base {
+    /// Whether the plan of a run can be drawn in a moment.
+    fn plan_is_possible(&self, script: &[Inject]) -> Result<(), Impossible> {
+        let nominal = self.plan_ns.saturating_mul(u64::from(self.compression));
+        demand(nominal <= PLANNED_MAX, &["base", "plan"], "at most 1h of nominal time")?;
+        for (tick, name) in [(self.clog_tick_ns, "clog_tick"), (self.gray_tick_ns, "gray_tick")] {
+            demand(nominal / tick <= TICKS_MAX, &["base", name], "faults are planned for at most a million ticks")?;
+        }
+        let (losses, rounds) = (nominal / self.primary_loss.0, nominal / self.assault.round.0.max(MILLISECOND));
+        demand(losses <= ROUNDS_MAX, &["base", "primary_loss"], "at most 10,000 losses are planned")?;
+        demand(
+            rounds <= ROUNDS_MAX || self.assault.ambushes.is_empty(),
+            &["base", "assault", "round"],
+            "at most 10,000 rounds are planned",
+        )?;
+        demand(self.assault.ambushes.len() <= LIST_MAX, &["base", "assault", "ambushes"], "at most 64")?;
+        demand(self.crashes <= CRASHES_MAX, &["base", "crashes"], "at most 1,000")?;
+        demand(self.client_crashes <= CRASHES_MAX, &["base", "client_crashes"], "at most 1,000")?;
+        let restarts = nominal / SECOND * u64::from(self.tenants.saturating_mul(self.clients_per_tenant));
+        let few = restarts <= RESTARTS_MAX || !script.contains(&Inject::Registrations);
+        demand(few, &["base", "clients_per_tenant"], "at most a million clients times seconds of planned registrations")?;
+        demand(self.clock.drift_ppm_max < 1_000_000, &["base", "clock", "drift_ppm_max"], "below 1,000,000: a clock that stands still")
+    }
+}
+
 impl Assault {
     fn is_possible(&self, base: &Base) -> Result<(), Impossible> {
         if self.ambushes.is_empty() {
@@ -142,5 +181,25 @@ mod tests {
         assert_eq!(place(with(Base { mix: crate::options::Mix::default(), ..base })), "base.mix");
         assert_eq!(place(with(Base { compression: 3, ..base })), "base.compression");
         assert_eq!(place(with(Base { plan_ns: base.time_ns + 1, ..base })), "base.plan");
+    }
+
+    #[test]
+    fn a_plan_that_no_memory_holds_is_refused_before_it_is_drawn() {
+        let baseline = || scenarios::find("baseline").expect("of the registry").clone();
+        let base = Base { time_ns: PLANNED_MAX, plan_ns: PLANNED_MAX, primary_loss: Times(SECOND, SECOND), ..baseline().base };
+        let place = |base: Base, script| Scenario { script, base, ..baseline() }.possible().map_err(|error| error.path.join("."));
+        assert_eq!(place(base, &[]), Ok(()));
+        let refused = |base: Base, script| place(base, script).expect_err("too much");
+        assert_eq!(refused(Base { time_ns: PLANNED_MAX + 1, plan_ns: PLANNED_MAX + 1, ..base }, &[]), "base.plan");
+        assert_eq!(refused(Base { compression: 10, ..base }, &[]), "base.plan");
+        assert_eq!(refused(Base { clog_tick_ns: MILLISECOND, ..base }, &[]), "base.clog_tick");
+        assert_eq!(refused(Base { gray_tick_ns: MILLISECOND, ..base }, &[]), "base.gray_tick");
+        assert_eq!(refused(Base { primary_loss: Times(100 * MILLISECOND, SECOND), ..base }, &[]), "base.primary_loss");
+        assert_eq!(refused(Base { crashes: u32::MAX, ..base }, &[]), "base.crashes");
+        assert_eq!(refused(Base { client_crashes: u32::MAX, ..base }, &[]), "base.client_crashes");
+        assert_eq!(refused(Base { clients_per_tenant: 300, ..base }, &[Inject::Registrations]), "base.clients_per_tenant");
+        assert_eq!(refused(base, &[Inject::Clogs; LIST_MAX + 1]), "script");
+        let clock = crate::options::ClockOptions { drift_ppm_max: 1_000_000, ..base.clock };
+        assert_eq!(refused(Base { clock, ..base }, &[]), "base.clock.drift_ppm_max");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{List, Rates, Text, Times};
 use crate::attack::CommandName;
-use crate::options::{ClockOptions, Families, Rate};
+use crate::options::{ClockOptions, Families, LONGEST_NS, Rate};
 use core::fmt;
 use core::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -88,7 +88,8 @@ impl Visitor<'_> for TimeVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
-        nanoseconds(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        let time = nanoseconds(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))?;
+        if time > LONGEST_NS { Err(E::custom(format!("{text} is too long: at most 1000h"))) } else { Ok(time) }
     }
 }
 
@@ -494,6 +495,13 @@ mod tests {
         {
             assert_eq!(nanoseconds(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_that_no_world_can_add_up_is_refused() {
+        let read = |text: &str| TimeVisitor.visit_str::<serde::de::value::Error>(text).map_err(|error| error.to_string());
+        assert_eq!(read("1000h"), Ok(LONGEST_NS));
+        assert_eq!(read("3600001s"), Err("3600001s is too long: at most 1000h".to_owned()));
     }
 
     #[test]
