@@ -24,6 +24,9 @@ use super::interner::Interner;
 use super::{Answer, Call, Effort, NEVER, Refutation};
 use crate::models::Model;
 
+#[cfg(test)]
+mod tests;
+
 /// Calls that may be open at once; beyond, [`super::wgl`] takes over.
 const SLOTS: u32 = u128::BITS;
 /// Marks a node whose last call is accounted for.

@@ -15,6 +15,9 @@ use super::bounds::{Clock, NOBODY, Window, answer, outside, refuted};
 use super::{Answer, Call, NEVER};
 use crate::models::stream::{AppendAnswer, Stream, StreamAction};
 
+#[cfg(test)]
+mod tests;
+
 /// Decides the calls of one stream, as far as the condition goes.
 #[must_use]
 pub fn decide(model: &Stream, calls: &[Call<StreamAction>]) -> Answer {

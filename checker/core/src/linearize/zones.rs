@@ -17,6 +17,8 @@
 //! **Condition.** Every written value is unique and is not the initial one; additions tell their sums.
 
 mod failed;
+#[cfg(test)]
+mod tests;
 
 use super::{Call, NEVER};
 use crate::models::register::RegisterAction;
