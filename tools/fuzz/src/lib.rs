@@ -3,7 +3,10 @@
 //! Each target takes arbitrary bytes and must return; a panic, an endless loop or memory beyond the limits is a bug. What an
 //! importer accepts is judged and exported too, because a checker that panics on a strange history is as bad as a reader.
 
+mod own;
+
 use kernel::{Command, Reply};
+pub use own::{bundle, campaign, checkpoint, scenario, verdicts};
 use std::path::Path;
 use vopr_checker::import::edn::{Edn, Reader};
 use vopr_checker::import::{Brought, Format, Request, bring_text, compressed, export, history};
@@ -20,7 +23,7 @@ use vsr::superblock::Superblock;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 14] = [
     ("edn", edn),
     ("json", json),
     ("log", log),
@@ -30,6 +33,11 @@ pub const TARGETS: [Target; 9] = [
     ("history_file", history_file),
     ("message", message),
     ("stored", stored),
+    ("bundle", bundle),
+    ("verdicts", verdicts),
+    ("scenario", scenario),
+    ("checkpoint", checkpoint),
+    ("campaign", campaign),
 ];
 
 /// The reader of EDN: what it accepts is printed and read again as the same; Jepsen's histories of all models.

@@ -27,13 +27,17 @@ fn corpus(target: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Changes, removes, repeats and moves pieces, and takes pieces of another file.
+/// Numbers that sums, products and sizes go wrong with.
+const NUMBERS: [&str; 9] =
+    ["0", "1", "-1", "255", "65536", "4294967295", "9223372036854775807", "9223372036854775808", "18446744073709551615"];
+
+/// Changes, removes, repeats and moves pieces, takes pieces of another file, and puts other numbers in the place of those that are there.
 fn mutated(bytes: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=random.next(4) {
         let at = random.next(bytes.len() + 1);
         let end = (at + random.next(16)).min(bytes.len());
-        match random.next(6) {
+        match random.next(8) {
             0 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << random.next(8)),
             1 => _ = bytes.drain(at..end),
             2 => {
@@ -47,7 +51,14 @@ fn mutated(bytes: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
                 let piece = other[from..(from + random.next(64)).min(other.len())].to_vec();
                 bytes.splice(at..at, piece);
             }
-            _ => bytes.truncate(at),
+            5 => bytes.truncate(at),
+            _ => {
+                let is_digit = |place: &usize| bytes[*place].is_ascii_digit();
+                if let Some(start) = (at..bytes.len()).find(is_digit) {
+                    let stop = (start..bytes.len()).find(|place| !is_digit(place)).unwrap_or(bytes.len());
+                    bytes.splice(start..stop, NUMBERS[random.next(NUMBERS.len())].bytes());
+                }
+            }
         }
     }
     bytes

@@ -1,0 +1,7 @@
+//! The fuzz target `verdicts` of the library.
+//!
+//! A program of its own, because a fuzzer wants one.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vopr_fuzz::verdicts(data));
