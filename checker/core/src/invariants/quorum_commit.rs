@@ -8,14 +8,16 @@
 //! of both, and enough of either; (3) for each m in Q: m has an `acknowledged` of e in view v before it, which has an `entry_durable`
 //! of e on m before it; (4) for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p arrived before it,
 //! whose content no fault changed.
-//! A `committed` without quorum (learnt) stands behind one with quorum of the same op and entry.
+//! A `committed` without quorum (learnt) stands behind one with quorum of the same op and entry. (5) A `replied` of a read without an entry,
+//! which names a quorum Q, comes from the primary of its view; Q holds that primary, and more than half of the voters of a configuration that
+//! was in force by then, and nobody who had never been a voter.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, op, `entry_hash`,
 //! fate, `fate_seq`, `reject_reason`, mutation.
 //!
-//! **Deliberately not checked.** Whether the configuration in force on p is the one that the op needs (`reconfiguration_safety`). An
-//! entry that a restart found on disk counts as
-//! durable without `entry_durable`:
+//! **Deliberately not checked.** Whether the configuration in force on p is the one that the op needs (`reconfiguration_safety`). In which
+//! configuration a read was confirmed, in steps: (1) a quorum of the first confirms who leads; (2) the change to the second is applied; (3) the
+//! read is, and its reply leaves in the second. An entry that a restart found on disk counts as durable without `entry_durable`:
 //! (1) a backup writes entry e and crashes before the flush is confirmed; (2) the write survived; (3) the restarted backup finds e whole
 //! on disk and may vote for it, though no flush of e was ever confirmed.
 
@@ -29,7 +31,7 @@ use vopr_schema::{Kind, Mutation, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "quorum_commit",
-    version: 2,
+    version: 3,
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "entry_hash", "quorum", "epoch"] },
@@ -43,7 +45,7 @@ pub const INVARIANT: Invariant = Invariant {
     check,
 };
 
-const EVENTS: EventSet = EventSet::of(&[Event::Committed]);
+const EVENTS: EventSet = EventSet::of(&[Event::Committed, Event::Replied]);
 
 fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
     Verdict::decide("nothing was committed", || commits(index, meter))
@@ -55,8 +57,15 @@ fn commits(index: &RunIndex<'_>, meter: &Meter) -> Decision {
     // Which entries some primary has counted votes for.
     let mut counted = vec![false; index.entries().len()];
     let mut facts = 0;
-    for (row, _) in index.events(EVENTS) {
+    for (row, event) in index.events(EVENTS) {
         ticker.step()?;
+        if event == Event::Replied {
+            if let Some(quorum) = table.quorum.get(row) {
+                confirmed(index, row, quorum)?;
+                facts += 1;
+            }
+            continue;
+        }
         let Some(entry) = index.entries().of_row(row) else { continue };
         facts += 1;
         match table.quorum.get(row) {
@@ -103,6 +112,27 @@ fn backed(index: &RunIndex<'_>, row: usize, entry: EntryId, quorum: u32) -> Resu
         }
     }
     Ok(())
+}
+
+/// A read that has no entry: a quorum had confirmed who leads.
+fn confirmed(index: &RunIndex<'_>, row: usize, quorum: u32) -> Result<(), Box<Verdict>> {
+    let table = index.transitions();
+    let (replica, view, epoch) = (table.replica[row], table.view[row], table.epoch[row]);
+    let known = index.configurations();
+    let Some(voters) = known.of_epoch(epoch) else { return Err(Box::new(unknown_epoch(epoch))) };
+    let until = || known.all().iter().take_while(|known| known.epoch <= epoch);
+    let foreign = quorum & !until().fold(0, |all, known| all | known.voters) != 0;
+    let (shape, what) = if index.primary(view) != Some(replica) {
+        ("reader_not_primary", format!("which is not the primary of view {view}"))
+    } else if quorum.checked_shr(replica.into()).unwrap_or(0) & 1 == 0 {
+        ("reader_not_in_quorum", "which is none of them".to_owned())
+    } else if foreign || !until().any(|known| known.decides(quorum)) {
+        ("read_below_quorum", format!("which are no majority of {}", members(voters.voters)))
+    } else {
+        return Ok(());
+    };
+    let summary = format!("replica {replica} answered a read without an entry on the word of {}, {what}", members(quorum));
+    Err(Witness::new(shape, summary).step(index.transition_step(row, format!("replica {replica} replies in view {view}"))).into())
 }
 
 /// Nobody can say what a quorum is where no replica has told who votes.
@@ -178,6 +208,25 @@ mod tests {
     fn a_clean_run_passes() {
         assert_eq!(Story::clean(3).verdict(NAME).facts(), 9);
         assert_eq!(Story::new(3).verdict(NAME).name(), "not_applicable");
+    }
+
+    #[test]
+    fn a_read_without_an_entry_needs_the_word_of_a_quorum() {
+        let story = |replica, quorum, epoch| {
+            let mut story = Story::clean(3);
+            story.state(replica).epoch = epoch;
+            if epoch > 0 {
+                story.event(replica, Event::EpochEntered, |row| (row.op, row.quorum) = (Some(3), Some(0b1)));
+            }
+            story.event(replica, Event::Replied, |row| row.quorum = quorum);
+            story
+        };
+        let facts = |quorum, epoch| story(0, quorum, epoch).verdict(NAME).facts();
+        assert_eq!((facts(None, 0), facts(Some(0b11), 0), facts(Some(0b101), 1), facts(Some(0b1), 1)), (9, 10, 10, 10));
+        assert_eq!(shape(&story(0, Some(0b1), 0)), "read_below_quorum");
+        assert_eq!(shape(&story(0, Some(0b1011), 0)), "read_below_quorum");
+        assert_eq!(shape(&story(0, Some(0b110), 0)), "reader_not_in_quorum");
+        assert_eq!(shape(&story(1, Some(0b11), 0)), "reader_not_primary");
     }
 
     #[test]
