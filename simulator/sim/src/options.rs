@@ -11,8 +11,8 @@ pub const MILLISECOND: u64 = 1_000_000;
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000 * MILLISECOND;
 
-/// Longest time that options, faults and operations may name, nanoseconds: 1,000 hours, so that sums of a few are still numbers.
-pub const LONGEST_NS: u64 = 1_000 * 3_600 * SECOND;
+/// Longest time that a scenario may name, nanoseconds: 100 hours, so that sums and multiples of a few are still numbers.
+pub const LONGEST_NS: u64 = 100 * 3_600 * SECOND;
 
 /// A probability in parts per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
