@@ -119,8 +119,9 @@ fn a_campaign_that_is_killed_at_any_moment_loses_nothing_that_was_told() {
         let lost: Vec<_> = all_told.iter().filter(|run| !found.contains_key(*run)).collect();
         assert!(lost.is_empty(), "told and lost: {lost:?}");
         assert!(found.len() < 300, "the campaign was not killed in its middle");
+        let dropped = open(&sandbox, "killed").dropped().clone();
         for run in lines(&sandbox.path("killed")) {
-            if let Some(file) = &run.file {
+            if let Some(file) = run.file.as_ref().filter(|file| !dropped.contains(*file)) {
                 let file = HistoryFile::open(&sandbox.path("killed").join(file)).unwrap_or_else(|error| panic!("{error}"));
                 assert_eq!(file.runs().unwrap()[0].seed, run.seed);
             }
@@ -142,6 +143,64 @@ fn a_campaign_that_is_killed_at_any_moment_loses_nothing_that_was_told() {
     // Nothing is left: the same summary, and nothing is simulated.
     let _ = sandbox.run("vopr campaign resume killed").exits(1).says("300 runs");
     assert_eq!(open(&sandbox, "killed").processes.len(), 6);
+}
+
+/// The files that a directory's folders hold, and those that its lines name: folder and name of each, with the digest of its run.
+fn kept(sandbox: &Sandbox, name: &str) -> [BTreeMap<String, [u8; 32]>; 2] {
+    let directory = open(sandbox, name);
+    let digest = |path: &Path| HistoryFile::open(path).unwrap_or_else(|error| panic!("{error}")).runs().unwrap()[0].digest;
+    let told = |path: &Path| {
+        let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
+        // The folder between them is called by the plan.
+        (format!("{}/{}", words[words.len() - 3], words[words.len() - 1]), digest(path))
+    };
+    let folders = ["failures", "kept"].map(|folder| std::fs::read_dir(directory.path.join(folder)).unwrap());
+    let plans = folders.into_iter().flatten().flat_map(|plan| std::fs::read_dir(plan.unwrap().path()).unwrap());
+    let held = plans.map(|entry| told(&entry.unwrap().path())).collect();
+    let rows = directory.scenarios.values().flat_map(|scenario| scenario.kept.iter().map(|(_, file)| file.clone()));
+    let groups = directory.groups();
+    let bundles = groups.iter().flat_map(|(group, _)| group.runs.iter().filter_map(|run| run.file.clone()));
+    let named = rows.chain(bundles).map(|file| told(&directory.path.join(file))).collect();
+    [held, named]
+}
+
+#[test]
+fn what_a_finished_campaign_keeps_depends_on_its_runs_alone() {
+    let sandbox = sandbox();
+    let campaign = "vopr campaign baseline combined swizzle --bug lost_update --seed 1 --seeds 40 --max-events 1500 \
+                    --keep-failing 4 --keep-rare 2 --keep-one-in 30";
+    for jobs in [1, 2, 4] {
+        let _ = sandbox.run(&format!("{campaign} --dir with-{jobs} --jobs {jobs}")).exits(1);
+    }
+    for (attempt, runs) in [20, 60, 90].into_iter().enumerate() {
+        let line = if attempt == 0 { format!("{campaign} --dir killed") } else { "vopr campaign resume killed".to_owned() };
+        let mut running = sandbox.start(&format!("{line} --jobs 4 > killed.txt"));
+        running.until(|| sandbox.path("killed").exists() && lines(&sandbox.path("killed")).len() >= runs);
+        running.signal("KILL");
+        assert_eq!(running.outcome().code, None, "killed");
+    }
+    let _ = sandbox.run("vopr campaign resume killed --jobs 2").exits(1).says("120 runs");
+
+    let [expected, named] = kept(&sandbox, "with-1");
+    assert_eq!(expected, named);
+    let count = |folder: &str| expected.keys().filter(|name| name.starts_with(folder)).count();
+    assert!(count("kept") > 10 && count("failures") >= 4, "{expected:?}");
+    for other in ["with-2", "with-4", "killed"] {
+        let [held, named] = kept(&sandbox, other);
+        assert_eq!(held, expected, "{other} keeps something else");
+        assert_eq!(named, expected, "{other} names something else");
+    }
+    // What its rule says, counted anew from the lines.
+    let record = open(&sandbox, "with-1").plans.values().next().unwrap().clone();
+    let mut runs = lines(&sandbox.path("with-4"));
+    runs.sort_by_key(|run| record.turn_of(&run.scenario, run.seed));
+    let mut shown: BTreeMap<String, u64> = BTreeMap::new();
+    for run in &runs {
+        let counts = run.situations.keys().map(|situation| *shown.entry(situation.clone()).and_modify(|runs| *runs += 1).or_insert(1));
+        let is_rare = counts.filter(|count| *count <= 2).count() > 0;
+        let is_kept = expected.contains_key(&format!("kept/{}-{}-1.parquet", run.scenario, run.seed));
+        assert!(!is_rare || is_kept || run.failure.is_some(), "{} seed {} is rare", run.scenario, run.seed);
+    }
 }
 
 #[test]

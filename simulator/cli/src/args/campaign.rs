@@ -70,11 +70,11 @@ pub struct StartArguments {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub keep_one_in: u64,
 
-    /// Keep the rows of a run with a situation that fewer than N runs have shown; 0 for none
+    /// Keep the rows of the first N runs that show a situation, by seed and then by scenario; 0 for none
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub keep_rare: u64,
 
-    /// Keep bundles of at most N failing runs of one group; the others can be simulated again from their seeds
+    /// Keep bundles of the first N failing runs of a group, by seed; the others can be simulated again from their seeds
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub keep_failing: u64,
 

@@ -135,7 +135,7 @@ pub fn run(directory: Directory, prepared: &Prepared, time: Option<Duration>, te
     let form = telling.form();
     print::started(&directory, prepared, form)?;
     let queue = Queue::new(&directory, record, time);
-    let retention = Retention::new(&directory, record);
+    let retention = Retention::new(&directory, record).map_err(super::disk(&dir))?;
     for folder in retention.folders() {
         std::fs::create_dir_all(folder).map_err(super::disk(folder))?;
     }
@@ -228,13 +228,13 @@ impl<'a> Teller<'a> {
                 scope.spawn(move || crew.simulate(&messages, None));
             }
             drop(messages);
-            let heard = self.listen(&inbox, &crew, queue);
+            let heard = self.listen(&inbox, &crew, queue, retention);
             crew.stop();
             heard
         })
     }
 
-    fn listen(&mut self, inbox: &Receiver<Message>, crew: &Crew<'_>, queue: &Queue<'_>) -> Result<(), Problem> {
+    fn listen(&mut self, inbox: &Receiver<Message>, crew: &Crew<'_>, queue: &Queue<'_>, retention: &Retention) -> Result<(), Problem> {
         let mut runs: Vec<(usize, Box<JudgedRun>)> = Vec::new();
         loop {
             let mut next = match inbox.recv_timeout(Duration::from_millis(200)) {
@@ -253,7 +253,7 @@ impl<'a> Teller<'a> {
                 }
                 next = if runs.len() < FLUSH_MAX { inbox.try_recv().ok() } else { None };
             }
-            self.record(&runs)?;
+            self.record(&runs, retention)?;
             runs.clear();
             self.tell_slow(queue.slow(Duration::ZERO))?;
             self.progress.tick();
@@ -261,27 +261,29 @@ impl<'a> Teller<'a> {
     }
 
     /// Makes runs durable, then tells of them.
-    fn record(&mut self, runs: &[(usize, Box<JudgedRun>)]) -> Result<(), Problem> {
+    fn record(&mut self, runs: &[(usize, Box<JudgedRun>)], retention: &Retention) -> Result<(), Problem> {
         if runs.is_empty() {
             return Ok(());
         }
         let name = |scenario: usize| self.prepared.plan.scenarios[scenario].name;
-        let lines: Vec<Line> =
-            runs.iter().map(|(scenario, run)| Line::Run(Box::new(line(name(*scenario), run, &self.directory.path)))).collect();
+        let found: Vec<RunLine> = runs.iter().map(|(scenario, run)| line(name(*scenario), run, &self.directory.path)).collect();
+        // What makes way is told before the runs that it makes way for: half of the lines is never too much kept for good.
+        let dropped = retention.superfluous(&found);
+        let told = dropped.iter().cloned().map(Line::Dropped);
+        let lines: Vec<Line> = told.chain(found.iter().cloned().map(|run| Line::Run(Box::new(run)))).collect();
         let path = self.directory.path.join(&self.part.name);
         self.part.append(&lines).map_err(super::disk(&path))?;
+        for line in dropped {
+            // One that cannot be removed is forgotten all the same.
+            std::fs::remove_file(self.directory.path.join(line.file)).unwrap_or_default();
+        }
         let mut told: BTreeMap<String, u64> = BTreeMap::new();
-        for line in &lines {
-            if let Line::Run(run) = line
-                && let Some(failure) = &run.failure
-            {
-                let before = self.directory.group(&failure.fingerprint).map_or(0, crate::campaign_dir::Group::count);
-                told.entry(failure.fingerprint.clone()).or_insert(before);
-            }
+        for failure in found.iter().filter_map(|run| run.failure.as_ref()) {
+            let before = self.directory.group(&failure.fingerprint).map_or(0, crate::campaign_dir::Group::count);
+            told.entry(failure.fingerprint.clone()).or_insert(before);
         }
         self.directory.refresh_file(&self.part.name).map_err(super::disk(&path))?;
-        for ((scenario, run), line) in runs.iter().zip(&lines) {
-            let Line::Run(line) = line else { continue };
+        for ((scenario, run), line) in runs.iter().zip(&found) {
             self.tell(name(*scenario), run, line, &mut told)?;
         }
         let failed = runs.iter().filter(|(_, run)| run.failure.is_some()).count() as u64;

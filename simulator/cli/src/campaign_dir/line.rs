@@ -31,6 +31,8 @@ pub enum Line {
     Rerun(Box<RerunLine>),
     /// A run is under way for long: should the process be killed for it, its seed is not lost.
     Slow(SlowLine),
+    /// What was kept of a run is kept no more: runs that come before it in the plan, and ended after it, take its place.
+    Dropped(DroppedLine),
     /// The process came to a clean end; always the last line.
     End(End),
 }
@@ -80,9 +82,9 @@ pub struct PlanRecord {
     pub judgement: Vec<String>,
     /// Of the runs that hold and are not rare, one in so many keeps its rows; 0 for none.
     pub sample: u64,
-    /// A run is rare when a situation came about in it that fewer runs than this have shown.
+    /// A run is rare when it is among the first so many, in the order of the plan, that show some situation.
     pub rare: u64,
-    /// Failing runs of one group that are kept as bundles.
+    /// Failing runs of one group that are kept as bundles: the first so many in the order of the plan.
     pub bundles: u64,
     /// When it was made, milliseconds since 1970.
     pub at_ms: u64,
@@ -194,6 +196,19 @@ pub struct SlowLine {
     pub at_ms: u64,
 }
 
+/// What is kept no more of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedLine {
+    /// Scenario.
+    pub scenario: String,
+    /// Seed.
+    pub seed: u64,
+    /// Where its bundle or its rows lay, from the directory on.
+    pub file: String,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
 /// The end of a process's work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -234,6 +249,14 @@ impl PlanRecord {
             return None;
         }
         index.checked_mul(shards)?.checked_add(shard - 1)?.checked_add(self.seed)
+    }
+
+    /// When a run's turn comes: by seed, and of equal seeds in the order of the scenarios. None of a run that is not the plan's.
+    #[must_use]
+    pub fn turn_of(&self, scenario: &str, seed: u64) -> Option<u64> {
+        let index = self.index_of(seed).filter(|index| self.seeds_of_shard().is_none_or(|seeds| *index < seeds))?;
+        let place = self.scenarios.iter().position(|name| name == scenario)? as u64;
+        index.checked_mul(self.scenarios.len() as u64)?.checked_add(place)
     }
 
     /// The place of a seed in this shard's list, if it takes it.
@@ -402,6 +425,9 @@ pub(crate) mod tests {
         }
         assert_eq!(plan(5, None, [2, 3]).seed_at(7), Some(5 + 7 * 3 + 1));
         assert_eq!((plan(5, None, [2, 3]).index_of(7), plan(5, None, [2, 3]).index_of(4)), (None, None));
+        let two = PlanRecord { scenarios: vec!["b".to_owned(), "a".to_owned()], ..plan(5, Some(6), [2, 3]) };
+        let turns = [("b", 6), ("a", 6), ("b", 9), ("b", 7), ("b", 12), ("c", 6)].map(|(scenario, seed)| two.turn_of(scenario, seed));
+        assert_eq!(turns, [Some(0), Some(1), Some(2), None, None, None]);
         assert_eq!(plan(u64::MAX - 1, None, [1, 1]).seed_at(2), None);
         assert_eq!(plan(0, Some(u64::MAX), [1, u64::MAX]).seeds_of_shard(), Some(1));
         assert!(plan(1, None, [0, 1]).check().is_err() && plan(1, None, [3, 2]).check().is_err());

@@ -13,6 +13,8 @@
 //! | `kept/ID/*.parquet` | rows of rare runs and of a sample |
 //! | `known*.toml` | failures that are known ([`Known`]); written by people |
 //!
+//! Bundles and rows of a plan that turn out to be too many are removed by whoever works on it, after a line that says so.
+//!
 //! A line is flushed to the disk before anything on the screen says what is in it, and its bundle before it. [`Directory`] reads all of
 //! this and says what it amounts to. It can be refreshed while a campaign goes on, and reads then only what was added.
 
@@ -21,11 +23,13 @@ mod group;
 mod known;
 mod line;
 mod read;
+mod walk;
 mod write;
 
 pub use date::Day;
 pub use group::{FailingRun, Group, RunKey, Status};
 pub use known::{Known, KnownError, KnownFailure, is_known_file};
-pub use line::{Begin, End, FORMAT, FailureLine, Line, LineError, Outcome, PlanRecord, RerunLine, RunLine, SlowLine};
+pub use line::{Begin, DroppedLine, End, FORMAT, FailureLine, Line, LineError, Outcome, PlanRecord, RerunLine, RunLine, SlowLine};
 pub use read::{Conflict, Damage, Directory, Pace, Process, Scenario, Sighting, is_campaign};
+pub use walk::each_run;
 pub use write::{Part, hold_plan, new_id, plan_file, write_plan, write_whole};

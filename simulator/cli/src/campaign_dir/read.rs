@@ -45,6 +45,8 @@ pub struct Directory {
     reruns: BTreeMap<RunKey, (RerunLine, String)>,
     /// By family and scenario: the seeds that are done, and whether each failed.
     done: Done,
+    /// Files that were kept and are not any more.
+    dropped: BTreeSet<String>,
 }
 
 type Done = BTreeMap<String, BTreeMap<String, BTreeMap<u64, bool>>>;
@@ -172,7 +174,7 @@ fn inner_of<'a>(done: &'a Done, family: &str, scenario: &str) -> Option<&'a BTre
 }
 
 /// The plan that the file of a process belongs to by its name, if it is one; the plan is empty where there is none.
-fn part_kind(name: &str) -> Option<&str> {
+pub(super) fn part_kind(name: &str) -> Option<&str> {
     let name = name.strip_suffix(".jsonl")?;
     let rest = name.strip_prefix("runs-").or_else(|| name.strip_prefix("rerun-"))?;
     rest.rsplit_once('-').map(|(plan, _)| plan)
@@ -318,6 +320,10 @@ impl Directory {
                 process.slow.retain(|other| (&other.scenario, other.seed) != (&slow.scenario, slow.seed));
                 process.slow.push(slow.clone());
             }
+            Line::Dropped(dropped) => {
+                process.last_ms = process.last_ms.max(dropped.at_ms);
+                self.drop_file(&dropped.file);
+            }
             Line::End(end) => {
                 process.last_ms = process.last_ms.max(end.at_ms);
                 process.end = Some(end.clone());
@@ -379,7 +385,7 @@ impl Directory {
         for name in &run.undecided {
             *scenario.undecided.entry(name.clone()).or_default() += 1;
         }
-        if let Some(file) = run.file.as_ref().filter(|_| run.failure.is_none()) {
+        if let Some(file) = run.file.as_ref().filter(|file| run.failure.is_none() && !self.dropped.contains(*file)) {
             scenario.kept.push((run.seed, file.clone()));
         }
     }
@@ -392,11 +398,25 @@ impl Directory {
             scenario: run.scenario.clone(),
             seed: run.seed,
             events: run.events,
-            file: run.file.clone(),
+            file: run.file.clone().filter(|file| !self.dropped.contains(file)),
             sentence: failure.sentence.clone(),
             at_ms: run.at_ms,
             commit: commit.to_owned(),
         });
+    }
+
+    /// Forgets a file, whether the line of its run was read before or comes later.
+    fn drop_file(&mut self, file: &str) {
+        self.dropped.insert(file.to_owned());
+        self.scenarios.values_mut().for_each(|scenario| scenario.kept.retain(|(_, kept)| kept != file));
+        let runs = self.groups.values_mut().flat_map(|group| &mut group.runs);
+        runs.filter(|run| run.file.as_deref() == Some(file)).for_each(|run| run.file = None);
+    }
+
+    /// Files, from the directory on, that were kept and are not any more.
+    #[must_use]
+    pub const fn dropped(&self) -> &BTreeSet<String> {
+        &self.dropped
     }
 
     /// Groups of failures with what is to be thought of each today: alarming ones first, then those with many runs.
@@ -503,6 +523,9 @@ impl Directory {
         let folders = ["failures", "kept"].into_iter().flat_map(|name| inside(self.path.join(name)));
         let mut files: Vec<PathBuf> = folders.filter(|path| path.is_dir()).flat_map(inside).collect();
         files.retain(|path| path.extension().is_some_and(|ending| ending == ENDING || ending == BUNDLE_ENDING));
+        // Whoever dropped a file may have been killed before it was removed.
+        let is_dropped = |path: &Path| path.strip_prefix(&self.path).is_ok_and(|name| self.dropped.contains(&*name.to_string_lossy()));
+        files.retain(|path| !is_dropped(path));
         files.sort();
         files
     }
@@ -517,7 +540,7 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::super::line::tests::{plan, run_line};
-    use super::super::{Outcome, Part};
+    use super::super::{DroppedLine, Outcome, Part};
     use super::*;
 
     fn begin(family: &str) -> Begin {
@@ -591,6 +614,27 @@ mod tests {
         Part::create(home.path(), "runs", "p1", begin("f")).unwrap().append(&[run(run_line("baseline", 5))]).unwrap();
         directory.refresh().unwrap();
         assert_eq!(directory.slow().count(), 0);
+    }
+
+    #[test]
+    fn a_dropped_file_is_forgotten_whichever_line_is_read_first() {
+        let kept = |line: RunLine| RunLine { file: Some(format!("kept/p1/{}", line.seed)), ..line };
+        let lines = [run(kept(run_line("baseline", 4))), run(kept(run_line("baseline", 5))), run(kept(failing(6)))];
+        let dropped = [5, 6].map(|seed| {
+            let file = format!("kept/p1/{seed}");
+            Line::Dropped(DroppedLine { scenario: "baseline".to_owned(), seed, file, at_ms: 1_796_000_000_000 })
+        });
+        for orders in [[&lines[..], &dropped[..]], [&dropped[..], &lines[..]]] {
+            let home = tempfile::tempdir().unwrap();
+            let mut part = Part::create(home.path(), "runs", "p1", begin("f")).unwrap();
+            for lines in orders {
+                part.append(lines).unwrap();
+            }
+            let directory = Directory::open(home.path()).unwrap();
+            assert_eq!(directory.scenarios["baseline"].kept, [(4, "kept/p1/4".to_owned())]);
+            assert_eq!((directory.groups()[0].0.first().seed, &directory.groups()[0].0.first().file), (6, &None));
+            assert!(directory.damage.is_empty() && directory.dropped().len() == 2);
+        }
     }
 
     #[test]
