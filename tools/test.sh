@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs every test: formatting, lints, all Rust tests (those of queries with the real engine, from a local virtual environment), the scripts
-# through shellcheck, the DuckDB queries, and the pages of `vopr-check --report` and `vopr dashboard` in a real browser where there is one or it can be installed.
+# through shellcheck, the DuckDB queries, the pages of `vopr-check --report` and `vopr dashboard` in a real browser, and `vopr tui` in a real
+# terminal (tmux): the last two where there is one or it can be installed, and else it is said that they were left out.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -20,4 +21,5 @@ VOPR_CHECK="$PWD/target/debug/e2e-vopr-check"
 export VOPR VOPR_CHECK
 tools/browser/test.sh || [ $? = 77 ]
 tools/browser/dashboard.sh || [ $? = 77 ]
+tools/tui-test.sh || [ $? = 77 ]
 echo "all tests passed"

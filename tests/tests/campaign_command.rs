@@ -72,8 +72,13 @@ fn add_failure(sandbox: &Sandbox, name: &str, plan: &str) {
     let record = open(sandbox, name).plans[plan].clone();
     let begin =
         Begin { format: FORMAT.to_owned(), plan: Some(record), version: "0.0.9".into(), commit: "old".into(), threads: 1, at_ms: 1 };
-    let failure =
-        FailureLine { fingerprint: "liveness-00000000".into(), invariant: "liveness".into(), sentence: "stopped".into(), also: vec![] };
+    let failure = FailureLine {
+        fingerprint: "liveness-00000000".into(),
+        causes: vec![],
+        invariant: "liveness".into(),
+        sentence: "stopped".into(),
+        also: vec![],
+    };
     let run = RunLine {
         scenario: "baseline".into(),
         seed: 1,

@@ -1,4 +1,4 @@
-//! The guide as its reader meets it: every command in a `sh` block is run, in order, page by page.
+//! The guide and the README as their reader meets them: every command in a `sh` block is run, in order, page by page.
 //!
 //! A block marked `sh duckdb` is run where that engine is installed. Blocks of other languages are not commands of ours (`text` for builds, `yaml`
 //! for pipelines). Long campaigns are cut short: `-n` to [`RUNS_MAX`] runs of a scenario, `--for` to two seconds.
@@ -75,6 +75,13 @@ fn commands_are_found_with_what_they_end_with() {
     assert_eq!(found, expected);
 }
 
+/// Runs a command of a page and requires that it ends as the page says.
+fn run(sandbox: &Sandbox, page: &Path, step: &Step) {
+    let outcome = sandbox.run(&step.command);
+    let told = format!("{}\nstdout:\n{}\nstderr:\n{}", step.command, outcome.out, outcome.err);
+    assert_eq!(outcome.code, Some(step.code), "{}:{}: {told}", page.display(), step.line);
+}
+
 #[test]
 fn every_command_of_the_guide_ends_as_it_says() {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv");
@@ -86,12 +93,32 @@ fn every_command_of_the_guide_ends_as_it_says() {
             std::os::unix::fs::symlink(&venv, sandbox.path(".venv")).expect("the directory is new");
         }
         for step in steps(&text).iter().filter(|step| !step.needs_engine || venv.exists()) {
-            let outcome = sandbox.run(&step.command);
-            let place = format!("{}:{}", page.display(), step.line);
-            let told = format!("{}\nstdout:\n{}\nstderr:\n{}", step.command, outcome.out, outcome.err);
-            assert_eq!(outcome.code, Some(step.code), "{place}: {told}");
+            run(&sandbox, &page, step);
             commands += usize::from(step.command.starts_with("vopr"));
         }
     }
     assert!(commands > 40, "only {commands} commands stand in blocks that are run");
+}
+
+#[test]
+fn every_command_of_the_readme_ends_as_it_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = root.join("README.md");
+    let text = std::fs::read_to_string(&page).expect("the README");
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_e2e-vopr"), env!("CARGO_BIN_EXE_e2e-vopr-check"));
+    // Its reader has just built both programs where cargo puts them.
+    std::fs::create_dir(sandbox.path("target")).expect("the directory is new");
+    std::os::unix::fs::symlink(sandbox.path("bin"), sandbox.path("target/release")).expect("the directory is new");
+    let (scripts, commands): (Vec<Step>, Vec<Step>) = steps(&text).into_iter().partition(|step| step.command.starts_with("sh tools/"));
+    // These two build everything and take minutes: it is enough here that the shell can read them.
+    let names: Vec<&str> = scripts.iter().map(|step| step.command.as_str()).collect();
+    assert_eq!(names, ["sh tools/demo.sh", "sh tools/test.sh"]);
+    for step in &scripts {
+        let script = root.join(step.command.trim_start_matches("sh ")).canonicalize().expect("the script is there");
+        run(&sandbox, &page, &Step { command: format!("sh -n {}", script.display()), line: step.line, code: 0, needs_engine: false });
+    }
+    assert!(commands.len() >= 3 && commands.iter().all(|step| step.command.starts_with("target/release/vopr")), "{commands:?}");
+    for step in &commands {
+        run(&sandbox, &page, step);
+    }
 }

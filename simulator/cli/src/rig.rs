@@ -46,6 +46,8 @@ pub struct JudgedRun {
     pub cpu_ns: u64,
     /// Where a file of it was written.
     pub kept: Option<PathBuf>,
+    /// Of a failing run whose causes were asked for: those that its rows prove, the likeliest first.
+    pub causes: Vec<&'static str>,
 }
 
 /// One thread's machinery.
@@ -58,6 +60,17 @@ pub struct Rig {
 impl core::fmt::Debug for Rig {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         formatter.debug_struct("Rig").finish_non_exhaustive()
+    }
+}
+
+impl JudgedRun {
+    /// Looks for the causes of a failing run, which is the last of a history.
+    pub fn explain(&mut self, history: &History) {
+        let recorded = self.digest.is_some() && self.failure.is_some();
+        if let Some(last) = history.runs.len().checked_sub(1).filter(|_| recorded) {
+            // A diagnosis that breaks down explains nothing, and the failure is told all the same.
+            self.causes = catch_unwind(AssertUnwindSafe(|| crate::diagnose::proven(history, last))).unwrap_or_default();
+        }
     }
 }
 
@@ -84,7 +97,7 @@ impl Rig {
         tally.failed = u64::from(failure.is_some());
         let ended = simulated.map_or(Ended::Panicked, |summary| summary.ended);
         let cpu_ns = nanoseconds(cpu.elapsed());
-        JudgedRun { seed, ended, digest, verdicts, failure, tally, cpu_ns, kept: None }
+        JudgedRun { seed, ended, digest, verdicts, failure, tally, cpu_ns, kept: None, causes: Vec::new() }
     }
 
     /// Simulates one run; the error is the message of a panic.

@@ -44,6 +44,8 @@ pub struct Plan {
     pub out: Option<PathBuf>,
     /// Where the histories of failing runs go.
     pub save_failures: Option<PathBuf>,
+    /// Whether the causes of failing runs are looked for, to group them.
+    pub explains: bool,
     /// Where the campaign's state is kept.
     pub checkpoint_file: Option<PathBuf>,
     /// What decides about the runs: words of a command line.
@@ -100,6 +102,7 @@ impl Plan {
             orders: Orders { overrides, selection, budget, twice: arguments.check_determinism },
             out: arguments.out.clone(),
             save_failures: arguments.save_failures.clone(),
+            explains: false,
             checkpoint_file: arguments.checkpoint_file.clone(),
             words,
             configs,

@@ -143,6 +143,9 @@ impl<'a> Crew<'a> {
                 history.clear();
             }
             let mut run = rig.run(scenario, seed, &self.plan.orders, self.plan.needs_rows().then_some(&mut *history));
+            if self.plan.explains {
+                run.explain(history);
+            }
             if let Err(error) = self.keep(batch.scenario, &mut run, history) {
                 drop(messages.send(Message::Broke(error)));
             }

@@ -130,7 +130,7 @@ pub fn of_record(record: &PlanRecord, dir: &Path, jobs: Option<u16>) -> Result<P
     };
     // The environment speaks to those who begin campaigns.
     (run.out, run.save_failures, run.checkpoint_file) = (None, None, None);
-    let plan = Plan::new(&run, None)?;
+    let plan = Plan { explains: true, ..Plan::new(&run, None)? };
     Ok(Prepared { record: record.clone(), plan })
 }
 

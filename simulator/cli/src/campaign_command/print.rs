@@ -6,7 +6,9 @@ use super::plan::{self, Prepared};
 use crate::args::Form;
 use crate::campaign::plan::path_word;
 use crate::campaign_dir::date::instant;
+use crate::campaign_dir::kin::{self, Kinship};
 use crate::campaign_dir::{Directory, FailingRun, FailureLine, Group, RunLine, Status};
+use crate::diagnose;
 use crate::output::tagged;
 use crate::tally::Tally;
 use serde_json::{Value, json};
@@ -143,8 +145,9 @@ fn human(directory: &Directory, ending: &Ending, verbose: bool, sink: &mut Sink<
             sink.line(&format!("    missing in {}: {words}", counted(*runs, "run")))?;
         }
     }
-    for (group, status) in directory.groups() {
-        self::group(directory, group, &status, paint, sink)?;
+    let groups = directory.groups();
+    for place in 0..groups.len() {
+        self::group(directory, &groups, place, paint, sink)?;
     }
     situations(directory, verbose, paint, sink)?;
     doubts(directory, paint, sink)?;
@@ -173,7 +176,8 @@ fn rows(directory: &Directory) -> Vec<Vec<String>> {
 }
 
 /// A group of failures: what it is, how often it came, and what to do with it.
-fn group(directory: &Directory, group: &Group, status: &Status, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
+fn group(directory: &Directory, groups: &[(&Group, Status)], place: usize, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
+    let (group, status) = &groups[place];
     let word = status.word().to_uppercase();
     let word = if status.is_alarming() { paint.bad(&word) } else { paint.doubt(&word) };
     sink.line(&format!("{word}  {}  {}, {}", group.fingerprint, counted(group.count(), "run"), told_scenarios(group)))?;
@@ -181,8 +185,8 @@ fn group(directory: &Directory, group: &Group, status: &Status, paint: Paint, si
     for line in wrapped(&first.sentence, TEXT_COLUMNS) {
         sink.line(&format!("  {line}"))?;
     }
-    if !group.also.is_empty() {
-        sink.line(&format!("  also violated: {}", group.also.iter().cloned().collect::<Vec<_>>().join(", ")))?;
+    for line in remarks(groups, place).iter().flat_map(|remark| wrapped(remark, TEXT_COLUMNS)) {
+        sink.line(&format!("  {line}"))?;
     }
     if *status != Status::New {
         sink.line(&format!("  {}", told_status(directory, &group.fingerprint, status)))?;
@@ -194,6 +198,31 @@ fn group(directory: &Directory, group: &Group, status: &Status, paint: Paint, si
         sink.line(&format!("  {word:<11} {command}"))?;
     }
     sink.line("")
+}
+
+/// What else is to be said of the group at this place: its cause, what it violates, and which one it is likely of one cause with.
+pub fn remarks(groups: &[(&Group, Status)], place: usize) -> Vec<String> {
+    let (group, _) = groups[place];
+    let mechanism = |cause: &str| diagnose::find(cause).map_or_else(|| cause.to_owned(), |cause| cause.mechanism.to_owned());
+    let mut remarks = Vec::new();
+    if group.is_by_cause() {
+        remarks.push(format!("proven by its rows: {}", mechanism(&group.fingerprint)));
+    }
+    let others = group.causes.iter().filter(|(cause, _)| **cause != group.fingerprint);
+    let others: Vec<String> = others.map(|(cause, runs)| format!("{cause} in {}", counted(*runs, "run"))).collect();
+    if !others.is_empty() {
+        remarks.push(format!("also proven: {}", others.join(", ")));
+    }
+    let own = group.is_by_cause().then(|| group.invariant());
+    let violated: Vec<&str> = own.into_iter().chain(group.also()).collect();
+    if !violated.is_empty() {
+        remarks.push(format!("{}: {}", if own.is_some() { "violated" } else { "also violated" }, violated.join(", ")));
+    }
+    remarks.extend(kin::before(groups, place).map(|(other, kinship)| match kinship {
+        Kinship::Cause(cause) => format!("likely the same cause as {}: most runs of both prove {cause}", other.fingerprint),
+        Kinship::Invariant(invariant) => format!("perhaps the same cause as {}: both violate {invariant}", other.fingerprint),
+    }));
+    remarks
 }
 
 fn told_scenarios(group: &Group) -> String {
@@ -334,8 +363,9 @@ fn json(directory: &Directory, ending: &Ending, sink: &mut Sink<'_>) -> io::Resu
         object["kept"] = json!(scenario.kept.len());
         sink.object(&object)?;
     }
-    for (group, status) in directory.groups() {
-        sink.object(&tagged("group", group_object(directory, group, &status)))?;
+    let groups = directory.groups();
+    for place in 0..groups.len() {
+        sink.object(&tagged("group", group_object(directory, &groups, place)))?;
     }
     for slow in directory.slow() {
         sink.object(&tagged("slow", json!(slow)))?;
@@ -360,19 +390,22 @@ fn json(directory: &Directory, ending: &Ending, sink: &mut Sink<'_>) -> io::Resu
     sink.object(&object)
 }
 
-fn group_object(directory: &Directory, group: &Group, status: &Status) -> Value {
+fn group_object(directory: &Directory, groups: &[(&Group, Status)], place: usize) -> Value {
+    let (group, status) = &groups[place];
     let run = |run: &FailingRun| json!({ "scenario": run.scenario, "seed": run.seed, "events": run.events, "file": run.file });
     let commands: BTreeMap<&str, String> = commands(directory, group).into_iter().collect();
     json!({
         "fingerprint": group.fingerprint,
-        "invariant": group.invariant,
+        "invariant": group.invariant(),
+        "causes": group.causes,
+        "likely_as": kin::before(groups, place).map(|(other, _)| &other.fingerprint),
         "status": status.word(),
         "link": directory.known.get(&group.fingerprint).map(|known| &known.link),
         "expires": directory.known.get(&group.fingerprint).map(|known| known.expires.to_string()),
         "runs": group.count(),
         "scenarios": group.scenarios(),
         "sentence": group.first().sentence,
-        "also": group.also,
+        "also": group.also().collect::<Vec<_>>(),
         "first": run(group.first()),
         "fastest": run(group.fastest()),
         "since_ms": group.since_ms(),

@@ -134,6 +134,7 @@ fn attempt(case: &Case<'_>, arguments: &RerunArguments) -> Result<RerunLine, Str
     };
     let failure = |symptom: Symptom| FailureLine {
         fingerprint: symptom.fingerprint(),
+        causes: symptom.cause.into_iter().collect(),
         invariant: symptom.invariant,
         sentence: symptom.sentence,
         also: Vec::new(),
@@ -160,7 +161,7 @@ fn by_bundle(case: &Case<'_>, bundle: &Bundle) -> Result<Option<Symptom>, String
     let selection = case.plan.and_then(|plan| plan.plan.orders.selection.clone()).unwrap_or_else(Selection::all);
     let Some(trial) = Trial::run(&bundle.request, &selection, History::default()) else {
         let sentence = "simulator or checker broke down".to_owned();
-        return Ok(Some(Symptom { invariant: "panicked".to_owned(), shape: sentence.clone(), sentence }));
+        return Ok(Some(Symptom { invariant: "panicked".to_owned(), shape: sentence.clone(), sentence, cause: None }));
     };
     decided(trial.symptom(), trial.verdicts.as_ref())
 }
@@ -173,7 +174,8 @@ fn by_seed(case: &Case<'_>) -> Result<Option<Symptom>, String> {
     let mut orders = plan.orders.clone();
     orders.twice |= is_of(case, DETERMINISM);
     let mut history = History::default();
-    let run = Rig::default().run(scenario, case.run.seed, &orders, plan.needs_rows().then_some(&mut history));
+    let mut run = Rig::default().run(scenario, case.run.seed, &orders, plan.needs_rows().then_some(&mut history));
+    run.explain(&history);
     decided(Symptom::of_judged(&run), run.verdicts.as_ref())
 }
 
@@ -265,7 +267,7 @@ mod tests {
         let judged = |budget: &Budget| judge_run(&history, 0, &Selection::all(), budget);
         assert!(decided(None, Some(&judged(&hurried))).unwrap_err().contains("could not be decided"));
         assert_eq!(decided(None, Some(&judged(&Budget::default()))), Ok(None));
-        let symptom = Symptom { invariant: "stuck".to_owned(), shape: "stuck".to_owned(), sentence: String::new() };
+        let symptom = Symptom { invariant: "stuck".to_owned(), shape: "stuck".to_owned(), sentence: String::new(), cause: None };
         assert_eq!(decided(Some(symptom.clone()), Some(&judged(&hurried))), Ok(Some(symptom)));
     }
 }

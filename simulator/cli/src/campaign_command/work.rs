@@ -362,6 +362,7 @@ fn line(scenario: &str, run: &JudgedRun, dir: &Path) -> RunLine {
     let broke = |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Unknown { reason } if reason.starts_with(INTERNAL));
     let failure = run.failure.as_ref().zip(Symptom::of_judged(run)).map(|(told, symptom)| FailureLine {
         fingerprint: symptom.fingerprint(),
+        causes: run.causes.iter().map(|cause| (*cause).to_owned()).collect(),
         invariant: symptom.invariant,
         sentence: told.sentence.clone(),
         also: told.also.clone(),

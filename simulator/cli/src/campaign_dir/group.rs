@@ -1,6 +1,7 @@
 //! Failures of one cause: what a person wants to see first of a campaign.
 //!
-//! A group is known by its fingerprint, which is the violated invariant and the shape of its witness, without any number of the run.
+//! A group is known by its fingerprint: the cause that the rows prove, and where none is proven the violated invariant and the rule of it
+//! that is broken, without any number of the run.
 
 use super::Day;
 use super::known::{Known, KnownFailure};
@@ -16,6 +17,8 @@ pub struct FailingRun {
     pub scenario: String,
     /// Seed.
     pub seed: u64,
+    /// The violated invariant that nothing else explains, or `panicked`, `stuck`, `determinism`.
+    pub invariant: String,
     /// Simulated events: how long the run is.
     pub events: u64,
     /// Its bundle, from the directory on, when one was kept.
@@ -44,17 +47,43 @@ pub type RunKey = (String, String, u64);
 pub struct Group {
     /// Fingerprint.
     pub fingerprint: String,
-    /// The violated invariant, or `panicked`, `stuck`, `determinism`.
-    pub invariant: String,
-    /// Further invariants that some of the runs violate.
-    pub also: BTreeSet<String>,
+    /// Invariants that some of the runs violate.
+    pub violated: BTreeSet<String>,
+    /// Causes that runs prove, and how many do.
+    pub causes: BTreeMap<String, u64>,
     /// The runs, never none.
     pub runs: Vec<FailingRun>,
 }
 
 impl Group {
     pub(super) fn new(failure: &FailureLine) -> Self {
-        Self { fingerprint: failure.fingerprint.clone(), invariant: failure.invariant.clone(), also: BTreeSet::new(), runs: Vec::new() }
+        let fingerprint = failure.fingerprint.clone();
+        Self { fingerprint, violated: BTreeSet::new(), causes: BTreeMap::new(), runs: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, failure: &FailureLine, run: FailingRun) {
+        self.violated.extend(failure.also.iter().chain([&failure.invariant]).cloned());
+        for cause in &failure.causes {
+            *self.causes.entry(cause.clone()).or_default() += 1;
+        }
+        self.runs.push(run);
+    }
+
+    /// The violated invariant of the first run, or `panicked`, `stuck`, `determinism`.
+    #[must_use]
+    pub fn invariant(&self) -> &str {
+        &self.first().invariant
+    }
+
+    /// Whether it is called by a cause that its rows prove.
+    #[must_use]
+    pub fn is_by_cause(&self) -> bool {
+        self.causes.contains_key(&self.fingerprint)
+    }
+
+    /// Invariants that some of the runs violate, besides the one of the first run.
+    pub fn also(&self) -> impl Iterator<Item = &str> {
+        self.violated.iter().map(String::as_str).filter(|name| *name != self.invariant())
     }
 
     /// Number of runs.
@@ -158,14 +187,21 @@ impl Status {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn run(scenario: &str, seed: u64, events: u64, file: bool) -> FailingRun {
+    pub(in super::super) fn failure(fingerprint: &str, invariant: &str, causes: &[&str]) -> FailureLine {
+        let causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
+        let (fingerprint, invariant) = (fingerprint.to_owned(), invariant.to_owned());
+        FailureLine { fingerprint, causes, invariant, sentence: String::new(), also: Vec::new() }
+    }
+
+    pub(in super::super) fn run(scenario: &str, seed: u64, events: u64, file: bool) -> FailingRun {
         FailingRun {
             family: String::new(),
             scenario: scenario.to_owned(),
             seed,
+            invariant: "i".to_owned(),
             events,
             file: file.then(|| "failures/x".to_owned()),
             sentence: String::new(),
@@ -176,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_first_and_the_fastest_run_do_not_depend_on_the_order_of_finding() {
-        let failure = FailureLine { fingerprint: "f".to_owned(), invariant: "i".to_owned(), sentence: String::new(), also: Vec::new() };
+        let failure = failure("f", "i", &[]);
         let mut group = Group::new(&failure);
         group.runs = vec![run("b", 9, 70, false), run("a", 9, 80, true), run("a", 31, 50, false), run("a", 12, 60, true)];
         for _ in 0..4 {

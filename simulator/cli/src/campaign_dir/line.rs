@@ -153,8 +153,11 @@ pub struct RunLine {
 /// How a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureLine {
-    /// Equal for failures of one cause: invariant and shape of its witness.
+    /// Equal for failures of one cause: the likeliest proven cause; of a run without one, the invariant and the rule of it that is broken.
     pub fingerprint: String,
+    /// Causes that the run's rows prove, the likeliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
     /// The violated invariant that nothing else explains, or `panicked`, `stuck`, `determinism`.
     pub invariant: String,
     /// What is wrong, in one sentence.

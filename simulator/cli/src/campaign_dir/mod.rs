@@ -20,6 +20,7 @@
 
 pub mod date;
 mod group;
+pub mod kin;
 mod known;
 mod line;
 mod read;

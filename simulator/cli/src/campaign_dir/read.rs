@@ -3,6 +3,7 @@
 //! What cannot be read is named and left out. A run that stands in several files counts once.
 
 use super::group::{FailingRun, Group, RunKey, Status};
+use super::kin;
 use super::known::{Known, is_known_file};
 use super::line::{Begin, End, FailureLine, Line, PlanRecord, RerunLine, RunLine, SlowLine};
 use super::{Day, write};
@@ -392,17 +393,18 @@ impl Directory {
 
     fn fail(&mut self, run: &RunLine, failure: &FailureLine, family: &str, commit: &str) {
         let group = self.groups.entry(failure.fingerprint.clone()).or_insert_with(|| Group::new(failure));
-        group.also.extend(failure.also.iter().cloned());
-        group.runs.push(FailingRun {
+        let run = FailingRun {
             family: family.to_owned(),
             scenario: run.scenario.clone(),
             seed: run.seed,
+            invariant: failure.invariant.clone(),
             events: run.events,
             file: run.file.clone().filter(|file| !self.dropped.contains(file)),
             sentence: failure.sentence.clone(),
             at_ms: run.at_ms,
             commit: commit.to_owned(),
-        });
+        };
+        group.add(failure, run);
     }
 
     /// Forgets a file, whether the line of its run was read before or comes later.
@@ -419,12 +421,13 @@ impl Directory {
         &self.dropped
     }
 
-    /// Groups of failures with what is to be thought of each today: alarming ones first, then those with many runs.
+    /// Groups of failures with what is to be thought of each today: alarming ones first, then those with many runs, and behind each those
+    /// that are likely of one cause with it.
     #[must_use]
     pub fn groups(&self) -> Vec<(&Group, Status)> {
         let mut groups: Vec<(&Group, Status)> = self.groups.values().map(|group| (group, self.status(group))).collect();
         groups.sort_by_key(|(group, status)| (status.clone(), core::cmp::Reverse(group.count()), group.fingerprint.clone()));
-        groups
+        kin::together(groups)
     }
 
     /// What is to be thought of a group today.
@@ -552,6 +555,7 @@ mod tests {
     fn failing(seed: u64) -> RunLine {
         let failure = FailureLine {
             fingerprint: "liveness-1".to_owned(),
+            causes: Vec::new(),
             invariant: "liveness".to_owned(),
             sentence: "it stopped".to_owned(),
             also: Vec::new(),

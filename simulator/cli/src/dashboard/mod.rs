@@ -153,10 +153,10 @@ fn campaign(path: &Path, name: &str, rest: &[&str], query: &str) -> Answer {
         ["report.jsonl"] => Answer { status: 200, kind: "application/jsonl; charset=utf-8", body: report(&directory) },
         ["group", fingerprint] => {
             let groups = directory.groups();
-            let found = groups.iter().find(|(group, _)| group.fingerprint == *fingerprint);
+            let found = groups.iter().position(|(group, _)| group.fingerprint == *fingerprint);
             found.map_or_else(
                 || Answer::missing(&format!("no run of this campaign failed with {fingerprint}")),
-                |(group, status)| Answer::page(pages::whole_group(&directory, group, status, &base)),
+                |place| Answer::page(pages::whole_group(&directory, &groups, place, &base)),
             )
         }
         ["scenario", wanted] => directory.scenarios.get(*wanted).map_or_else(

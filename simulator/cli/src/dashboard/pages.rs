@@ -4,7 +4,7 @@
 
 use super::chart;
 use super::html::{command, document, encoded, escaped, link, table};
-use crate::campaign_command::print::{again, commands, cpu_seconds, told_status};
+use crate::campaign_command::print::{again, commands, cpu_seconds, remarks, told_status};
 use crate::campaign_dir::date::instant;
 use crate::campaign_dir::{Directory, FailingRun, Group, Scenario, Status};
 use std::fmt::Write as _;
@@ -59,8 +59,8 @@ pub fn campaign(directory: &Directory, name: &str, links: Links<'_>) -> String {
     if groups.is_empty() {
         body.push_str("<p class=\"good\">no run failed</p>\n");
     }
-    for (group, status) in &groups {
-        body.push_str(&self::group(directory, group, status, links));
+    for place in 0..groups.len() {
+        body.push_str(&group(directory, &groups, place, links));
     }
     body.push_str("<h2>throughput</h2>\n");
     body.push_str(&chart::throughput(directory));
@@ -112,7 +112,8 @@ fn head(directory: &Directory, name: &str, worked_on: bool, links: Links<'_>) ->
 }
 
 /// A group of failures: what it is, how often it came, and what to do with it.
-fn group(directory: &Directory, group: &Group, status: &Status, links: Links<'_>) -> String {
+fn group(directory: &Directory, groups: &[(&Group, Status)], place: usize, links: Links<'_>) -> String {
+    let (group, status) = &groups[place];
     let alarming = status.is_alarming();
     let badge = if alarming { "badge bad" } else { "badge" };
     let title = link(links.to_group(group).as_deref(), &group.fingerprint);
@@ -121,9 +122,8 @@ fn group(directory: &Directory, group: &Group, status: &Status, links: Links<'_>
     let scenarios: Vec<String> = group.scenarios().iter().map(|(name, runs)| format!("{} {runs}", escaped(name))).collect();
     writeln!(html, "<p>{}: {}</p>", counted(group.count(), "run"), scenarios.join(", ")).expect("a string takes all");
     writeln!(html, "<p>{}</p>", escaped(&group.first().sentence)).expect("a string takes all");
-    if !group.also.is_empty() {
-        let also: Vec<String> = group.also.iter().map(|name| escaped(name)).collect();
-        writeln!(html, "<p class=\"faint\">also violated: {}</p>", also.join(", ")).expect("a string takes all");
+    for remark in remarks(groups, place) {
+        writeln!(html, "<p class=\"faint\">{}</p>", escaped(&remark)).expect("a string takes all");
     }
     if *status != Status::New {
         writeln!(html, "<p>{}</p>", escaped(&told_status(directory, &group.fingerprint, status))).expect("a string takes all");
@@ -248,11 +248,12 @@ fn damage(directory: &Directory) -> String {
 
 /// A group with all of its runs.
 #[must_use]
-pub fn whole_group(directory: &Directory, group: &Group, status: &Status, base: &str) -> String {
+pub fn whole_group(directory: &Directory, groups: &[(&Group, Status)], place: usize, base: &str) -> String {
+    let (group, _) = groups[place];
     let links = Links::Below(base);
     let title = escaped(&group.fingerprint);
     let mut body = format!("<header><p><a href=\"{}/\">the campaign</a></p><h1>{title}</h1></header>\n", escaped(base));
-    body.push_str(&self::group(directory, group, status, links));
+    body.push_str(&self::group(directory, groups, place, links));
     body.push_str("<h2>runs</h2>\n");
     let mut runs: Vec<&FailingRun> = group.runs.iter().collect();
     runs.sort_by_key(|run| (run.events, run.seed));

@@ -9,6 +9,7 @@ mod class;
 mod print;
 pub mod scene;
 pub mod score;
+pub mod waits;
 
 pub use causes::{CAUSES, Cause, find};
 pub use class::Class;
@@ -22,6 +23,7 @@ use vopr_check::terminal::{Paint, Sink};
 use vopr_checker::report::failure;
 use vopr_checker::{Budget, Failure, Selection, Step, judge_run};
 use vopr_schema::{Dictionary, Ended, History};
+use waits::Waiting;
 
 /// Time for the verdicts; what is not decided by then is not told.
 const JUDGING: Duration = Duration::from_mins(1);
@@ -48,11 +50,16 @@ pub struct Diagnosis {
     pub causes: Vec<Found>,
     /// From a fault over the first cause to the symptom.
     pub chain: Vec<Step>,
+    /// Of a run in which nothing goes on: what each replica was waiting for when it stalled, or at the end.
+    pub waits: Vec<Waiting>,
+    /// When it stalled, nanoseconds; none of a run that did not, or that nobody asks this of.
+    pub stalled_ns: Option<u64>,
 }
 
 /// The causes that have left a signature in a run, the likeliest first.
 ///
-/// Proof stands before likelihood, causes before what follows from them, and what happened earlier before what happened later.
+/// Proof stands before likelihood, causes before what follows from them, the log before what is made of it, and what happened earlier before
+/// what happened later.
 ///
 /// # Panics
 /// When the history has no such run.
@@ -65,8 +72,18 @@ pub fn causes_of(history: &History, run: usize) -> Vec<Found> {
         return Vec::new();
     }
     let mut found: Vec<Found> = CAUSES.iter().filter_map(|cause| (cause.find)(&scene).map(|sign| Found { cause, sign })).collect();
-    found.sort_by_key(|found| (Reverse(found.sign.strength), found.cause.is_consequence, found.sign.seq()));
+    found.sort_by_key(|found| (Reverse(found.sign.strength), found.cause.is_consequence, found.cause.is_above_log, found.sign.seq()));
     found
+}
+
+/// The causes that a run's rows prove, the likeliest first; none of those that others end in too.
+///
+/// # Panics
+/// When the history has no such run.
+#[must_use]
+pub fn proven(history: &History, run: usize) -> Vec<&'static str> {
+    let proven = |found: &Found| found.sign.strength == Strength::Proven && !found.cause.is_consequence;
+    causes_of(history, run).iter().filter(|found| proven(found)).map(|found| found.cause.name).collect()
 }
 
 /// Diagnoses a run; none when nothing is wrong with it.
@@ -91,7 +108,10 @@ pub fn diagnose(history: &History, run: usize) -> Option<Diagnosis> {
     let class = classes.first().copied().unwrap_or(Class::Crash);
     let causes = causes_of(history, run);
     let chain = chain::told(history, run, causes.first().map(|found| &found.sign), failure.as_ref());
-    Some(Diagnosis { class, classes, failure, causes, chain })
+    let stands_still = classes.contains(&Class::Liveness);
+    let waits = if stands_still { waits::waiting(history, run) } else { Vec::new() };
+    let stalled_ns = waits::stalled(history, run).filter(|_| stands_still).map(|(_, time_ns)| time_ns);
+    Some(Diagnosis { class, classes, failure, causes, chain, waits, stalled_ns })
 }
 
 impl Diagnosis {

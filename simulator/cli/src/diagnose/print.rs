@@ -1,5 +1,6 @@
 //! A diagnosis on one screen, and as an object for programs.
 
+use super::waits::Waiting;
 use super::{Diagnosis, Found};
 use crate::args::explain::DiagnoseArguments;
 use crate::output::tagged;
@@ -26,7 +27,8 @@ pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &
     lines.extend(wrapped(&symptom, WIDTH).map(|line| format!("  {line}")));
     lines.extend([String::new(), "likely causes, by the evidence in this run:".to_owned()]);
     if diagnosis.causes.is_empty() {
-        lines.push("  none: no cause that is known here has left its signature. Look at the first broken event:".to_owned());
+        let next = if diagnosis.waits.is_empty() { "Look at the first broken event:" } else { "What the replicas waited for:" };
+        lines.push(format!("  none: no cause that is known here has left its signature. {next}"));
     } else if !diagnosis.is_sure() {
         lines.push("  (nothing here is more than a possibility)".to_owned());
     }
@@ -38,12 +40,34 @@ pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &
     if hidden > 0 {
         lines.push(format!("  ({hidden} more with --verbose)"));
     }
+    lines.extend(waits(diagnosis, arguments.verbose));
     if !diagnosis.chain.is_empty() {
         lines.extend([String::new(), "from the fault to the symptom:".to_owned()]);
         lines.extend(diagnosis.chain.iter().map(step));
     }
     lines.extend([String::new()]);
     lines.extend(commands(arguments, run).into_iter().map(|(what, command)| format!("  {what:<11} {command}")));
+    lines
+}
+
+/// What the replicas were waiting for: with its rows where no cause says more, or everything is wanted.
+fn waits(diagnosis: &Diagnosis, verbose: bool) -> Vec<String> {
+    if diagnosis.waits.is_empty() {
+        return Vec::new();
+    }
+    let whole = verbose || !diagnosis.is_sure();
+    let when =
+        diagnosis.stalled_ns.map_or_else(|| "at the end of the run:".to_owned(), |time| format!("when it stalled, at {}:", seconds(time)));
+    let mut lines = vec![String::new(), when];
+    for waiting in &diagnosis.waits {
+        lines.extend(
+            wrapped(&waiting.line(), WIDTH).enumerate().map(|(place, line)| format!("  {}{line}", if place == 0 { "" } else { "  " })),
+        );
+        lines.extend(waiting.rows.iter().filter(|_| whole).map(step));
+    }
+    if !whole {
+        lines.push("  (the rows that say so with --verbose)".to_owned());
+    }
     lines
 }
 
@@ -98,6 +122,16 @@ pub(super) fn object(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: 
             "rows": found.sign.rows,
         })
     };
+    let waiting = |waiting: &Waiting| {
+        json!({
+            "replica": waiting.replica,
+            "status": waiting.status.name(),
+            "view": waiting.view,
+            "commit": waiting.commit,
+            "sentence": waiting.sentence,
+            "rows": waiting.rows,
+        })
+    };
     let root = diagnosis.failure.as_ref().and_then(|failure| failure.findings.first());
     let commands = commands(arguments, run).into_iter().map(|(what, command)| json!({ "what": what, "command": command }));
     tagged(
@@ -113,6 +147,8 @@ pub(super) fn object(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: 
             "symptom": symptom(diagnosis, run),
             "causes": diagnosis.causes.iter().map(cause).collect::<Vec<_>>(),
             "chain": diagnosis.chain,
+            "stalled_ns": diagnosis.stalled_ns,
+            "waits": diagnosis.waits.iter().map(waiting).collect::<Vec<_>>(),
             "commands": commands.collect::<Vec<_>>(),
         }),
     )

@@ -49,9 +49,50 @@ fn the_flag_of_a_bug_is_not_looked_at() {
 
 #[test]
 fn a_healthy_run_has_no_cause() {
-    for scenario in ["combined", "recovery_corrupt_log", "client_session_crash", "byzantine_view_change_merge"] {
-        let history = run(scenario, 35, None);
-        assert_eq!(names(&causes_of(&history, 0)), Vec::<&str>::new(), "{scenario}");
+    let other = ["combined", "recovery_corrupt_log", "client_session_crash", "byzantine_view_change_merge"].map(|scenario| (scenario, 35));
+    // Damage in a place that another entry is about to take; two questions at one moment.
+    for (scenario, seed) in [("scrub_triggers_repair", 5_009_001), ("combined", 5_005_001)].into_iter().chain(other) {
+        let history = run(scenario, seed, None);
+        assert_eq!(names(&causes_of(&history, 0)), Vec::<&str>::new(), "{scenario} seed {seed}");
         assert!(diagnose(&history, 0).is_none(), "{scenario}");
     }
+}
+
+#[test]
+fn a_run_that_stands_still_says_what_each_replica_waits_for() {
+    let whole = run("crash_during_view_change", 35, None);
+    let rows = vopr_schema::cut::run(&whole, 0, u64::MAX);
+    let last = rows.transitions.seq.last().copied().expect("replicas do something");
+    let mut told = std::collections::BTreeSet::new();
+    for part in 1..=20 {
+        // What nobody planted: a cluster that stops at any moment.
+        let mut history = vopr_schema::cut::run(&whole, 0, last * part / 20);
+        history.runs[0].ended = Ended::Stuck;
+        history.runs[0].ended_detail = Some("it stopped".to_owned());
+        let diagnosis = diagnose(&history, 0).expect("a stuck run is diagnosed");
+        assert_eq!(diagnosis.class, Class::Liveness);
+        assert_eq!(diagnosis.waits.len(), usize::from(history.runs[0].replicas));
+        for waiting in &diagnosis.waits {
+            assert!(!waiting.rows.is_empty() && waiting.rows.iter().all(|step| step.seq <= last * part / 20), "{waiting:?}");
+            let words = waiting.line();
+            assert!(
+                words.contains(&format!("replica {}: ", waiting.replica)) && words.contains(&format!("view {}", waiting.view)),
+                "{words}"
+            );
+            told.insert((waiting.status.name(), waiting.sentence.split(' ').take(2).collect::<Vec<_>>().join(" ")));
+        }
+    }
+    // Of a cluster that changes views and crashes, one that stops shows all of these.
+    for status in ["normal", "view_change", "down"] {
+        assert!(told.iter().any(|(shown, _)| *shown == status), "{status}: {told:?}");
+    }
+    let whole = diagnose(&whole, 0);
+    assert!(whole.is_none(), "the run itself holds");
+    // Of a run that stalled and healed later the moment of the stall is told, and not how it looks in the end.
+    let history = run("primary_abdicate_partition", 1, Some("primary_never_abdicates"));
+    let diagnosis = diagnose(&history, 0).expect("the bug shows");
+    let (seq, time_ns) = waits::stalled(&history, 0).expect("no operation was committed");
+    assert_eq!((diagnosis.class, diagnosis.stalled_ns), (Class::Liveness, Some(time_ns)));
+    assert!(diagnosis.waits.iter().flat_map(|waiting| &waiting.rows).all(|step| step.seq <= seq));
+    assert!(diagnosis.waits[0].sentence.starts_with("for votes for op "), "{:?}", diagnosis.waits[0]);
 }

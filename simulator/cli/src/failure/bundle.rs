@@ -117,7 +117,8 @@ impl Bundle {
     /// The bundle of a run that was just simulated and judged.
     #[must_use]
     pub fn of_trial(request: &RunRequest, trial: Trial, scenario: String, command_line: String) -> Self {
-        let Trial { summary, history, verdicts, workload } = trial;
+        let symptom = trial.symptom();
+        let Trial { history, verdicts, workload, .. } = trial;
         let options = &request.options;
         let provenance = Provenance {
             program: "vopr".to_owned(),
@@ -132,7 +133,7 @@ impl Bundle {
         };
         Self {
             request: RunRequest { workload: Some(workload), ..request.clone() },
-            symptom: Symptom::of(&summary, verdicts.as_ref()),
+            symptom,
             verdicts: verdicts.as_ref().map(output::json::run),
             history,
             origin: None,

@@ -42,12 +42,13 @@ impl Trial {
     /// How it fails, if it does.
     #[must_use]
     pub fn symptom(&self) -> Option<Symptom> {
-        Symptom::of(&self.summary, self.verdicts.as_ref())
+        Symptom::of(&self.summary, self.verdicts.as_ref()).map(|symptom| symptom.explained(&self.history))
     }
 
-    /// Whether it fails this way.
+    /// Whether it fails this way; a cause that is known must be proven here too.
     #[must_use]
     pub fn shows(&self, symptom: &Symptom) -> bool {
-        symptom.is_shown_by(&self.summary, self.verdicts.as_ref())
+        let proves = |cause: &String| crate::diagnose::proven(&self.history, 0).contains(&cause.as_str());
+        symptom.is_shown_by(&self.summary, self.verdicts.as_ref()) && symptom.cause.as_ref().is_none_or(proves)
     }
 }

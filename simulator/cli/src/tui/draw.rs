@@ -94,11 +94,12 @@ fn groups(frame: &mut Frame<'_>, area: Rect, state: &State, chosen: usize) {
     let groups = state.directory.groups();
     let row = |(group, status): &(&crate::campaign_dir::Group, crate::campaign_dir::Status)| {
         let first = group.first();
-        let also = if group.also.is_empty() { String::new() } else { format!(" (also {})", group.also.len()) };
+        let also = group.also().count();
+        let also = if also == 0 { String::new() } else { format!(" (also {also})") };
         vec![
             status.word().to_owned(),
             grouped(group.count()),
-            format!("{}{also}", group.invariant),
+            format!("{}{also}", group.invariant()),
             format!("{} {}", first.scenario, first.seed),
             first.sentence.clone(),
         ]

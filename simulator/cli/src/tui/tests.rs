@@ -8,6 +8,7 @@ use std::path::Path;
 fn failing(seed: u64, invariant: &str) -> RunLine {
     let failure = FailureLine {
         fingerprint: format!("{invariant}-1"),
+        causes: Vec::new(),
         invariant: invariant.to_owned(),
         sentence: format!("{invariant} is broken by seed {seed}"),
         also: Vec::new(),
@@ -79,7 +80,7 @@ fn what_is_written_meanwhile_is_seen_and_the_choice_stays_with_its_group() {
     campaign(folder.path(), &first);
     let mut state = State::new(Directory::open(folder.path()).expect("it is read"));
     press(&mut state, &[KeyCode::Down]);
-    let chosen = |state: &State| state.directory.groups()[state.screen().1].0.invariant.clone();
+    let chosen = |state: &State| state.directory.groups()[state.screen().1].0.invariant().to_owned();
     assert_eq!(chosen(&state), "liveness");
     let more = [10, 11, 12].map(|seed| failing(seed, "liveness"));
     campaign(folder.path(), &[&first[..], &more].concat());

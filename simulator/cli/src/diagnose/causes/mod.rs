@@ -14,7 +14,7 @@ mod votes;
 use super::scene::{Scene, Sign};
 
 /// One hypothesis.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cause {
     /// Name, as in reports.
     pub name: &'static str,
@@ -24,12 +24,19 @@ pub struct Cause {
     pub look: &'static str,
     /// Whether other causes end in this one too: it is told behind those.
     pub is_consequence: bool,
+    /// Whether it is about what is made of the log: whatever breaks the log may end in it too, and is told before it.
+    pub is_above_log: bool,
     /// Looks for its signature.
     pub find: fn(&Scene<'_>) -> Option<Sign>,
 }
 
 const fn cause(name: &'static str, mechanism: &'static str, look: &'static str, find: fn(&Scene<'_>) -> Option<Sign>) -> Cause {
-    Cause { name, mechanism, look, is_consequence: false, find }
+    Cause { name, mechanism, look, is_consequence: false, is_above_log: false, find }
+}
+
+/// A cause about what is made of the log.
+const fn above_log(cause: Cause) -> Cause {
+    Cause { is_above_log: true, ..cause }
 }
 
 /// All causes.
@@ -236,18 +243,18 @@ pub const CAUSES: &[Cause] = &[
         "what a checkpoint carries besides the state machine",
         sessions::sessions_lost_in_transfer,
     ),
-    cause(
+    above_log(cause(
         "reply_of_another_tenant",
         "a client was given the cached reply of another tenant's client",
         "the key of the reply cache",
         sessions::reply_of_another_tenant,
-    ),
-    cause(
+    )),
+    above_log(cause(
         "reply_of_another_request",
         "a client was given the cached reply of another session's request of that number",
         "what a cached reply is bound to",
         sessions::reply_of_another_request,
-    ),
+    )),
     cause(
         "evictions_differ",
         "replicas evicted different sessions for one registration",
@@ -278,31 +285,36 @@ pub const CAUSES: &[Cause] = &[
         "the position that a read outside the log is answered at",
         sessions::uncommitted_state_read,
     ),
-    cause(
+    above_log(cause(
         "update_on_stale_value",
         "a read-modify-write was worked out on a value that had been replaced",
         "when a read-modify-write reads: it must be when it is applied",
         execution::update_on_stale_value,
-    ),
-    cause("scan_past_its_end", "a scan returned keys outside its range", "the end of a scan's range", execution::scan_past_its_end),
-    cause(
+    )),
+    above_log(cause(
+        "scan_past_its_end",
+        "a scan returned keys outside its range",
+        "the end of a scan's range",
+        execution::scan_past_its_end,
+    )),
+    above_log(cause(
         "transfer_in_two_steps",
         "a transfer took effect in two steps, with other commands between them",
         "the debit and the credit of a transfer",
         execution::transfer_in_two_steps,
-    ),
-    cause(
+    )),
+    above_log(cause(
         "apply_not_deterministic",
         "one entry applied to one state gave two",
         "what the state machine reads besides its state and the command",
         execution::apply_not_deterministic,
-    ),
-    cause(
+    )),
+    above_log(cause(
         "stalled_behind_a_command",
         "nothing was applied behind one command, though commits went on",
         "what happens when the state machine refuses a command",
         execution::stalled_behind_a_command,
-    ),
+    )),
     cause(
         "everybody_asked_at_once",
         "several peers were asked for the same repair at once",

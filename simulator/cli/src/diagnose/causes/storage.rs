@@ -240,6 +240,10 @@ pub(super) fn damaged_head_trusted(scene: &Scene<'_>) -> Option<Sign> {
 
 /// A committed entry that a new view dropped, while a member of its quorum knew its own copy to be damaged.
 pub(super) fn damaged_slot_denied(scene: &Scene<'_>) -> Option<Sign> {
+    // Whoever cuts its log at the damage has nothing left to deny.
+    if log_cut_at_damage(scene).is_some_and(|sign| sign.strength == crate::diagnose::scene::Strength::Proven) {
+        return None;
+    }
     let (index, table, ring) = (&scene.index, scene.index.transitions(), scene.ring());
     let entered = index.events(EventSet::of(&[Event::ViewEntered])).filter_map(|(row, _)| {
         let (quorum, head) = (table.quorum.get(row)?, index.entries().of_row(row)?);
@@ -280,7 +284,9 @@ fn lying(scene: &Scene<'_>, report: usize) -> Option<usize> {
     for row in scene.afterwards(report) {
         let named = table.op.get(row);
         let settled = match scene.event(row) {
-            Event::EntryDurable | Event::EntryTruncated => named == Some(op),
+            Event::EntryTruncated => named == Some(op),
+            // Also a later entry in its place, whose write may have begun before the damage was seen.
+            Event::EntryDurable => named.is_some_and(|named| named % ring == op % ring && named >= op),
             Event::EntryAppended => named.is_some_and(|named| named % ring == op % ring && named > op),
             Event::CheckpointDurable | Event::StateInstalled => named.is_some_and(|named| named >= op),
             Event::ViewEntered => named.is_some_and(|named| named < op),
@@ -344,7 +350,10 @@ pub(super) fn scrub_finding_ignored(scene: &Scene<'_>) -> Option<Sign> {
         let settled = scene.afterwards(row).any(|other| match scene.event(other) {
             Event::Crashed | Event::StateInstalled => true,
             Event::EntryTruncated => table.op.get(other) == Some(op),
-            Event::EntryAppended => table.op.get(other).is_some_and(|named| named % scene.ring() == op % scene.ring()),
+            // Its place is taken by another entry, whose write may have begun before the scrubber had its answer.
+            Event::EntryAppended | Event::EntryDurable => {
+                table.op.get(other).is_some_and(|named| named % scene.ring() == op % scene.ring())
+            }
             _ => false,
         });
         let late = scene.index.meta().end_time_ns.saturating_sub(table.time_ns[row]) >= REPAIRED_BY_NS;

@@ -20,11 +20,12 @@ const REQUESTS_MIN: u64 = 20;
 /// The same repair asked of several peers at one moment.
 pub(super) fn everybody_asked_at_once(scene: &Scene<'_>) -> Option<Sign> {
     let messages = scene.index.messages();
-    let mut first: BTreeMap<(u16, u64), usize> = BTreeMap::new();
+    // One question: who asks, when, and for what. An answer may bring the next question at the same moment.
+    let mut first: BTreeMap<(u16, u64, Option<u64>), usize> = BTreeMap::new();
     let mut found = Vec::new();
     let asks = |row: &usize| messages.command.get(*row) == Command::RepairRequest && messages.copy[*row] == 0;
     for row in scene.index.message_rows().filter(asks).filter(|row| messages.mutation.get(*row).is_none()) {
-        let known = *first.entry((messages.from[row], messages.time_ns[row])).or_insert(row);
+        let known = *first.entry((messages.from[row], messages.time_ns[row], messages.op.get(row))).or_insert(row);
         if messages.to[known] != messages.to[row] {
             let sentence = format!(
                 "replica {} asked replicas {} and {} for a repair at once",

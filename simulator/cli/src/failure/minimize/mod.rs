@@ -194,6 +194,6 @@ impl Work<'_> {
     fn symptom_of(&self, bundle: &Bundle) -> Symptom {
         let own = bundle.symptom.clone();
         own.filter(|own| (&own.invariant, &own.shape) == (&self.symptom.invariant, &self.symptom.shape))
-            .unwrap_or_else(|| self.symptom.clone())
+            .map_or_else(|| self.symptom.clone(), |own| Symptom { cause: self.symptom.cause.clone(), ..own })
     }
 }
