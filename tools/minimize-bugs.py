@@ -16,6 +16,9 @@ from programs import program
 
 OPERATIONS_GOAL, FAULTS_GOAL = 30, 5
 
+# Seeds that are tried at most, and how many at a time until one fails.
+SEEDS, STEP = 40, 4
+
 
 def objects(*words: str) -> list[dict]:
     """What a command says as JSON, whatever its exit status."""
@@ -27,10 +30,14 @@ def minimised(vopr: str, bug: dict, seed: str) -> dict | None:
     """Sizes before and after, or nothing if no run failed."""
     with tempfile.TemporaryDirectory() as folder:
         scenario, invariants = bug["scenarios"][0], ",".join(bug["invariants"])
-        where = ["--scenario", scenario, "--bug", bug["name"], "--invariant", invariants, "--seed", seed, "-n", "40"]
-        objects(vopr, "run", *where, "--save-failures", folder, "--json")
-        bundles = sorted(pathlib.Path(folder).glob("*.kmb"))
-        if not bundles:
+        bundles: list[pathlib.Path] = []
+        for first in range(int(seed), int(seed) + SEEDS, STEP):
+            where = ["--scenario", scenario, "--bug", bug["name"], "--invariant", invariants, "--seed", str(first), "-n", str(STEP)]
+            objects(vopr, "run", *where, "--save-failures", folder, "--json")
+            bundles = sorted(pathlib.Path(folder).glob("*.kmb"))
+            if bundles:
+                break
+        else:
             return None
         made = objects(vopr, "minimize", str(bundles[0]), "-o", f"{folder}/small.kmb", "--for", "60s", "--json")
         return next((found for found in made if found["type"] == "minimize"), None)

@@ -1,9 +1,9 @@
-//! What can be taken away from a run: time, clients, faults, rates, replicas, operations; at last with other random draws.
+//! What can be taken away from a run: time, clients, faults, rates, replicas, limits, operations; at last with other random draws.
 
 use super::reduce::Reducer;
 use vopr_sim::RunRequest;
 use vopr_sim::fault_plan::FaultPlan;
-use vopr_sim::options::{Clogger, Rate, RunOptions};
+use vopr_sim::options::{Clogger, ClusterOptions, Rate, RunOptions};
 use vopr_sim::workload_plan::{PlannedStep, Step, WorkloadPlan};
 
 /// One thing made quieter.
@@ -191,9 +191,58 @@ pub(super) fn fewer_replicas(reducer: &mut Reducer<'_>) {
     reducer.first_of(candidates.into_iter());
 }
 
+/// Numbers of entries between two checkpoints that are tried, and numbers of sessions.
+const INTERVALS: [u32; 4] = [4, 8, 16, 32];
+const SESSIONS: [u32; 3] = [1, 2, 4];
+
+/// Smaller limits: a log that is soon full, checkpoints that come early, few sessions. What shows only when the ring has gone around, or the
+/// table has no room, takes as many operations as they are large.
+pub(super) fn smaller_limits(reducer: &mut Reducer<'_>) {
+    let best = reducer.best().clone();
+    let now = best.options.cluster;
+    let shorter = INTERVALS.into_iter().filter(|interval| *interval < now.checkpoint_interval);
+    let logs = shorter.filter_map(|interval| with_interval(&best, interval)).collect::<Vec<_>>();
+    reducer.first_of(logs.into_iter().filter(|request| request.options.cluster.log_slots < now.log_slots));
+    let best = reducer.best().clone();
+    let fewer = SESSIONS.into_iter().filter(|sessions| *sessions < now.sessions_max);
+    let tables: Vec<RunRequest> = fewer.filter_map(|sessions| with_cluster(&best, |cluster| cluster.sessions_max = sessions)).collect();
+    reducer.first_of(tables.into_iter());
+}
+
+/// A checkpoint after so many entries, and the smallest log that the replica takes: room for two intervals and a full pipeline.
+fn with_interval(request: &RunRequest, interval: u32) -> Option<RunRequest> {
+    with_cluster(request, |cluster| {
+        (cluster.checkpoint_interval, cluster.log_slots) = (interval, 2 * interval + cluster.pipeline_max);
+    })
+}
+
+fn with_cluster(request: &RunRequest, change: impl FnOnce(&mut ClusterOptions)) -> Option<RunRequest> {
+    let mut options = request.options.clone();
+    change(&mut options.cluster);
+    RunRequest::planned(options, request.plan.clone(), request.workload.clone()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{parts, without};
+    use super::{INTERVALS, parts, with_interval, without};
+    use crate::failure::trial::Trial;
+    use vopr_checker::Selection;
+    use vopr_schema::{Ended, History};
+    use vopr_sim::scenario::Overrides;
+    use vopr_sim::{RunRequest, scenarios};
+
+    #[test]
+    fn a_replica_takes_every_smaller_log() {
+        let overrides = Overrides { events_max: Some(3000), ..Overrides::default() };
+        let request = RunRequest::new(scenarios::find("combined").unwrap(), 5, &overrides).unwrap();
+        let run = |request: &RunRequest| Trial::run(request, &Selection::none(), History::default()).expect("nothing breaks down");
+        let planned = RunRequest { workload: Some(run(&request).workload), ..request };
+        for interval in INTERVALS {
+            let smaller = with_interval(&planned, interval).expect("a run with a smaller log");
+            let summary = run(&smaller).summary;
+            assert_ne!(summary.ended, Ended::Panicked, "{interval}: {:?}", summary.ended_detail);
+        }
+    }
 
     #[test]
     fn parts_cover_the_list_at_each_size() {

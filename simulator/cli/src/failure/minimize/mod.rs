@@ -1,6 +1,6 @@
 //! `vopr minimize`: the smallest run that still fails the same way.
 //!
-//! First a smaller world (less time, fewer clients and replicas, quieter rates), then delta debugging (Zeller and Hildebrandt,
+//! First a smaller world (less time, fewer clients and replicas, quieter rates, a smaller log), then delta debugging (Zeller and Hildebrandt,
 //! "Simplifying and Isolating Failure-Inducing Input", TSE 2002) over planned faults and operations. Every candidate is simulated
 //! and judged; one that fails in another way is a candidate that holds. Nothing moves but what is taken away: operations keep
 //! their planned times, and every random stream keeps its draws. Only when nothing more can be taken away so, parts are
@@ -39,6 +39,7 @@ const PASSES: &[Pass] = &[
     Pass { name: "faults", run: candidates::fewer_faults },
     Pass { name: "rates", run: candidates::quieter },
     Pass { name: "replicas", run: candidates::fewer_replicas },
+    Pass { name: "limits", run: candidates::smaller_limits },
     Pass { name: "operations", run: candidates::fewer_operations },
 ];
 
