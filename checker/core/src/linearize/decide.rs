@@ -65,12 +65,32 @@ const METHOD_BYTES: u64 = 160;
 /// Decides the calls of one register.
 #[must_use]
 pub fn register(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
-    let answer = || match zones::decide(model.initial, calls, scratch) {
-        Zones::Linearizable => Answer::Linearizable,
-        Zones::Refuted(conflict) => Answer::Refuted(Refutation { core: conflict.calls(), ..Refutation::default() }),
-        Zones::NotApplicable(why) => Answer::Undecided(why.to_owned()),
-    };
+    let answer = || by_zones(model, calls, meter, scratch);
     special(calls.len(), meter, answer, Engine::Zones, || general(model, calls, meter))
+}
+
+/// Steps of one search in a window, and windows that are tried.
+const WINDOW_STEPS: u64 = 20_000;
+const WINDOWS: u32 = 6;
+
+/// What the zones say of one register; where they do not explain a failed compare-and-set, what the calls around it say.
+pub fn by_zones(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter, scratch: &mut Scratch) -> Answer {
+    let failed = match zones::decide(model.initial, calls, scratch) {
+        Zones::Linearizable => return Answer::Linearizable,
+        Zones::Refuted(conflict) => return Answer::Refuted(Refutation { core: conflict.calls(), ..Refutation::default() }),
+        Zones::NotApplicable(why) => return Answer::Undecided(why.to_owned()),
+        Zones::Unexplained { call } => call,
+    };
+    for round in 0..WINDOWS {
+        let Some(core) = zones::window(calls, scratch, failed, round) else { continue };
+        let around: Vec<Call<RegisterAction>> = core.iter().map(|number| calls[*number]).collect();
+        match frontier::decide(model, &around, &mut Effort::steps(meter, WINDOW_STEPS)) {
+            Answer::Refuted(_) => return Answer::Refuted(Refutation { core, is_closed: true, ..Refutation::default() }),
+            Answer::Linearizable => {}
+            Answer::Undecided(_) => break,
+        }
+    }
+    Answer::Undecided("a failed compare-and-set that the orders tried do not explain".to_owned())
 }
 
 /// Looks at calls, once for each key, that are worth the chance of a refutation without search.

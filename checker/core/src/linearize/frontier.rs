@@ -491,7 +491,7 @@ impl<'a, M: Model> Search<'a, M> {
         numbers.sort_unstable();
         numbers.dedup();
         let states = numbers.iter().take(8).map(|&state| self.model.describe_state(self.states.get(state))).collect();
-        Answer::Refuted(Refutation { at: Some(index), states, core: Vec::new() })
+        Answer::Refuted(Refutation { at: Some(index), states, ..Refutation::default() })
     }
 }
 

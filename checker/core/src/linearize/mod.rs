@@ -69,6 +69,8 @@ pub struct Refutation {
     pub states: Vec<String>,
     /// A few calls that contradict each other, where the engine knows them.
     pub core: Vec<usize>,
+    /// Whether the calls of `core` have no legal order by themselves, and this refutes all calls.
+    pub is_closed: bool,
 }
 
 impl Answer {

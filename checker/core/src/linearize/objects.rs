@@ -90,10 +90,9 @@ fn register(calls: &[Call<RegisterAction>], rows: &[usize], key: u64, meter: &Me
         Answer::Undecided(why) => return Found::Undecided(format!("key {key}: {why}")),
         Answer::Refuted(refutation) => refutation,
     };
-    let core = shrink::minimal(&model, calls, &refutation, |calls| match zones::decide(None, calls, scratch) {
-        Zones::Linearizable => Answer::Linearizable,
-        Zones::Refuted(conflict) => Answer::Refuted(Refutation { core: conflict.calls(), ..Refutation::default() }),
-        Zones::NotApplicable(_) => frontier::decide(&model, calls, &mut Effort::steps(meter, SHRINK_STEPS)),
+    let core = shrink::minimal(&model, calls, &refutation, |calls| match decide::by_zones(&model, calls, meter, scratch) {
+        Answer::Undecided(_) => frontier::decide(&model, calls, &mut Effort::steps(meter, SHRINK_STEPS)),
+        decided => decided,
     });
     // With all their returns, because the method has simple words for complete calls only.
     let plain: Vec<Call<RegisterAction>> = core.calls.iter().map(|(number, _)| calls[*number]).collect();

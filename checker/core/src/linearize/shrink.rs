@@ -2,7 +2,8 @@
 //!
 //! Not every part of a linearizable history is linearizable (a read without its write is not), so only changes are made that
 //! can never turn "linearizable" into "refuted": cutting the end off, leaving out a call on which nothing that is left
-//! depends, and forgetting that a call returned. What is refuted afterwards refutes the whole.
+//! depends, and forgetting that a call returned; or an engine has shown that some calls have no legal order whatever the others
+//! are. What is refuted afterwards refutes the whole.
 
 use super::{Answer, Call, NEVER, Refutation};
 use crate::models::Model;
@@ -40,6 +41,12 @@ pub fn minimal<M: Model>(
     refutation: &Refutation,
     decide: impl FnMut(&[Call<M::Action>]) -> Answer,
 ) -> Core<M::Action> {
+    let chosen = |numbers: &[usize]| numbers.iter().map(|number| (*number, calls[*number].clone())).collect();
+    if refutation.is_closed {
+        // Shown already; the other calls need not even be looked at.
+        let core = Core { calls: chosen(&refutation.core), refutation: Refutation::default() };
+        return Shrinker { model, decide, core, work: 0 }.finish();
+    }
     let everything: Vec<(usize, Call<M::Action>)> = calls.iter().cloned().enumerate().collect();
     let core = Core { calls: everything, refutation: refutation.clone() };
     let mut shrinker = Shrinker { model, decide, core, work: 0 };
@@ -48,18 +55,9 @@ pub fn minimal<M: Model>(
         shrinker.attempt(prefix(calls, calls[at].returned));
     }
     if let Some(needed) = model.needed_by(calls, &refutation.core).filter(|_| !refutation.core.is_empty()) {
-        shrinker.attempt(needed.into_iter().map(|number| (number, calls[number].clone())).collect());
+        shrinker.attempt(chosen(&needed));
     }
-    loop {
-        let before = shrinker.core.calls.len();
-        shrinker.cut_end();
-        shrinker.drop_calls();
-        if shrinker.core.calls.len() == before || shrinker.work >= WORK_MAX {
-            break;
-        }
-    }
-    shrinker.forget_returns();
-    shrinker.core
+    shrinker.finish()
 }
 
 struct Shrinker<'a, M: Model, D> {
@@ -70,6 +68,20 @@ struct Shrinker<'a, M: Model, D> {
 }
 
 impl<M: Model, D: FnMut(&[Call<M::Action>]) -> Answer> Shrinker<'_, M, D> {
+    /// Makes it smaller until nothing can be spared.
+    fn finish(mut self) -> Core<M::Action> {
+        loop {
+            let before = self.core.calls.len();
+            self.cut_end();
+            self.drop_calls();
+            if self.core.calls.len() == before || self.work >= WORK_MAX {
+                break;
+            }
+        }
+        self.forget_returns();
+        self.core
+    }
+
     /// Keeps `calls` instead if they are refuted too.
     fn attempt(&mut self, calls: Vec<(usize, Call<M::Action>)>) -> bool {
         if self.work >= WORK_MAX {

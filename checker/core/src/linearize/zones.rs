@@ -11,17 +11,25 @@
 //!
 //! A write of unknown outcome counts, with a return at infinity, when something observed its value, and is left out
 //! otherwise; both lose nothing, because nothing else could have made the observation, or none depends on it. Failed
-//! compare-and-sets say that the register held something else: they are tested against the order of values found, and if that
-//! order does not explain them the question is left to another engine.
+//! compare-and-sets say that the register held something else: an order of values that leaves each of them an instant is made
+//! in [`failed`]; where that fails, [`window`] names a few calls that may have no order whatever else happened.
 //!
 //! **Condition.** Every written value is unique and is not the initial one; additions tell their sums.
 
 mod failed;
+mod sorting;
+mod table;
 #[cfg(test)]
 mod tests;
+mod walk;
+mod window;
+
+pub use window::window;
 
 use super::{Call, NEVER};
 use crate::models::register::RegisterAction;
+use sorting::Sorting;
+use table::Table;
 
 const NONE: u32 = u32::MAX;
 /// Value number of the initial value.
@@ -34,6 +42,11 @@ pub enum Zones {
     Linearizable,
     /// No legal order exists.
     Refuted(Conflict),
+    /// Legal but for failed compare-and-sets: this one finds no instant in the orders that were tried.
+    Unexplained {
+        /// Its number.
+        call: usize,
+    },
     /// The question is outside of this method, for this reason.
     NotApplicable(&'static str),
 }
@@ -117,38 +130,56 @@ impl Conflict {
 #[derive(Debug, Default)]
 pub struct Scratch {
     values: Vec<Value>,
-    table: Vec<u32>,
-    sources: Vec<u32>,
+    table: Table,
     /// Whether an addition found zero or an absent key.
     added_to_nothing: bool,
-    forward: Vec<Zone>,
-    backward: Vec<Zone>,
+    /// Whether a write of unknown outcome was seen.
+    has_unknown: bool,
+    /// All zones, by their earliest returns after [`Builder::compare`].
+    zones: Vec<Zone>,
+    sorting: Sorting,
     failed: Vec<u32>,
+    /// Writes and compare-and-sets of unknown outcome that nobody observed, with their values.
+    left_out: Vec<(u32, u32)>,
     work: Vec<u32>,
+    line: failed::Line,
 }
 
 /// All that is known of one value. Times are shifted by one, so that the initial value's virtual write stands at 0.
 #[derive(Clone, Copy, Debug)]
 struct Value {
     content: u64,
-    writer: u32,
-    /// The compare-and-set that took it away.
-    consumer: u32,
-    reader_returned_first: u32,
-    reader_invoked_last: u32,
+    /// When its write was invoked.
+    invoke: u64,
+    /// The earliest return of its write and its readers.
     first_return: u64,
+    /// The last invocation of a reader.
     last_invoke: u64,
-    observed: bool,
-    visited: bool,
+    writer: u32,
+    /// The value that the writer took away, if it did.
+    source: u32,
+    /// The value of the compare-and-set that took this one away.
+    follower: u32,
+    is_read: bool,
+    is_observed: bool,
+    /// Whether its write is of unknown outcome.
+    is_unknown: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// The zone of a chain that begins with the value `root`.
+#[derive(Clone, Copy, Debug, Default)]
 struct Zone {
     first_return: u64,
     last_invoke: u64,
     root: u32,
-    returned_first: u32,
-    invoked_last: u32,
+}
+
+impl Zone {
+    /// Whether it surely covers the time between its bounds.
+    #[inline]
+    fn is_forward(&self) -> bool {
+        self.first_return < self.last_invoke
+    }
 }
 
 /// Decides whether the calls of one register with this initial value are linearizable.
@@ -193,50 +224,42 @@ impl Builder<'_> {
 
     fn reset(&mut self) {
         let scratch = &mut *self.scratch;
-        let size = (self.calls.len() * 4).next_power_of_two().max(16);
-        scratch.table.clear();
-        scratch.table.resize(size, NONE);
+        scratch.table.reset(self.calls.len());
         scratch.values.clear();
-        scratch.sources.clear();
-        scratch.sources.resize(self.calls.len(), NONE);
-        scratch.added_to_nothing = false;
-        scratch.forward.clear();
-        scratch.backward.clear();
+        // What is not used of it is never touched, and so takes no memory; growing would hold two copies.
+        scratch.values.reserve(self.calls.len() + 2);
+        (scratch.added_to_nothing, scratch.has_unknown) = (false, false);
+        scratch.zones.clear();
         scratch.failed.clear();
+        scratch.left_out.clear();
         scratch.work.clear();
         // An absent initial value gets the number that a history reserves for null, which nobody can write.
         self.value(self.initial);
+        let initial = &mut self.scratch.values[INITIAL as usize];
+        (initial.invoke, initial.first_return) = (0, 0);
     }
 
     /// The number of a value.
     #[inline]
     fn value(&mut self, value: Option<u64>) -> u32 {
-        let value = value.unwrap_or(u64::MAX);
+        let content = value.unwrap_or(u64::MAX);
         let Scratch { values, table, .. } = &mut *self.scratch;
-        let mask = table.len() - 1;
-        let mut at = (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
-        loop {
-            let found = table[at];
-            if found == NONE {
-                table[at] = values.len() as u32;
-                values.push(Value {
-                    content: value,
-                    writer: NONE,
-                    consumer: NONE,
-                    reader_returned_first: NONE,
-                    reader_invoked_last: NONE,
-                    first_return: u64::MAX,
-                    last_invoke: 0,
-                    observed: false,
-                    visited: false,
-                });
-                return table[at];
-            }
-            if values[found as usize].content == value {
-                return found;
-            }
-            at = (at + 1) & mask;
+        let (number, new) = table.number(content, values.len() as u32, |number| values[number as usize].content);
+        if new {
+            values.push(Value {
+                content,
+                invoke: 0,
+                first_return: u64::MAX,
+                last_invoke: 0,
+                writer: NONE,
+                source: NONE,
+                follower: NONE,
+                is_read: false,
+                is_observed: false,
+                is_unknown: false,
+            });
         }
+        number
     }
 
     /// Enters a call under the values that it observed and wrote.
@@ -284,178 +307,190 @@ impl Builder<'_> {
         let Call { invoke, returned, .. } = self.calls[call];
         let number = self.value(seen);
         let value = &mut self.scratch.values[number as usize];
-        value.observed = true;
-        if shifted(returned) < value.first_return || value.reader_returned_first == NONE {
-            (value.first_return, value.reader_returned_first) = (shifted(returned), call as u32);
-        }
-        if shifted(invoke) > value.last_invoke {
-            (value.last_invoke, value.reader_invoked_last) = (shifted(invoke), call as u32);
-        }
+        (value.is_read, value.is_observed) = (true, true);
+        value.first_return = value.first_return.min(shifted(returned));
+        value.last_invoke = value.last_invoke.max(shifted(invoke));
     }
 
     /// Enters a write; `source` is the value that it took away, if it did.
     fn write(&mut self, call: usize, source: u32, value: u64) -> Result<(), Zones> {
+        let Call { invoke, returned, .. } = self.calls[call];
         let target = self.value(Some(value));
         let known = &mut self.scratch.values[target as usize];
         if target == INITIAL || known.writer != NONE {
             return Err(Zones::NotApplicable("a value is written twice"));
         }
-        known.writer = call as u32;
-        self.scratch.sources[call] = source;
-        if source != NONE && self.calls[call].returned != NEVER {
-            self.scratch.values[source as usize].observed = true;
+        (known.writer, known.source) = (call as u32, source);
+        (known.invoke, known.first_return) = (shifted(invoke), known.first_return.min(shifted(returned)));
+        known.is_unknown = returned == NEVER;
+        self.scratch.has_unknown |= returned == NEVER;
+        if source != NONE && returned != NEVER {
+            self.scratch.values[source as usize].is_observed = true;
         }
         Ok(())
     }
 
     /// Follows observations backwards: an unknown compare-and-set whose value was observed did observe its own source.
-    /// Afterwards `observed` tells which writes of unknown outcome are kept.
+    /// Afterwards writes of unknown outcome that nobody observed have no part in anything.
     fn keep_observed(&mut self) {
-        let Scratch { values, work, sources, .. } = &mut *self.scratch;
-        work.extend((0..values.len() as u32).filter(|number| values[*number as usize].observed));
+        let Scratch { values, work, left_out, has_unknown, .. } = &mut *self.scratch;
+        if !*has_unknown {
+            return;
+        }
+        let observes = |value: &Value| value.is_observed && value.is_unknown && value.source != NONE;
+        work.extend((0..values.len() as u32).filter(|number| observes(&values[*number as usize])));
         while let Some(number) = work.pop() {
-            let writer = values[number as usize].writer;
-            if writer == NONE || self.calls[writer as usize].returned != NEVER || sources[writer as usize] == NONE {
-                continue;
-            }
-            let source = sources[writer as usize];
+            let source = values[number as usize].source;
             let value = &mut values[source as usize];
-            if !value.observed {
-                value.observed = true;
-                work.push(source);
+            if !value.is_observed {
+                value.is_observed = true;
+                if observes(value) {
+                    work.push(source);
+                }
             }
         }
-        for value in values.iter_mut().filter(|value| value.writer != NONE && !value.observed) {
-            if self.calls[value.writer as usize].returned == NEVER {
-                value.writer = NONE;
-            }
+        for (number, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_unknown && !value.is_observed) {
+            left_out.push((value.writer, number as u32));
+            value.writer = NONE;
         }
     }
 
     /// Links values to those that replaced them, and finds values that nobody wrote.
     fn consume(&mut self) -> Result<(), Zones> {
         for number in 0..self.scratch.values.len() {
-            let value = self.scratch.values[number];
-            if number != INITIAL as usize && value.writer == NONE && value.reader_returned_first != NONE {
-                return refuted(Conflict::NeverWritten { reader: value.reader_returned_first as usize });
+            let Value { writer, source, is_read, .. } = self.scratch.values[number];
+            if number != INITIAL as usize && writer == NONE && is_read {
+                let reader = self.caller(number as u32, self.scratch.values[number].first_return, true);
+                return refuted(Conflict::NeverWritten { reader: reader.expect("somebody read it") });
             }
-            if value.writer == NONE {
+            if writer == NONE || source == NONE {
                 continue;
             }
-            let source = self.scratch.sources[value.writer as usize];
-            if source == NONE {
-                continue;
-            }
-            let taken = &mut self.scratch.values[source as usize];
+            let taken = self.scratch.values[source as usize];
             if source != INITIAL && taken.writer == NONE {
-                return refuted(Conflict::NeverWritten { reader: value.writer as usize });
+                return refuted(Conflict::NeverWritten { reader: writer as usize });
             }
-            if taken.consumer != NONE {
-                return refuted(Conflict::ConsumedTwice { first: taken.consumer as usize, second: value.writer as usize });
+            if taken.follower != NONE {
+                let first = self.scratch.values[taken.follower as usize].writer as usize;
+                return refuted(Conflict::ConsumedTwice { first, second: writer as usize });
             }
-            taken.consumer = value.writer;
+            self.scratch.values[source as usize].follower = number as u32;
         }
         Ok(())
     }
 
     fn walk_all(&mut self) -> Result<(), Zones> {
-        self.walk(INITIAL)?;
+        let (mut written, mut reached) = (1, self.walk(INITIAL)?);
         for number in 1..self.scratch.values.len() as u32 {
-            let writer = self.scratch.values[number as usize].writer;
-            if writer != NONE && self.scratch.sources[writer as usize] == NONE {
-                self.walk(number)?;
+            let Value { writer, source, .. } = self.scratch.values[number as usize];
+            written += usize::from(writer != NONE);
+            if writer != NONE && source == NONE {
+                reached += self.walk(number)?;
             }
         }
-        let unreached = self.scratch.values.iter().filter(|value| value.writer != NONE && !value.visited);
-        let calls: Vec<usize> = unreached.map(|value| value.writer as usize).collect();
-        if calls.is_empty() { Ok(()) } else { refuted(Conflict::Cycle { calls }) }
+        if written == reached { Ok(()) } else { refuted(Conflict::Cycle { calls: self.unreached() }) }
     }
 
-    /// Walks the chain that begins with the value `root` and enters its zone.
-    fn walk(&mut self, root: u32) -> Result<(), Zones> {
-        let mut zone = Zone { first_return: u64::MAX, last_invoke: 0, root: NONE, returned_first: NONE, invoked_last: NONE };
-        let mut number = root;
-        zone.root = self.scratch.values[root as usize].writer;
-        loop {
-            let value = &mut self.scratch.values[number as usize];
-            value.visited = true;
-            let value = *value;
-            let (invoke, returned) = self.interval(value.writer);
-            if invoke > zone.last_invoke {
-                (zone.last_invoke, zone.invoked_last) = (invoke, value.writer);
+    /// The writers of values that no chain reaches.
+    fn unreached(&self) -> Vec<usize> {
+        let values = &self.scratch.values;
+        let mut reached = vec![false; values.len()];
+        for zone in &self.scratch.zones {
+            let mut number = zone.root;
+            while number != NONE {
+                reached[number as usize] = true;
+                number = values[number as usize].follower;
             }
-            let (mut first_return, mut returned_first) = (returned, value.writer);
-            if value.first_return < first_return {
-                (first_return, returned_first) = (value.first_return, value.reader_returned_first);
-            }
+        }
+        let unreached = values.iter().zip(&reached).filter(|(value, reached)| value.writer != NONE && !**reached);
+        unreached.map(|(value, _)| value.writer as usize).collect()
+    }
+
+    /// Walks the chain that begins with the value `root` and enters its zone; how many values it has.
+    fn walk(&mut self, root: u32) -> Result<usize, Zones> {
+        let mut zone = Zone { first_return: u64::MAX, last_invoke: 0, root };
+        let (mut number, mut length) = (root, 0);
+        while number != NONE {
+            let Value { invoke, first_return, last_invoke, follower, .. } = self.scratch.values[number as usize];
+            zone.last_invoke = zone.last_invoke.max(invoke);
             if zone.last_invoke > first_return {
-                return refuted(Conflict::Backwards { early: zone.invoked_last as usize, late: returned_first as usize });
+                let late = self.caller(number, first_return, true).expect("a return before another call was invoked");
+                let early = self.span(root, number).last_invoke.expect("an invocation after another call returned");
+                return refuted(Conflict::Backwards { early, late });
             }
-            if value.last_invoke > zone.last_invoke {
-                (zone.last_invoke, zone.invoked_last) = (value.last_invoke, value.reader_invoked_last);
-            }
-            if first_return < zone.first_return {
-                (zone.first_return, zone.returned_first) = (first_return, returned_first);
-            }
-            if value.consumer == NONE {
-                break;
-            }
-            // The consumer wrote exactly one value: the one whose source this is.
-            number = self.written_by(value.consumer);
+            zone.last_invoke = zone.last_invoke.max(last_invoke);
+            zone.first_return = zone.first_return.min(first_return);
+            (number, length) = (follower, length + 1);
         }
-        let forward = zone.first_return < zone.last_invoke;
-        let zones = if forward { &mut self.scratch.forward } else { &mut self.scratch.backward };
-        zones.push(zone);
-        Ok(())
+        self.scratch.zones.push(zone);
+        Ok(length)
     }
 
-    /// Shifted interval of a writer; that of the initial value is at 0.
-    fn interval(&self, writer: u32) -> (u64, u64) {
-        if writer == NONE {
-            return (0, 0);
+    /// The calls that bound the zone of a chain, up to the writer of the value `end` (of all of it: [`NONE`]).
+    fn span(&self, root: u32, end: u32) -> Span {
+        let values = &self.scratch.values;
+        let (mut returned, mut invoked) = ((u64::MAX, root), (0, root));
+        let mut number = root;
+        while number != NONE {
+            let value = &values[number as usize];
+            let last = if number == end { value.invoke } else { value.invoke.max(value.last_invoke) };
+            if last > invoked.0 {
+                invoked = (last, number);
+            }
+            if value.first_return < returned.0 {
+                returned = (value.first_return, number);
+            }
+            number = if number == end { NONE } else { value.follower };
         }
-        let call = &self.calls[writer as usize];
-        (shifted(call.invoke), shifted(call.returned))
+        let writer = values[root as usize].writer;
+        Span {
+            root: (writer != NONE).then_some(writer as usize),
+            first_return: self.caller(returned.1, returned.0, true),
+            last_invoke: self.caller(invoked.1, invoked.0, false),
+        }
     }
 
-    fn written_by(&mut self, call: u32) -> u32 {
-        let value = match self.calls[call as usize].action {
-            RegisterAction::Write { value } | RegisterAction::CompareAndSet { value, .. } => Some(value),
-            RegisterAction::Add { sum, .. } => sum,
-            RegisterAction::Read { seen } => seen,
+    /// The call that tells a value and returned, or was invoked, at some (shifted) time.
+    fn caller(&self, number: u32, time: u64, returns: bool) -> Option<usize> {
+        let Value { content, writer, .. } = self.scratch.values[number as usize];
+        let content = (content != u64::MAX).then_some(content);
+        let tells = |call: &Call<RegisterAction>| match call.action {
+            RegisterAction::Read { seen } => seen == content,
+            RegisterAction::CompareAndSet { expected, value, set } => expected == content && content == Some(value) && set == Some(true),
+            _ => false,
         };
-        self.value(value)
+        let fits = |call: &Call<RegisterAction>| shifted(if returns { call.returned } else { call.invoke }) == time;
+        if writer != NONE && fits(&self.calls[writer as usize]) {
+            return Some(writer as usize);
+        }
+        self.calls.iter().position(|call| fits(call) && tells(call))
     }
 
     /// Forward zones must not overlap, and must not enclose backward ones.
     fn compare(&mut self) -> Result<(), Zones> {
-        let Scratch { forward, backward, .. } = &mut *self.scratch;
-        forward.sort_unstable_by_key(|zone| zone.first_return);
-        for pair in forward.windows(2) {
-            if pair[1].first_return < pair[0].last_invoke {
-                return refuted(Conflict::Overlap { first: span(&pair[0]), second: span(&pair[1]) });
-            }
-        }
-        for inner in backward.iter() {
-            if let Some(outer) = enclosing(forward, inner.last_invoke)
-                && outer.last_invoke > inner.first_return
+        let Scratch { zones, sorting, .. } = &mut *self.scratch;
+        sorting.sort(zones);
+        let mut outer: Option<&Zone> = None;
+        for zone in &self.scratch.zones {
+            // A backward zone fits before the forward one that its return lies in, if it may.
+            let before = if zone.is_forward() { u64::MAX } else { zone.last_invoke };
+            if let Some(outer) = outer
+                && zone.first_return < outer.last_invoke
+                && before > outer.first_return
             {
-                return refuted(Conflict::Enclosed { outer: span(outer), inner: span(inner) });
+                let (first, second) = (self.span(outer.root, NONE), self.span(zone.root, NONE));
+                return refuted(if zone.is_forward() {
+                    Conflict::Overlap { first, second }
+                } else {
+                    Conflict::Enclosed { outer: first, inner: second }
+                });
+            }
+            if zone.is_forward() {
+                outer = Some(zone);
             }
         }
         Ok(())
     }
-}
-
-/// The last forward zone that begins before an instant.
-fn enclosing(forward: &[Zone], instant: u64) -> Option<&Zone> {
-    let behind = forward.partition_point(|zone| zone.first_return < instant);
-    behind.checked_sub(1).map(|place| &forward[place])
-}
-
-fn span(zone: &Zone) -> Span {
-    let known = |call: u32| (call != NONE).then_some(call as usize);
-    Span { root: known(zone.root), first_return: known(zone.returned_first), last_invoke: known(zone.invoked_last) }
 }
 
 fn refuted<T>(conflict: Conflict) -> Result<T, Zones> {

@@ -1,7 +1,8 @@
 //! Cycles of dependencies: which kinds there are, and the shortest one of each.
 //!
 //! Strongly connected components say in linear time whether a kind exists; inside a component a breadth-first search from an edge that
-//! the kind must have finds the way back. petgraph's Tarjan is recursive and would overflow on a long history, its Kosaraju is not.
+//! the kind must have finds the way back. petgraph's Tarjan is recursive and would overflow on a long history, and its Kosaraju wants
+//! a graph of its own, of which the copying takes longer than the search.
 
 #![expect(clippy::cast_possible_truncation, reason = "nodes and edges are numbered in 32 bits")]
 
@@ -9,8 +10,6 @@ use super::anomaly::{AnomalyKind, CycleKind};
 use super::graph::{FREE, Graph, REAL_TIME, RW, Rows, SESSION, WR, WW};
 use super::level::Order;
 use crate::budget::{Exhausted, Meter};
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::VecDeque;
 
 /// Edges that all searches of one history may look at before they settle for a cycle that may not be the shortest.
@@ -102,6 +101,10 @@ impl<'a> Searcher<'a> {
         if component.nontrivial == 0 {
             return Ok(found);
         }
+        found.cycle = self.pair(start, allowed | time, alternating);
+        if found.cycle.is_some() {
+            return Ok(found);
+        }
         let mut limit = u32::MAX;
         let mut ticker = self.meter.ticker();
         for (number, edge) in self.graph.edges.iter().enumerate().filter(|(_, edge)| edge.kind & start != 0) {
@@ -123,6 +126,20 @@ impl<'a> Searcher<'a> {
             }
         }
         Ok(found)
+    }
+
+    /// A cycle of two edges, the first of them of a kind of `start`.
+    fn pair(&mut self, start: u8, allowed: u8, alternating: bool) -> Option<Cycle> {
+        let (graph, rows) = (self.graph, self.rows);
+        graph.edges.iter().enumerate().filter(|(_, edge)| edge.kind & start != 0).find_map(|(number, edge)| {
+            let out = rows.of(edge.to);
+            self.effort = self.effort.saturating_sub(out.len() as u64);
+            let back = out.iter().find(|back| {
+                let back = &graph.edges[**back as usize];
+                back.to == edge.from && back.kind & allowed != 0 && !(alternating && back.kind & RW != 0)
+            })?;
+            Some(vec![number as u32, *back])
+        })
     }
 
     /// The shortest cycle with two adjacent anti-dependencies.
@@ -228,39 +245,100 @@ impl<'a> Searcher<'a> {
     /// there), in which no anti-dependency follows another one.
     fn components(&self, allowed: u8, alternating: bool) -> Result<Components, Exhausted> {
         self.meter.check()?;
-        let states = if alternating { 2 } else { 1 };
-        let edges: Vec<_> = self.graph.edges.iter().filter(|edge| edge.kind & allowed != 0).collect();
-        let mut graph: DiGraph<(), (), u32> = DiGraph::with_capacity(self.graph.nodes * states, edges.len() * states);
-        (0..self.graph.nodes * states).for_each(|_| _ = graph.add_node(()));
-        let node = NodeIndex::new;
-        for edge in edges {
-            let (from, to) = (edge.from as usize, edge.to as usize);
-            if !alternating {
-                graph.add_edge(node(from), node(to), ());
-            } else if edge.kind & RW != 0 {
-                graph.add_edge(node(from * 2), node(to * 2 + 1), ());
-            } else if edge.kind & FREE != 0 {
-                graph.add_edge(node(from * 2), node(to * 2), ());
-                graph.add_edge(node(from * 2 + 1), node(to * 2 + 1), ());
-            } else {
-                graph.add_edge(node(from * 2), node(to * 2), ());
-                graph.add_edge(node(from * 2 + 1), node(to * 2), ());
+        let states = self.graph.nodes * if alternating { 2 } else { 1 };
+        let mut walk = Walk {
+            searcher: self,
+            allowed,
+            alternating,
+            index: vec![0; states],
+            entered: 0,
+            open: Vec::new(),
+            way: Vec::new(),
+            found: Components { of: vec![NONE; states], nontrivial: 0 },
+            number: 0,
+        };
+        for state in 0..states as u32 {
+            if walk.index[state as usize] == 0 {
+                walk.from(state);
             }
         }
-        let mut components = Components { of: vec![0; graph.node_count()], nontrivial: 0 };
-        for (number, members) in kosaraju_scc(&graph).iter().enumerate() {
-            components.nontrivial += u64::from(members.len() > 1);
-            for member in members {
-                components.of[member.index()] = number as u32;
-            }
-        }
-        Ok(components)
+        Ok(walk.found)
     }
 }
 
 struct Components {
     of: Vec<u32>,
     nontrivial: u64,
+}
+
+/// Tarjan's search for components ("Depth-first search and linear graph algorithms", SIAM J. Comput. 1(2), 1972), with a stack of its own.
+struct Walk<'a, 'b> {
+    searcher: &'a Searcher<'b>,
+    allowed: u8,
+    alternating: bool,
+    /// Per state when it was entered; then the earliest state that is known to be in one component with it; 0: not entered.
+    index: Vec<u32>,
+    entered: u32,
+    /// States whose components are not known yet.
+    open: Vec<u32>,
+    /// The way to here: a state, when it was entered, and how many of its edges were looked at.
+    way: Vec<(u32, u32, u32)>,
+    found: Components,
+    number: u32,
+}
+
+impl Walk<'_, '_> {
+    fn enter(&mut self, state: u32) {
+        self.entered += 1;
+        self.index[state as usize] = self.entered;
+        self.open.push(state);
+        self.way.push((state, self.entered, 0));
+    }
+
+    fn from(&mut self, state: u32) {
+        let (graph, rows) = (self.searcher.graph, self.searcher.rows);
+        self.enter(state);
+        'ways: while let Some((state, entered, looked)) = self.way.last().copied() {
+            let (node, after_rw) = if self.alternating { (state / 2, state % 2 == 1) } else { (state, false) };
+            for (place, number) in rows.of(node).iter().enumerate().skip(looked as usize) {
+                let edge = &graph.edges[*number as usize];
+                let is_rw = edge.kind & RW != 0;
+                if edge.kind & self.allowed == 0 || (self.alternating && is_rw && after_rw) {
+                    continue;
+                }
+                let now_rw = if edge.kind & FREE != 0 && !is_rw { after_rw } else { is_rw };
+                let next = if self.alternating { edge.to * 2 + u32::from(now_rw) } else { edge.to };
+                if self.index[next as usize] == 0 {
+                    self.way.last_mut().expect("not at its end").2 = place as u32 + 1;
+                    self.enter(next);
+                    continue 'ways;
+                }
+                if self.found.of[next as usize] == NONE {
+                    self.index[state as usize] = self.index[state as usize].min(self.index[next as usize]);
+                }
+            }
+            self.way.pop();
+            let earliest = self.index[state as usize];
+            if let Some((before, ..)) = self.way.last() {
+                self.index[*before as usize] = self.index[*before as usize].min(earliest);
+            }
+            if earliest == entered {
+                self.close(state);
+            }
+        }
+    }
+
+    /// Everything that was opened since a state was is one component with it.
+    fn close(&mut self, state: u32) {
+        self.found.nontrivial += u64::from(self.open.last() != Some(&state));
+        while let Some(member) = self.open.pop() {
+            self.found.of[member as usize] = self.number;
+            if member == state {
+                break;
+            }
+        }
+        self.number += 1;
+    }
 }
 
 /// What a cycle is, by its edges.

@@ -178,8 +178,18 @@ fn rows_of(graph: &Graph) -> Vec<u32> {
 }
 
 /// Adds the order of real time, transitively reduced: an edge from each transaction that completed before another was invoked,
-/// unless a third one lies between them. As many edges as transactions times those that run at once, at most.
+/// unless a third one lies between them. As many edges as transactions times those that run at once, at most. A dependency that
+/// contradicts real time by itself gets its contradiction as an edge too, so that no long way has to be found and told for it.
 pub(super) fn add_real_time_edges(history: &Transactions, graph: &mut Graph) {
+    let transactions = history.transactions();
+    for number in 0..graph.edges.len() {
+        let Edge { from, to, .. } = graph.edges[number];
+        if let (Some(before), Some(after)) = (transactions.get(to as usize), transactions.get(from as usize))
+            && before.complete < after.invoke
+        {
+            graph.add(to, from, REAL_TIME, NO_KEY);
+        }
+    }
     for (from, to) in real_time_pairs(history, &rows_of(graph)) {
         graph.add(from, to, REAL_TIME, NO_KEY);
     }

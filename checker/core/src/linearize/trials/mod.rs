@@ -8,20 +8,21 @@ mod draw;
 pub mod workload;
 
 use super::any::History;
-use super::{Call, Effort, NEVER, brute, counters, frontier, queues, sets, streams, wgl, zones};
+use super::{Call, Effort, NEVER, brute, counters, decide, frontier, queues, sets, streams, wgl, zones};
 use crate::budget::Budget;
 use crate::models::Model;
 use crate::models::counter::Counter;
 use crate::models::keys::Keys;
 use crate::models::ledger::Ledger;
 use crate::models::queue::Queue;
-use crate::models::register::Register;
+use crate::models::register::{Register, RegisterAction};
 use crate::models::set::Set;
 use crate::models::stream::Stream;
 use crate::models::text::Text;
 
 /// The models that [`run`] knows.
-pub const MODELS: &[&str] = &["register", "unique-register", "store", "stream", "list", "set", "queue", "counter", "bank", "text"];
+pub const MODELS: &[&str] =
+    &["register", "unique-register", "failed-register", "store", "stream", "list", "set", "queue", "counter", "bank", "text"];
 
 /// Every so many histories the whole way is taken: parts, engines, counter-example.
 const WHOLE_EVERY: u64 = 8;
@@ -63,17 +64,19 @@ pub struct Disagreement {
 /// The first disagreement.
 pub fn run(model: &str, histories: u64, seed: u64, length: u64) -> Option<Result<Tally, Disagreement>> {
     let plan = Plan { histories, seed, length };
+    let meter = Budget::default().meter();
     let mut scratch = zones::Scratch::default();
     Some(match model {
         "register" | "unique-register" => {
             let models: [Register; 2] = [None, Some(2)].map(|initial| Register { initial });
             let unique = model == "unique-register";
-            let zones = |model: &Register, calls: &[_]| match zones::decide(model.initial, calls, &mut scratch) {
-                zones::Zones::Linearizable => Some(true),
-                zones::Zones::Refuted(_) => Some(false),
-                zones::Zones::NotApplicable(_) => None,
-            };
+            let zones = |model: &Register, calls: &[_]| decide::by_zones(model, calls, &meter, &mut scratch).decided();
             plan.run(&models, |number| unique || number.is_multiple_of(4), zones, History::Register)
+        }
+        "failed-register" => {
+            let models: [Register; 2] = [None, Some(INITIAL)].map(|initial| Register { initial });
+            let zones = |model: &Register, calls: &[_]| decide::by_zones(model, calls, &meter, &mut scratch).decided();
+            plan.run_of(&models, |_| true, mostly_compare_and_sets, zones, History::Register)
         }
         "store" => plan.run(&[Keys::absent(vec![0, 1, 2])], half, |_, _| None, History::Store),
         "stream" | "list" => {
@@ -92,6 +95,21 @@ pub fn run(model: &str, histories: u64, seed: u64, length: u64) -> Option<Result
     })
 }
 
+/// An initial value that nobody writes.
+const INITIAL: u64 = 50;
+
+/// Writes, and compare-and-sets of which most fail, on values that all clients may write.
+fn mostly_compare_and_sets(model: &Register, random: &mut Random, serial: u64) -> RegisterAction {
+    match random.below(8) {
+        0..3 => RegisterAction::Write { value: serial + 1 },
+        3 => RegisterAction::Read { seen: None },
+        _ => {
+            let expected = if random.chance(20) { model.initial } else { Some(1 + random.below(6)) };
+            RegisterAction::CompareAndSet { expected, value: serial + 1, set: None }
+        }
+    }
+}
+
 fn half(number: u64) -> bool {
     number.is_multiple_of(2)
 }
@@ -108,6 +126,18 @@ impl Plan {
         &self,
         models: &[M],
         unique: impl Fn(u64) -> bool,
+        special: impl FnMut(&M, &[Call<M::Action>]) -> Option<bool>,
+        whole: impl Fn(M, Vec<Call<M::Action>>) -> History,
+    ) -> Result<Tally, Disagreement> {
+        self.run_of(models, unique, M::request, special, whole)
+    }
+
+    /// The same, with requests of a special kind.
+    fn run_of<M: Generator + Clone>(
+        &self,
+        models: &[M],
+        unique: impl Fn(u64) -> bool,
+        request: impl Fn(&M, &mut Random, u64) -> M::Action,
         mut special: impl FnMut(&M, &[Call<M::Action>]) -> Option<bool>,
         whole: impl Fn(M, Vec<Call<M::Action>>) -> History,
     ) -> Result<Tally, Disagreement> {
@@ -115,7 +145,7 @@ impl Plan {
         let (mut random, mut tally) = (Random(self.seed), Tally::default());
         for number in 0..self.histories {
             let model = &models[random.below(models.len() as u64) as usize];
-            let calls = history(model, &mut random, self.length, unique(number));
+            let calls = history_of(model, &mut random, self.length, unique(number), &request);
             let expected = brute::linearizable(model, &calls);
             let wrong = |engine| Disagreement { engine, expected, number, seed: self.seed, calls: format!("{calls:#?}") };
             if let Some(found) = special(model, &calls) {

@@ -36,12 +36,31 @@ impl Workload {
     /// The history: each call with its key.
     #[must_use]
     pub fn history(&self) -> Vec<(u32, Call<RegisterAction>)> {
+        self.run(None)
+    }
+
+    /// The same with a pause in its middle, in which one more client reads the first key twice, and between that fails to find
+    /// there what it read: it is not linearizable.
+    #[must_use]
+    pub fn violated(&self) -> Vec<(u32, Call<RegisterAction>)> {
+        self.run(Some(self.operations / 2))
+    }
+
+    fn run(&self, mut pause: Option<usize>) -> Vec<(u32, Call<RegisterAction>)> {
         let mut random = Random(self.seed);
         let mut held: Vec<Option<u64>> = vec![None; self.keys as usize];
         let mut open: Vec<Option<Open>> = vec![None; self.clients];
         let mut calls: Vec<(u32, Call<RegisterAction>)> = Vec::with_capacity(self.operations);
         let (mut now, mut returned) = (0, 0);
         while returned < self.operations {
+            if pause.take_if(|number| *number <= calls.len()).is_some() {
+                let seen = held[0];
+                let failed = RegisterAction::CompareAndSet { expected: seen, value: 1 + calls.len() as u64, set: Some(false) };
+                for action in [RegisterAction::Read { seen }, failed, RegisterAction::Read { seen }] {
+                    calls.push((0, Call { invoke: now + 1, returned: now + 2, action }));
+                    (now, returned) = (now + 2, returned + 1);
+                }
+            }
             now += 1;
             let client = random.below(self.clients as u64) as usize;
             match open[client] {

@@ -144,7 +144,7 @@ fn a_call_of_unknown_outcome_happened_when_somebody_saw_it() {
 
 #[test]
 fn a_failed_swap_needs_an_instant_at_which_its_value_is_not_there() {
-    const UNEXPLAINED: Zones = Zones::NotApplicable("a failed compare-and-set that the order found does not explain");
+    const UNEXPLAINED: Zones = Zones::Unexplained { call: 2 };
     let held = [call(0, 1, write(1)), call(8, 9, read(1))];
     let with = |invoke, returned| {
         let mut calls = held.to_vec();
@@ -157,12 +157,48 @@ fn a_failed_swap_needs_an_instant_at_which_its_value_is_not_there() {
     assert_eq!(judged(None, &[held[0], held[1], call(2, 7, missed(5))]), HOLDS, "nobody wrote it");
     // The value that follows begins before the miss returns.
     let ended = |returned| [held[0], held[1], call(9, 12, write(2)), call(2, returned, missed(1))];
-    assert_eq!([judged(None, &ended(8)), judged(None, &ended(9))], [UNEXPLAINED, HOLDS]);
+    assert_eq!([judged(None, &ended(8)), judged(None, &ended(9))], [Zones::Unexplained { call: 3 }, HOLDS]);
     // The value itself can begin later than at once, but not after it was seen.
     let late = |invoke| [call(0, 6, write(1)), call(3, 8, read(1)), call(invoke, 4, missed(1))];
     assert_eq!([judged(None, &late(2)), judged(None, &late(4))], [HOLDS, HOLDS]);
     let seen = [call(0, 6, write(1)), call(1, 3, read(1)), call(4, 5, missed(1))];
     assert_eq!(judged(None, &seen), UNEXPLAINED);
+}
+
+#[test]
+fn values_make_room_for_a_failed_swap() {
+    // 2 could begin as late as at 20, and 3 at 30; the swap needs one of them by 8.
+    let calls = [call(0, 1, write(1)), call(5, 20, write(2)), call(7, 30, write(3)), call(2, 8, missed(1))];
+    assert_eq!(judged(None, &calls), HOLDS);
+    // The next value comes too late, a later one comes before it.
+    let calls = [call(0, 1, write(1)), call(9, 20, write(2)), call(7, 30, write(3)), call(2, 8, missed(1))];
+    assert_eq!(judged(None, &calls), HOLDS);
+    // So may one that replaced another at once, or one of unknown outcome.
+    let calls = [call(0, 1, write(1)), call(9, 20, write(2)), call(7, 30, write(3)), call(8, 30, swap(3, 4)), call(2, 8, missed(1))];
+    assert_eq!(judged(None, &calls), HOLDS);
+    let calls = [call(0, 1, write(1)), call(9, 20, write(2)), call(7, NEVER, write(3)), call(2, 8, missed(1))];
+    assert_eq!(judged(None, &calls), HOLDS);
+    // 2 is hidden before 1, which then lasts instead.
+    let calls = [call(0, 4, write(1)), call(1, 5, write(2)), call(6, 8, missed(2))];
+    assert_eq!(judged(None, &calls), HOLDS);
+    let both = [call(0, 4, write(1)), call(1, 5, write(2)), call(6, 8, missed(2)), call(6, 8, missed(1))];
+    assert!(matches!(judged(None, &both), Zones::Unexplained { .. }));
+}
+
+#[test]
+fn the_calls_around_a_failed_swap_are_few() {
+    let mut calls: Vec<_> = (1..100).flat_map(|n| [call(9 * n, 9 * n + 1, write(n)), call(9 * n + 4, 9 * n + 7, read(n))]).collect();
+    let failed = calls.len();
+    calls.push(call(9 * 50 + 2, 9 * 50 + 3, missed(50)));
+    let mut scratch = Scratch::default();
+    assert_eq!(decide(None, &calls, &mut scratch), Zones::Unexplained { call: failed });
+    assert_eq!(window(&calls, &mut scratch, failed, 0), Some(vec![98, 99, failed]));
+    // Nothing but the window tells that no other value was there after the last read.
+    calls[failed] = call(9 * 50 + 8, 9 * 50 + 8, missed(50));
+    assert_eq!(decide(None, &calls, &mut scratch), Zones::Unexplained { call: failed });
+    assert_eq!(window(&calls, &mut scratch, failed, 0), None);
+    assert_eq!(window(&calls, &mut scratch, failed, 1), Some(vec![98, 99, failed]));
+    assert!(window(&calls, &mut scratch, failed, 2).is_some_and(|calls| calls.len() > 3));
 }
 
 #[test]
