@@ -3,23 +3,22 @@
 //! It is what makes a commit survive: any later view change meets at least one of those members. The votes are not taken from the
 //! primary's word; each must be found as a message that arrived and as a vote on the member that cast it.
 //!
-//! **Formally.** For each `committed` with `quorum` Q on replica p in view v, entry e: (1) p is the primary of v; (2) Q holds only voters
-//! of the configuration in force on p, n of them, and at least floor(n/2) + 1; if e is the entry that brings the next configuration, voters
-//! of both, and enough of either; (3) for each m in Q: m has an `acknowledged` of e in view v before it, which has an `entry_durable`
-//! of e on m before it; (4) for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p arrived before it,
-//! whose content no fault changed.
-//! A `committed` without quorum (learnt) stands behind one with quorum of the same op and entry. (5) A `replied` of a read without an entry,
-//! which names a quorum Q, comes from the primary of its view; Q holds that primary, and more than half of the voters of a configuration that
-//! was in force by then, and nobody who had never been a voter.
+//! **Formally.** For each `committed` with `quorum` Q on replica p in view v, entry e: (1) p is the primary of v; (2) Q holds only
+//! voters of the configuration in force on p, n of them, and at least floor(n/2) + 1; if e is the entry that brings the next
+//! configuration, voters of both, and enough of either; (3) for each m in Q: m has an `acknowledged` of e in view v before it, which
+//! has an `entry_durable` of e on m before it; (4) for each m in Q other than p: an unrefused `prepare_ok` of (v, e) from m to p
+//! arrived before it, whose content no fault changed. A `committed` without quorum (learnt) stands behind one with quorum of the same
+//! op and entry. (5) A `replied` of a read without an entry, which names a quorum Q, comes from the primary of its view; Q holds that
+//! primary, and more than half of the voters of a configuration that was in force by then, and nobody who had never been a voter.
 //!
-//! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, op, `entry_hash`,
-//! fate, `fate_seq`, `reject_reason`, mutation.
+//! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, op,
+//! `entry_hash`, fate, `fate_seq`, `reject_reason`, mutation.
 //!
-//! **Deliberately not checked.** Whether the configuration in force on p is the one that the op needs (`reconfiguration_safety`). In which
-//! configuration a read was confirmed, in steps: (1) a quorum of the first confirms who leads; (2) the change to the second is applied; (3) the
-//! read is, and its reply leaves in the second. An entry that a restart found on disk counts as durable without `entry_durable`:
-//! (1) a backup writes entry e and crashes before the flush is confirmed; (2) the write survived; (3) the restarted backup finds e whole
-//! on disk and may vote for it, though no flush of e was ever confirmed.
+//! **Deliberately not checked.** Whether the configuration in force on p is the one that the op needs (`reconfiguration_safety`). In
+//! which configuration a read was confirmed, in steps: (1) a quorum of the first confirms who leads; (2) the change to the second is
+//! applied; (3) the read is, and its reply leaves in the second. An entry that a restart found on disk counts as durable without
+//! `entry_durable`: (1) a backup writes entry e and crashes before the flush is confirmed; (2) the write survived; (3) the restarted
+//! backup finds e whole on disk and may vote for it, though no flush of e was ever confirmed.
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, RunIndex};

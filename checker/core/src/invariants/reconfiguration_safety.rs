@@ -1,23 +1,23 @@
 //! `reconfiguration_safety`: no two configurations decide at once, and only those who vote are counted.
 //!
-//! Two majorities of different memberships need not meet: if an old and a new one could both commit, one op number would get two entries.
+//! Two majorities of different memberships need not meet: if an old and a new one could both commit, one op number would get two
+//! entries.
 //!
 //! **Formally.** Let C(E) be the configuration of epoch E, with its voters and the op s(E) of the entry that brought it. (1) All
-//! `epoch_entered` of one epoch name the same voters and op; s rises with E, and no epoch is left out. (2) No replica's epoch ever falls, unless a fault (`reformat`) replaced
-//! its disk.
-//! (3) An epoch is first entered behind a `committed` of its op. (4) For each `committed` with `quorum` Q of op o on a replica in epoch E:
-//! o <= s(E+1); Q holds only voters of C(E), and more than half of them; if o = s(E+1), voters of either, and more than half of each:
-//! so the quorums of consecutive configurations intersect. (5) A view that a replica in epoch E enters with the logs of Q: Q holds only
-//! voters of C(E), and more than half of them; if the log ends with the entry that brings E+1, more than half of C(E+1) had their
-//! `do_view_change` for the view delivered to that replica, or are that replica. (6) A replica in epoch E that acknowledges a committed
-//! entry of op o is a voter of C(E), or of C(E+1) if o = s(E+1).
+//! `epoch_entered` of one epoch name the same voters and op; s rises with E, and no epoch is left out. (2) No replica's epoch ever
+//! falls, unless a fault (`reformat`) replaced its disk. (3) An epoch is first entered behind a `committed` of its op. (4) For each
+//! `committed` with `quorum` Q of op o on a replica in epoch E: o <= s(E+1); Q holds only voters of C(E), and more than half of them;
+//! if o = s(E+1), voters of either, and more than half of each: so the quorums of consecutive configurations intersect. (5) A view
+//! that a replica in epoch E enters with the logs of Q: Q holds only voters of C(E), and more than half of them; if the log ends with
+//! the entry that brings E+1, more than half of C(E+1) had their `do_view_change` for the view delivered to that replica, or are that
+//! replica. (6) A replica in epoch E that acknowledges a committed entry of op o is a voter of C(E), or of C(E+1) if o = s(E+1).
 //!
-//! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, fate, `fate_seq`,
-//! `reject_reason`. fault: fault, target.
+//! **Evidence.** transition: replica, event, view, op, `entry_hash`, quorum, epoch. message: command, from, to, view, fate,
+//! `fate_seq`, `reject_reason`. fault: fault, target.
 //!
-//! **Deliberately not checked.** Which change an administrator asked for: what an entry says is not recorded, only what it brought. An
-//! acknowledgement by no voter of an entry that was never committed: (1) the change to epoch 1 is prepared at op 9 and names member 3;
-//! (2) member 3 acknowledges it, as it should; (3) a view change drops it, and op 9 goes to another entry.
+//! **Deliberately not checked.** Which change an administrator asked for: what an entry says is not recorded, only what it brought.
+//! An acknowledgement by no voter of an entry that was never committed: (1) the change to epoch 1 is prepared at op 9 and names
+//! member 3; (2) member 3 acknowledges it, as it should; (3) a view change drops it, and op 9 goes to another entry.
 
 use crate::budget::Meter;
 use crate::index::{Configuration, EventSet, RunIndex};

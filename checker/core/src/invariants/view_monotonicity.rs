@@ -4,17 +4,19 @@
 //!
 //! **Formally.** Per replica: (1) within an incarnation the `view` column never falls (a `vote_cast` row holds the view voted for and
 //! is no statement about the replica's own); (2) let p be the largest view of its `vote_cast` and `acknowledged` transitions since a
-//! fault (`reformat`) replaced its disk, or ever: no `restarted` recovers a view below p; (3) no prepare, `prepare_ok`, commit, `do_view_change` or `start_view` of a view
-//! below p leaves it; (4) a prepare, commit or `start_view` that a fault delivers once more, of a view below the receiver's, is refused;
-//! (5) no `entry_appended` is caused by a prepare or `start_view` of a view below its own.
+//! fault (`reformat`) replaced its disk, or ever: no `restarted` recovers a view below p; (3) no prepare, `prepare_ok`, commit,
+//! `do_view_change` or `start_view` of a view below p leaves it; (4) a prepare, commit or `start_view` that a fault delivers once
+//! more, of a view below the receiver's, is refused; (5) no `entry_appended` is caused by a prepare or `start_view` of a view below
+//! its own.
 //!
-//! **Evidence.** transition: replica, event, view, cause. fault: fault, target. message: id, copy, command, from, to, view, mutation, fate, `fate_seq`,
-//! `reject_reason`.
+//! **Evidence.** transition: replica, event, view, cause. fault: fault, target. message: id, copy, command, from, to, view, mutation,
+//! fate, `fate_seq`, `reject_reason`.
 //!
 //! **Deliberately not checked.** Messages that carry a view for information only (ping, reply, redirect, repair): they may be
 //! answered late. Messages that a fault changed: their view is the fault's, not the sender's. A replica whose disk was replaced: what
-//! its former self has promised is for `vsr_recovery_safety`. Counter-example to asking it here: (1) replica 0 votes for view 6; (2) its
-//! disk is replaced, and it starts in view 0; (3) before anybody has told it of a view it crashes, and restarts in view 0, as it must.
+//! its former self has promised is for `vsr_recovery_safety`. Counter-example to asking it here: (1) replica 0 votes for view 6; (2)
+//! its disk is replaced, and it starts in view 0; (3) before anybody has told it of a view it crashes, and restarts in view 0, as it
+//! must.
 
 use crate::budget::Meter;
 use crate::index::{EventSet, RunIndex};

@@ -2,23 +2,24 @@
 //!
 //! Quorums intersect in a replica, not in a process: a promise that ends with the process makes the intersection empty.
 //!
-//! **Formally.** Per replica r: (1) `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before,
-//! and `restarted.last_normal_view` at least that of every `acknowledged`. (2) Let A be the entries that r acknowledged and has
-//! not given up since: by an `entry_truncated`, or by entering a newer view whose log does not hold them
-//! (`vsr_view_change_safety` judges that log), or by being found in one at a restart (below). An op of A above both the recovered head and the recovered checkpoint is
-//! reported damaged (`corruption_detected`) before r acts (votes for an entry, casts a `do_view_change`, enters a view): then r
-//! says that it does not know, and is no longer held to it. (3) A `do_view_change` of r has a log that holds the largest entry
-//! of A: following the links down from its head ends there. (4) r does not truncate an entry of A in the view in which it
-//! acknowledged it, unless a checkpoint covers it. (5) When the disk of r was replaced (a `started` after a promise) r acknowledges nothing
-//! and votes for no view before it has entered a view above every view that it had voted for or acknowledged in.
+//! **Formally.** Per replica r: (1) `restarted.view` is at least the view of every `vote_cast` and `acknowledged` of r before, and
+//! `restarted.last_normal_view` at least that of every `acknowledged`. (2) Let A be the entries that r acknowledged and has not given
+//! up since: by an `entry_truncated`, or by entering a newer view whose log does not hold them (`vsr_view_change_safety` judges that
+//! log), or by being found in one at a restart (below). An op of A above both the recovered head and the recovered checkpoint is
+//! reported damaged (`corruption_detected`) before r acts (votes for an entry, casts a `do_view_change`, enters a view): then r says
+//! that it does not know, and is no longer held to it. (3) A `do_view_change` of r has a log that holds the largest entry of A:
+//! following the links down from its head ends there. (4) r does not truncate an entry of A in the view in which it acknowledged it,
+//! unless a checkpoint covers it. (5) When the disk of r was replaced (a `started` after a promise) r acknowledges nothing and votes
+//! for no view before it has entered a view above every view that it had voted for or acknowledged in.
 //!
 //! **Evidence.** transition: replica, event, view, `last_normal_view`, op, commit, `entry_hash`, `previous_hash`.
 //!
-//! **Deliberately not checked.** What a replica acknowledged in older views when it restarts in a view (`last_normal_view`) that it had not
-//! entered: it was entering it when it crashed, and no row says which log its superblock had got. Counter-example, in steps: (1) replica 0
-//! acknowledges op 7 in view 0; (2) it is to lead view 5 with the log of a newer view, which ends at op 6, and writes that to its
-//! superblock; (3) it crashes after the write and before the view; (4) it restarts in view 5 without op 7. Whether what the restart read is the acknowledged entry, slot by slot: no row says what a slot
-//! held. Rule 3, `hash_chain` and `vsr_prefix_property` see it when the replica uses the slot.
+//! **Deliberately not checked.** What a replica acknowledged in older views when it restarts in a view (`last_normal_view`) that it
+//! had not entered: it was entering it when it crashed, and no row says which log its superblock had got. Counter-example, in steps:
+//! (1) replica 0 acknowledges op 7 in view 0; (2) it is to lead view 5 with the log of a newer view, which ends at op 6, and writes
+//! that to its superblock; (3) it crashes after the write and before the view; (4) it restarts in view 5 without op 7. Whether what
+//! the restart read is the acknowledged entry, slot by slot: no row says what a slot held. Rule 3, `hash_chain` and
+//! `vsr_prefix_property` see it when the replica uses the slot.
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, Grid, RunIndex};
