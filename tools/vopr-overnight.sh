@@ -22,7 +22,7 @@ if [ -n "${VOPR_SEED:-}" ]; then set -- --seed "$VOPR_SEED"; else set --; fi
 cat "$out/output.partial" "$out/errors.partial" >>"$out/vopr.log"
 
 # Resumed campaigns print earlier failures again: what the last call printed is all of it.
-grep -A 6 '^FAILED' "$out/output.partial" >"$out/failures.log" || true
+grep -A 14 '^FAILED' "$out/output.partial" >"$out/failures.log" || true
 {
     echo "exit status: $status"
     echo

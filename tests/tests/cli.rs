@@ -316,8 +316,8 @@ fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
     let _ = sandbox.run("(vopr man; echo $? > code) | true; cat code").says("0\n");
     let _ = sandbox.run("vopr scenarios > /dev/full").exits(70);
     sandbox.write("occupied", "a file, not a directory");
-    let _ = sandbox.run("vopr --scenario baseline -n 1 --out occupied").exits(70).warns("occupied");
-    let _ = sandbox.run("vopr --scenario baseline -n 1 --checkpoint-file none/state.json").exits(70).warns("none/state.json");
+    let _ = sandbox.run("vopr --scenario baseline -n 1 --out occupied").exits(2).warns("occupied");
+    let _ = sandbox.run("vopr --scenario baseline -n 1 --checkpoint-file none/state.json").exits(2).warns("none/state.json");
 }
 
 #[test]

@@ -48,8 +48,8 @@ fn what_a_bundle_holds_is_shown() {
     let _ = sandbox.run(&format!("vopr show {name} --invariants")).exits(0).says("vsr_agreement").says("violation");
     let _ = sandbox.run("vopr --scenario baseline -n 24 --seed 5 --max-events 500 --no-check --out runs").exits(0);
     let _ = sandbox.run("vopr show runs/baseline-5-3.parquet").exits(0).says("3 runs");
-    let _ = sandbox.run("vopr repro runs/baseline-5-3.parquet").exits(4).warns("choose one with --run");
-    let _ = sandbox.run("vopr repro runs/baseline-5-3.parquet --run 9").exits(4).warns("no run has the seed 9");
+    let _ = sandbox.run("vopr repro runs/baseline-5-3.parquet").exits(2).warns("choose one with --run");
+    let _ = sandbox.run("vopr repro runs/baseline-5-3.parquet --run 9").exits(5).warns("no run has the seed 9");
     let _ = sandbox.run("vopr repro runs/baseline-5-3.parquet --run 6").exits(0).says("identical").says("holds");
     let _ = sandbox.run("vopr minimize runs/baseline-5-3.parquet --run 6 -o x.kmb").exits(5).warns("breaks nothing");
 }

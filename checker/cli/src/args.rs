@@ -3,6 +3,7 @@
 //! clap reads it, suggests the nearest name for a wrong one, and makes help, completions and manual pages from it.
 
 use crate::exit::Exit;
+use crate::explain;
 use crate::export::ExportArguments;
 use crate::import::{ImportArguments, ReadingArguments};
 use crate::limits;
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   vopr-check --from jepsen-edn history.edn           a history of another system
   vopr-check import history.edn -o theirs.parquet    the same, to be kept and queried
   vopr-check --list-invariants                       what is checked
+  vopr-check --explain liveness                      what one invariant says, and why
   vopr-check verify out/                             integrity only: page checksums and digests";
 
 /// Judges recorded histories: every invariant over every run.
@@ -94,6 +96,10 @@ pub struct CheckArguments {
     /// Print the table of invariants and end
     #[arg(long)]
     pub list_invariants: bool,
+
+    /// Print what an invariant says, why, and what it does not check, and end
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = explained_names(), hide_possible_values = true)]
+    pub explain: Vec<String>,
 
     /// Check only what has no verdict yet: verdicts are kept in .vopr/verdicts.parquet beside the histories. What was found before
     /// is reported too; an unknown is tried again when the limits are larger than they were
@@ -190,6 +196,10 @@ pub fn invariant_names() -> PossibleValuesParser {
 #[must_use]
 pub fn situation_names() -> PossibleValuesParser {
     PossibleValuesParser::new(Situation::ALL.iter().map(|situation| situation.name()).chain(["all"]))
+}
+
+fn explained_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(explain::names())
 }
 
 fn category_names() -> PossibleValuesParser {

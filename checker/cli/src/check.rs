@@ -2,9 +2,11 @@
 
 use crate::args::{CheckArguments, Format};
 use crate::exit::{Exit, Problem};
+use crate::explain;
 use crate::import::{self, ReadingArguments};
 use crate::inputs;
 use crate::interrupt;
+use crate::manual;
 use crate::output::{self, Context, github, human, json, junit, sarif};
 use crate::page;
 use crate::progress::Progress;
@@ -12,6 +14,7 @@ use crate::query::engine::Engine;
 use crate::query::{self, Checked};
 use crate::situations;
 use crate::terminal::{Paint, Sink, note, table};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,9 +22,13 @@ use vopr_checker::registry::{Category, ELSEWHERE, INVARIANTS};
 use vopr_checker::report::Refused;
 use vopr_checker::store::Stores;
 use vopr_checker::{Budget, Event, Options, Report, Selection, judge_run, try_check_files};
+use vopr_schema::read::HistoryFile;
 
 /// Memory for rows and searches together unless told otherwise, bytes.
 const MEMORY: u64 = 2 << 30;
+
+/// Scenarios that are listed when the one that was asked for is not there.
+const SCENARIOS_TOLD: usize = 12;
 
 /// Checks files.
 ///
@@ -30,6 +37,9 @@ const MEMORY: u64 = 2 << 30;
 pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
     if arguments.list_invariants {
         return list(arguments.output(), sink);
+    }
+    if !arguments.explain.is_empty() {
+        return Ok(explain::run(&arguments.explain, arguments.output(), sink)?);
     }
     let selection = selection(arguments)?;
     if arguments.reading.from.is_none() && arguments.reading != ReadingArguments::default() {
@@ -42,12 +52,15 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     if arguments.files.is_empty() {
         return Err(Problem::usage("no file is named: vopr-check histories/*.parquet, or --help"));
     }
-    inputs.notes.iter().for_each(|text| note(&format!("note: {text}")));
+    inputs.remarks().for_each(|text| note(&text));
     if inputs.files.is_empty() && inputs.refused.is_empty() {
         return Err(Problem::nothing(inputs.unmatched.join("\nvopr-check: ")));
     }
     let queries = query::read(&arguments.sql)?;
     let engine = (!queries.is_empty()).then(Engine::find).transpose()?;
+    if let Some(out) = &arguments.report {
+        page::try_place(out).map_err(|error| Problem::unwritable(out, "the page", &error))?;
+    }
     let started = Instant::now();
     interrupt::listen("the runs under way are finished and the results printed");
     let options = options(arguments, selection, &inputs.files);
@@ -73,7 +86,8 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     };
     if let Some(out) = &arguments.report {
         let first = checked.first().map(Checked::place);
-        page::write(out, &report, &context, first).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))?;
+        page::write(out, &report, &context, first).map_err(|error| Problem::unwritable(out, "the page", &error))?;
+        note(&format!("written: {}", out.display()));
     }
     match arguments.output() {
         Format::Human => human::report(&report, &context, Paint::for_stdout(), sink)?,
@@ -82,10 +96,38 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
         Format::Sarif => sarif::report(&report, &context, sink)?,
         Format::Github => github::report(&report, &context, sink)?,
     }
+    if report.runs == 0 && !report.interrupted {
+        tell_what_is_there(&inputs.files, arguments);
+    }
     if exit == Exit::Internal {
         note("vopr-check: an invariant broke down: please report it with the file and the output of --version");
     }
     Ok(exit)
+}
+
+/// Tells what could have been asked of the files instead, when no run of them was wanted.
+fn tell_what_is_there(files: &[PathBuf], arguments: &CheckArguments) {
+    if arguments.scenario.is_empty() && arguments.seed.is_empty() {
+        return;
+    }
+    let runs = files.iter().filter_map(|path| HistoryFile::open(path).and_then(|file| file.runs()).ok()).flatten();
+    let mut scenarios: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for run in runs {
+        let (first, last) = scenarios.entry(run.scenario).or_insert((run.seed, run.seed));
+        (*first, *last) = (run.seed.min(*first), run.seed.max(*last));
+    }
+    for wanted in arguments.scenario.iter().filter(|wanted| !scenarios.contains_key(*wanted)) {
+        let nearest = scenarios.keys().min_by_key(|name| manual::distance(name, wanted));
+        let tip = nearest.filter(|name| manual::is_near(name, wanted)).map_or_else(String::new, |name| format!(": did you mean {name}?"));
+        note(&format!("note: no run is of scenario {wanted}{tip}"));
+    }
+    let told: Vec<String> =
+        scenarios.iter().take(SCENARIOS_TOLD).map(|(name, (first, last))| format!("{name} seeds {first}..{last}")).collect();
+    let more = scenarios.len().saturating_sub(SCENARIOS_TOLD);
+    let more = if more > 0 { format!(", and {more} more scenarios") } else { String::new() };
+    if !told.is_empty() {
+        note(&format!("note: in these files: {}{more}", told.join(", ")));
+    }
 }
 
 /// What the command line asks of the checker.

@@ -3,6 +3,7 @@
 //! Both programs, their help texts, the documentation and its test take the numbers from this one enum.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The outcome of a program, in the order of precedence: of two, the greater one becomes the exit status.
@@ -57,7 +58,7 @@ impl Exit {
                 "inconclusive: unknown verdicts under --strict, too little evidence under --require-evidence, or situations of --require not seen"
             }
             Self::Refused => "refused: an input is unreadable, damaged, or of a newer format; the others were still checked",
-            Self::NothingToDo => "nothing to do: no file or run matched",
+            Self::NothingToDo => "nothing to do: no file or run matched, or no chosen invariant had anything to test",
             Self::Internal => "internal: the program or its surroundings failed (disk full, an assertion of ours)",
             Self::Interrupted => "interrupted: results so far are saved",
         }
@@ -104,6 +105,27 @@ impl Problem {
     /// There is nothing to work on.
     pub fn nothing(message: impl Into<String>) -> Self {
         Self { exit: Exit::NothingToDo, message: message.into() }
+    }
+
+    /// Something cannot be written where the command line asks for it; `what` is that thing. A place that can never be written is a mistake
+    /// of the command line, a full disk is a failure.
+    #[must_use]
+    pub fn unwritable(path: &Path, what: &str, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        let misplaced = [
+            Kind::NotFound,
+            Kind::PermissionDenied,
+            Kind::AlreadyExists,
+            Kind::NotADirectory,
+            Kind::IsADirectory,
+            Kind::ReadOnlyFilesystem,
+            Kind::InvalidInput,
+            Kind::InvalidFilename,
+        ];
+        let is_misplaced = misplaced.contains(&error.kind());
+        let advice = if is_misplaced { ": name another place" } else { "" };
+        let message = format!("{}: {what} cannot be written there: {error}{advice}", path.display());
+        if is_misplaced { Self::usage(message) } else { Self::internal(message) }
     }
 
     /// The program, the disk or the system failed.
@@ -156,6 +178,14 @@ mod tests {
         all.reverse();
         let printed = all.iter().map(|exit| exit.code().to_string()).collect::<Vec<_>>().join(", ");
         assert!(Exit::help().contains(&printed), "{printed}");
+    }
+
+    #[test]
+    fn a_wrong_place_is_a_mistake_of_the_command_line_and_a_full_disk_is_none() {
+        let problem = |kind: std::io::ErrorKind| Problem::unwritable(Path::new("a/b"), "the page", &kind.into());
+        assert_eq!(problem(std::io::ErrorKind::NotFound).exit, Exit::Usage);
+        assert_eq!(problem(std::io::ErrorKind::StorageFull).exit, Exit::Internal);
+        assert!(problem(std::io::ErrorKind::NotADirectory).message.starts_with("a/b: the page cannot be written there: "));
     }
 
     #[test]

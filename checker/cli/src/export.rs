@@ -55,7 +55,7 @@ pub fn run(arguments: &ExportArguments, sink: &mut Sink<'_>) -> Result<Exit, Pro
     let To::JepsenEdn = arguments.to;
     let text = jepsen_edn(&history, run).map_err(|error| Problem::refused(format!("{path}: {error}")))?;
     match &arguments.output {
-        Some(output) => std::fs::write(output, text).map_err(|error| Problem::internal(format!("{}: {error}", output.display())))?,
+        Some(output) => std::fs::write(output, text).map_err(|error| Problem::unwritable(output, "the history", &error))?,
         None => {
             for line in text.lines() {
                 sink.line(line)?;

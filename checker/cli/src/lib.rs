@@ -6,6 +6,7 @@
 pub mod args;
 pub mod check;
 pub mod exit;
+pub mod explain;
 pub mod export;
 pub mod import;
 pub mod inputs;

@@ -23,21 +23,57 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).filter(|bytes| *bytes > 0).ok_or_else(|| "must be above 0 and fit 64 bits".to_owned())
 }
 
-/// A duration: a number with an optional unit (`ms`, `s`, `m`, `h`); seconds without one.
+/// A duration above 0: see [`time`].
 ///
 /// # Errors
 /// What is wrong with the text, for people.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = split(text)?;
-    let milliseconds: u64 = match unit {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(format!("`{unit}` is no unit of time: use ms, s, m or h")),
+    time(text).and_then(|time| if time.is_zero() { Err("must be above 0".to_owned()) } else { Ok(time) })
+}
+
+/// A time: a number, whose fraction is exact, with an optional unit (`ns`, `us`, `ms`, `s`, `m`, `h`); seconds without one. Whatever the
+/// programs print, such as `1.450702 s`, is understood.
+///
+/// # Errors
+/// What is wrong with the text, for people.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..end], text[end..].trim_start());
+    let unit_ns: u64 = match unit {
+        "ns" => 1,
+        "us" | "µs" => 1_000,
+        "ms" => 1_000_000,
+        "" | "s" => 1_000_000_000,
+        "m" | "min" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return Err(format!("`{unit}` is no unit of time: use ns, us, ms, s, m or h")),
     };
-    let total = number.checked_mul(milliseconds).filter(|total| *total > 0);
-    total.map(Duration::from_millis).ok_or_else(|| "must be above 0 and fit 64 bits".to_owned())
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| part.parse::<u64>().ok().filter(|_| part.bytes().all(|byte| byte.is_ascii_digit()));
+    let parts = digits(whole).zip(digits(fraction)).zip(u32::try_from(fraction.len()).ok().and_then(|places| 10_u64.checked_pow(places)));
+    let ((whole, fraction), scale) = parts.ok_or_else(|| "must begin with a number, such as 90, 1.5 or 0.25".to_owned())?;
+    let fraction_ns = u128::from(fraction) * u128::from(unit_ns) / u128::from(scale);
+    let total_ns = u128::from(whole) * u128::from(unit_ns) + fraction_ns;
+    u64::try_from(total_ns).map(Duration::from_nanos).map_err(|_| "must fit 64 bits of nanoseconds, which are 584 years".to_owned())
+}
+
+/// A duration as a word that [`duration`] reads as the same.
+#[must_use]
+pub fn word(time: Duration) -> String {
+    let ns = time.as_nanos();
+    match (ns % 1_000_000, ns % 1_000) {
+        (0, _) => format!("{}ms", ns / 1_000_000),
+        (_, 0) => format!("{}us", ns / 1_000),
+        _ => format!("{ns}ns"),
+    }
+}
+
+/// How many: a number above 0.
+///
+/// # Errors
+/// What is wrong with the text, for people.
+pub fn count(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "must be a whole number above 0".to_owned())
 }
 
 /// A seed, or a range of seeds `FIRST..LAST` with both ends included.
@@ -67,8 +103,22 @@ mod tests {
         assert_eq!(bytes("100 MB"), Ok(100_000_000));
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+        assert_eq!(time("0"), Ok(Duration::ZERO));
         assert_eq!(seeds("7"), Ok(7..=7));
         assert_eq!(seeds("7..9"), Ok(7..=9));
+    }
+
+    #[test]
+    fn times_that_are_printed_are_read_to_the_nanosecond() {
+        let ns = |text: &str| duration(text).map(|time| time.as_nanos());
+        let printed = crate::output::violation::seconds(13_052_210_000);
+        assert_eq!((ns(&printed), ns("1.5ms"), ns("1.5s")), (Ok(13_052_210_000), Ok(1_500_000), Ok(1_500_000_000)));
+        assert_eq!((ns("300us"), ns("7ns"), ns("1.450702")), (Ok(300_000), Ok(7), Ok(1_450_702_000)));
+        for ns in [1, 1_000, 1_500_000, 90_000_000_000, 1_234_567_891] {
+            let time = Duration::from_nanos(ns);
+            assert_eq!(duration(&word(time)), Ok(time));
+        }
+        assert_eq!(word(Duration::from_millis(1_500)), "1500ms");
     }
 
     #[test]
@@ -76,8 +126,11 @@ mod tests {
         for text in ["", "GiB", "0", "3 parsecs", "99999999999GiB", "-1"] {
             assert!(bytes(text).is_err(), "{text}");
         }
-        for text in ["", "s", "0s", "5 weeks"] {
+        for text in ["", "s", "0s", "0.0", "5 weeks", "1.2.3", ".5s", "1.", "+1", "9999999h", "1.12345678901234567890123"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["", "0", "-5", "1.5", "99999999999999999999"] {
+            assert!(count(text).is_err(), "{text}");
         }
         for text in ["", "9..7", "a..b", "1..", "-1"] {
             assert!(seeds(text).is_err(), "{text}");

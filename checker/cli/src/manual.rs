@@ -3,12 +3,19 @@
 use crate::exit::Exit;
 use crate::terminal::{Sink, note};
 use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::io;
 
 /// Prints what the argument parser has to say: help and version on standard output, mistakes on standard error.
 #[must_use]
 pub fn answer(error: &clap::Error) -> Exit {
-    let printed = error.print();
+    let printed = match shorter(error) {
+        Some(text) => {
+            note(text.trim_end());
+            Ok(())
+        }
+        None => error.print(),
+    };
     if error.use_stderr() {
         return Exit::Usage;
     }
@@ -19,6 +26,54 @@ pub fn answer(error: &clap::Error) -> Exit {
         }
         _ => Exit::Held,
     }
+}
+
+/// Names that are listed after a wrong one; of longer lists the nearest and the command that lists all.
+const LISTED_MAX: usize = 12;
+
+/// What is told of a wrong name among many: the nearest one, if any is near, and where all of them stand.
+fn shorter(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidValue) else { return None };
+    let (argument, wrong) = (text(ContextKind::InvalidArg)?, text(ContextKind::InvalidValue)?);
+    if error.kind() != ErrorKind::InvalidValue || names.len() <= LISTED_MAX {
+        return None;
+    }
+    let nearest = text(ContextKind::SuggestedValue).filter(|name| is_near(name, wrong));
+    let tip = nearest.map_or_else(String::new, |name| format!("  tip: a similar value exists: '{name}'\n"));
+    let listed = match argument.split([' ', '.']).next().unwrap_or_default() {
+        "--bug" => "vopr bugs",
+        "--invariant" | "--skip" | "--explain" => "vopr-check --list-invariants",
+        "--require" => "vopr run --verbose, below its table",
+        _ => "vopr scenarios",
+    };
+    Some(format!("error: invalid value '{wrong}' for '{argument}'\n\n{tip}  all {} are listed by: {listed}\n", names.len()))
+}
+
+/// Whether a name may be what was meant.
+#[must_use]
+pub fn is_near(name: &str, wrong: &str) -> bool {
+    let is_part = wrong.len() > 2 && (name.starts_with(wrong) || wrong.starts_with(name));
+    is_part || 2 * distance(name, wrong) <= name.chars().count().min(wrong.chars().count())
+}
+
+/// Letters to put in, to take out or to change until one word is the other.
+#[must_use]
+pub fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (place, letter) in one.chars().enumerate() {
+        let mut above_left = core::mem::replace(&mut row[0], place + 1);
+        for (column, known) in other.iter().enumerate() {
+            let changed = above_left + usize::from(letter != *known);
+            above_left = row[column + 1];
+            row[column + 1] = changed.min(above_left + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 /// Prints a completion script.
@@ -61,4 +116,16 @@ fn subcommands(command: &Command, name: &str, page: &mut Vec<u8>) -> io::Result<
         subcommands(sub, &name, page)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_near_when_few_letters_differ() {
+        assert_eq!([distance("", "abc"), distance("kitten", "sitting"), distance("a", "a")], [3, 3, 0]);
+        assert!(is_near("baseline", "basline") && is_near("lost_update", "lost") && is_near("linearizability", "linearizabilty"));
+        assert!(!is_near("scrub_found_open_damage", "foo") && !is_near("a", "b"));
+    }
 }

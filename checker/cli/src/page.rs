@@ -5,7 +5,7 @@
 use crate::output::{Context, human};
 use crate::terminal::{Paint, note};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use vopr_checker::{Failure, InvariantId, Report};
 use vopr_page::{Line, Mark, Page, Violation};
 use vopr_schema::read::{HistoryFile, Projection};
@@ -39,13 +39,31 @@ pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Pat
     save(out, &page.html())
 }
 
+/// Whether a file can be made here; told before work is done whose result would go there.
+///
+/// # Errors
+/// Whatever the file system reports.
+pub fn try_place(out: &Path) -> std::io::Result<()> {
+    if out.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    let partial = partial(out);
+    std::fs::File::create(&partial)?;
+    std::fs::remove_file(partial)
+}
+
+fn partial(out: &Path) -> PathBuf {
+    let mut partial = out.as_os_str().to_owned();
+    partial.push(".partial");
+    partial.into()
+}
+
 /// Writes a file in one step: a reader never meets a half of it.
 ///
 /// # Errors
 /// Whatever the file system reports.
 pub fn save(out: &Path, text: &str) -> std::io::Result<()> {
-    let mut partial = out.as_os_str().to_owned();
-    partial.push(".partial");
+    let partial = partial(out);
     let mut file = std::fs::File::create(&partial)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;

@@ -17,7 +17,7 @@ use vopr_schema::verify::{RunReport, VerifyReport, verify};
 /// # Errors
 /// When no file is there, or standard output cannot be written.
 pub fn run(files: &[PathBuf], as_json: bool, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
-    let inputs = inputs::resolve(files);
+    let inputs = inputs::resolve(files).with_minimized();
     inputs.notes.iter().for_each(|text| note(&format!("note: {text}")));
     if inputs.files.is_empty() && inputs.refused.is_empty() {
         return Err(Problem::nothing(inputs.unmatched.join("\nvopr-check: ")));

@@ -134,6 +134,9 @@ pub struct ScenarioEvidence {
     pub runs: u64,
     /// What was missing, in words, and in how many runs.
     pub missing: BTreeMap<&'static str, u64>,
+    /// Failing runs without all of it: a failure may have cut short what the scenario promises.
+    #[serde(skip)]
+    pub cut_short: u64,
 }
 
 impl ScenarioEvidence {
@@ -141,6 +144,12 @@ impl ScenarioEvidence {
     #[must_use]
     pub fn vacuous(&self) -> bool {
         self.exercised * 10 < self.runs * 9
+    }
+
+    /// Whether failing runs alone are the reason that too few runs showed the evidence.
+    #[must_use]
+    pub fn is_cut_short(&self) -> bool {
+        self.vacuous() && (self.exercised + self.cut_short) * 10 >= self.runs * 9
     }
 }
 
@@ -226,17 +235,19 @@ impl Report {
             }
         }
         self.situations.add(&run.situations);
+        let failure = failure(run);
         if let Some(evidence) = &run.evidence {
             let scenario = self.evidence.entry(run.scenario.clone()).or_default();
             scenario.runs += 1;
             scenario.exercised += u64::from(evidence.exercised());
+            scenario.cut_short += u64::from(failure.is_some() && !evidence.exercised());
             for missing in &evidence.missing {
                 *scenario.missing.entry(missing).or_default() += 1;
             }
         } else {
             *self.unasked.entry(run.scenario.clone()).or_default() += 1;
         }
-        if let Some(failure) = failure(run) {
+        if let Some(failure) = failure {
             self.failing_runs += 1;
             self.keep(failure);
         }
@@ -283,6 +294,7 @@ impl Report {
             let ours = self.evidence.entry(scenario).or_default();
             ours.runs += theirs.runs;
             ours.exercised += theirs.exercised;
+            ours.cut_short += theirs.cut_short;
             for (missing, runs) in theirs.missing {
                 *ours.missing.entry(missing).or_default() += runs;
             }
@@ -447,6 +459,8 @@ mod tests {
 
     #[test]
     fn nine_in_ten_runs_are_enough_evidence() {
+        let cut = ScenarioEvidence { exercised: 1, runs: 10, cut_short: 8, ..ScenarioEvidence::default() };
+        assert!(cut.is_cut_short() && !ScenarioEvidence { cut_short: 7, ..cut }.is_cut_short());
         let evidence = |exercised, runs| ScenarioEvidence { exercised, runs, ..ScenarioEvidence::default() };
         assert!(!evidence(9, 10).vacuous());
         assert!(evidence(89, 100).vacuous());

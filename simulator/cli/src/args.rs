@@ -123,12 +123,12 @@ pub struct RunArguments {
     pub config: Vec<PathBuf>,
 
     /// Seeds per scenario
-    #[arg(long, short = 'n', value_name = "N", env = "VOPR_ITERATIONS", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, short = 'n', value_name = "N", env = "VOPR_ITERATIONS", default_value_t = 100, allow_negative_numbers = true)]
+    #[arg(value_parser = limits::count)]
     pub iterations: u64,
 
     /// First seed; drawn and printed when absent
-    #[arg(long, value_name = "SEED", env = "VOPR_SEED")]
+    #[arg(long, value_name = "SEED", env = "VOPR_SEED", allow_negative_numbers = true)]
     pub seed: Option<u64>,
 
     /// Record every history in this directory, as SCENARIO-FIRSTSEED-COUNT.parquet
@@ -411,7 +411,7 @@ impl SimulationArguments {
         let mut valued = |flag: &str, value: Option<String>| words.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
         valued("--bug", self.bug.clone());
         valued("--max-events", self.max_events.map(|events| events.to_string()));
-        valued("--max-time", self.max_time.map(|time| format!("{}ms", time.as_millis())));
+        valued("--max-time", self.max_time.map(limits::word));
         let faults = self.faults.iter().map(|family| family.word()).collect::<Vec<_>>().join(",");
         valued("--faults", Some(faults).filter(|faults| !faults.is_empty()));
         words.extend(self.no_faults.then(|| "--no-faults".to_owned()));
@@ -421,7 +421,25 @@ impl SimulationArguments {
     }
 }
 
+/// The default of `--timeout-per-run`.
+const USUAL_TIME: Duration = Duration::from_mins(1);
+
 impl JudgementArguments {
+    /// What decides about the outcome of a campaign, and about none of its runs, as words of a command line.
+    #[must_use]
+    pub fn demands(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(time) = self.timeout_per_run.filter(|time| *time != USUAL_TIME) {
+            words.extend(["--timeout-per-run".to_owned(), limits::word(time)]);
+        }
+        words.extend(self.strict.then(|| "--strict".to_owned()));
+        words.extend(self.require_evidence.then(|| "--require-evidence".to_owned()));
+        if !self.require.is_empty() {
+            words.extend(["--require".to_owned(), self.require.join(",")]);
+        }
+        words
+    }
+
     /// The choice of invariants as words of a command line, in one canonical order.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
@@ -574,6 +592,10 @@ mod tests {
         assert_eq!(run("--no-faults").simulation.families(), Some(Families::NONE));
         assert_eq!(run("").simulation.families(), None);
         assert_eq!(run("--no-check").judgement.words(), ["--no-check"]);
+        let demands = "--timeout-per-run 1500us --strict --require-evidence --require request_retried,session_evicted";
+        assert_eq!(run(demands).judgement.demands().join(" "), demands);
+        assert_eq!(run("--timeout-per-run 30s").judgement.demands(), ["--timeout-per-run", "30000ms"]);
+        assert!(run("").judgement.demands().is_empty(), "{:?}", run("").judgement.demands());
     }
 
     #[test]

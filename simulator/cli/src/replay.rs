@@ -47,7 +47,7 @@ pub(crate) enum Comparison {
 /// When no file matches, or standard output cannot be written.
 pub fn run(arguments: &ReplayArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
     let inputs = inputs::resolve(&arguments.files);
-    inputs.notes.iter().for_each(|text| note(&format!("note: {text}")));
+    inputs.remarks().for_each(|text| note(&text));
     let mut exit = Exit::Held;
     for refused in &inputs.refused {
         note(&format!("refused: {refused}"));

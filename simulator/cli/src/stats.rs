@@ -73,7 +73,7 @@ pub fn run(arguments: &StatsArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
         return Ok(if damaged { Exit::Refused } else { Exit::Held });
     }
     let inputs = inputs::resolve(&others.into_iter().chain(recorded).collect::<Vec<_>>());
-    inputs.notes.iter().for_each(|text| note(&format!("note: {text}")));
+    inputs.remarks().for_each(|text| note(&text));
     if inputs.files.is_empty() && inputs.refused.is_empty() {
         return Err(Problem::nothing(inputs.unmatched.join("\n")));
     }
@@ -106,7 +106,8 @@ fn tell_campaigns(campaigns: &[PathBuf], arguments: &StatsArguments, sink: &mut 
         let directory = campaign_command::open(path)?;
         let form = if arguments.json { Form::Json } else { Form::Human };
         campaign_command::print::summary(&directory, &Ending::finished(), form, arguments.verbose, sink)?;
-        let files = directory.recorded();
+        let mut files = directory.recorded();
+        files.retain(|file| !inputs::is_minimized(file));
         if form == Form::Human && !files.is_empty() {
             sink.line(&format!("\n{} in it", counted(files.len() as u64, "recorded run")))?;
         }

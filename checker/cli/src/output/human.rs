@@ -92,31 +92,55 @@ pub fn situations(coverage: &Coverage, required: &[Situation], verbose: bool, pa
 /// How many runs of a scenario showed what it promises.
 #[must_use]
 pub fn exercised(scenario: &str, evidence: &ScenarioEvidence, paint: Paint) -> String {
-    let vacuous =
-        if evidence.vacuous() { paint.doubt("  vacuous: fewer than 90% of the runs show what it promises") } else { String::new() };
+    let vacuous = if evidence.is_cut_short() {
+        format!("  not shown in {}: a failure may cut short what it promises", counted(evidence.cut_short, "failing run"))
+    } else if evidence.vacuous() {
+        paint.doubt("  vacuous: fewer than 90% of the runs show what it promises")
+    } else {
+        String::new()
+    };
     format!("evidence  {scenario}: exercised {}/{}{vacuous}", evidence.exercised, evidence.runs)
 }
 
-/// One line about each reason for which verdicts could not be reached.
+/// One line about each reason for which verdicts could not be reached. Reasons that differ in their numbers alone are one.
 #[must_use]
 pub fn unknowns(undecided: &[Undecided], paint: Paint) -> Vec<String> {
-    let mut groups: Vec<(&Undecided, Vec<&str>)> = Vec::new();
-    for undecided in undecided {
-        let same = |(known, _): &&mut (&Undecided, Vec<&str>)| {
+    let mut reasons: Vec<(Undecided, bool)> = Vec::new();
+    for one in undecided {
+        let same = |(known, _): &&mut (Undecided, bool)| known.invariant == one.invariant && is_like(&known.reason, &one.reason);
+        match reasons.iter_mut().find(same) {
+            Some((known, several)) => {
+                known.runs += one.runs;
+                *several = true;
+            }
+            None => reasons.push((one.clone(), false)),
+        }
+    }
+    let mut groups: Vec<(&Undecided, bool, Vec<&str>)> = Vec::new();
+    for (undecided, several) in &reasons {
+        let same = |(known, _, _): &&mut (&Undecided, bool, Vec<&str>)| {
             known.reason == undecided.reason && known.runs == undecided.runs && known.first == undecided.first
         };
         match groups.iter_mut().find(same) {
-            Some((_, invariants)) => invariants.push(undecided.invariant),
-            None => groups.push((undecided, vec![undecided.invariant])),
+            Some((_, _, invariants)) => invariants.push(undecided.invariant),
+            None => groups.push((undecided, *several, vec![undecided.invariant])),
         }
     }
-    let line = |(one, invariants): &(&Undecided, Vec<&str>)| {
+    let line = |(one, several, invariants): &(&Undecided, bool, Vec<&str>)| {
         let (scenario, seed) = &one.first;
         let runs = counted(one.runs, "run");
         let names = invariants.join(", ");
-        format!("{}  {}: {names} ({runs}, the first is {scenario} seed {seed})", paint.doubt("unknown"), one.reason)
+        let like = if *several { ", or the like" } else { "" };
+        format!("{}  {}{like}: {names} ({runs}, the first is {scenario} seed {seed})", paint.doubt("unknown"), one.reason)
     };
     groups.iter().map(line).collect()
+}
+
+/// Whether two texts differ in nothing but numbers.
+fn is_like(one: &str, other: &str) -> bool {
+    let words =
+        |text: &str| text.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
+    one == other || words(one) == words(other)
 }
 
 fn violations(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
@@ -150,6 +174,7 @@ fn violations(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<
 #[must_use]
 pub fn conclusion(report: &Report, context: &Context, paint: Paint) -> [String; 2] {
     let chosen = report.invariants.len() as u64;
+    let violated = report.invariants.iter().filter(|counts| counts.violation > 0).count() as u64;
     let word = match context.exit {
         Exit::Held if report.undecided.is_empty() => paint.good("held"),
         Exit::Held => paint.doubt("held where decided"),
@@ -162,7 +187,9 @@ pub fn conclusion(report: &Report, context: &Context, paint: Paint) -> [String; 
     };
     let facts: u64 = report.invariants.iter().map(|counts| counts.facts).sum();
     let undecided: u64 = report.undecided.iter().map(|undecided| undecided.runs).sum();
-    let mut parts = vec![counted(chosen, "invariant"), counted(report.files, "file"), counted(report.runs, "run")];
+    // "violated  43 invariants" would be read as 43 that are.
+    let invariants = if violated == 0 { String::new() } else { format!("{} of ", grouped(violated)) };
+    let mut parts = vec![invariants + &counted(chosen, "invariant"), counted(report.files, "file"), counted(report.runs, "run")];
     parts.extend([counted(report.operations, "operation"), counted(report.rows, "row"), counted(facts, "fact")]);
     let first =
         format!("{word}  {} · {:.1} s ({})", parts.join(" · "), context.elapsed.as_secs_f64(), counted(context.threads as u64, "thread"));
@@ -201,6 +228,38 @@ mod tests {
             lines,
             ["unknown  no time: one, three (1 run, the first is a seed 7)", "unknown  no memory: two (1 run, the first is a seed 7)"]
         );
+    }
+
+    #[test]
+    fn reasons_that_differ_in_numbers_are_told_once() {
+        let undecided =
+            |reason: &str, seed| Undecided { invariant: "one", reason: reason.to_owned(), runs: 2, first: ("a".to_owned(), seed) };
+        let lines = unknowns(&[undecided("op 62 is lost", 7), undecided("op 7 is lost", 8), undecided("no op", 9)], Paint::default());
+        assert_eq!(
+            lines,
+            [
+                "unknown  op 62 is lost, or the like: one (4 runs, the first is a seed 7)",
+                "unknown  no op: one (2 runs, the first is a seed 9)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_violation_says_how_many_invariants_are_broken() {
+        let [first, _] = conclusion(&mixed(), &context(Exit::Violated), Paint::default());
+        assert!(first.starts_with("violated  1 of 1 invariant · "), "{first}");
+    }
+
+    #[test]
+    fn what_failures_cut_short_is_not_called_vacuous() {
+        let evidence = |exercised, cut_short| ScenarioEvidence { exercised, runs: 10, cut_short, ..ScenarioEvidence::default() };
+        let told = |exercised, cut_short| exercised_words(&evidence(exercised, cut_short));
+        assert!(told(0, 10).ends_with("0/10  not shown in 10 failing runs: a failure may cut short what it promises"), "{}", told(0, 10));
+        assert!(told(2, 3).contains("vacuous") && !told(9, 1).contains("not shown"));
+    }
+
+    fn exercised_words(evidence: &ScenarioEvidence) -> String {
+        exercised("baseline", evidence, Paint::default())
     }
 
     #[test]

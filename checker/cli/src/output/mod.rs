@@ -49,9 +49,16 @@ pub fn outcome(report: &Report, strict: bool, require_evidence: bool, required: 
         (strict && !report.undecided.is_empty(), Exit::Inconclusive),
         (require_evidence && vacuous, Exit::Inconclusive),
         (report.situations.missing(required).next().is_some(), Exit::Inconclusive),
-        (report.runs == 0, Exit::NothingToDo),
+        (report.runs == 0 || tested_nothing(report), Exit::NothingToDo),
     ];
     asked.into_iter().filter(|(applies, _)| *applies).map(|(_, exit)| exit).fold(Exit::Held, Exit::and)
+}
+
+/// Whether no chosen invariant had anything to test in any run: a green answer would rest on nothing.
+#[must_use]
+pub fn tested_nothing(report: &Report) -> bool {
+    let nothing = |counts: &vopr_checker::report::InvariantCounts| counts.not_applicable == report.runs;
+    report.runs > 0 && !report.invariants.is_empty() && report.invariants.iter().all(nothing)
 }
 
 #[cfg(test)]
@@ -138,5 +145,14 @@ pub(crate) mod tests {
         let refused = Report { failing_runs: 0, ..mixed() };
         assert_eq!(outcome(&refused, true, true, &[]), Exit::Refused);
         assert_eq!(outcome(&Report::default(), true, true, &[]), Exit::NothingToDo);
+    }
+
+    #[test]
+    fn an_answer_that_rests_on_nothing_is_none() {
+        let mut report = Report::new(&Selection::only(&[InvariantId(0).name()]).expect("the name is from the registry"));
+        report.add(&run("a.parquet", 1, Verdict::not_applicable("nothing of its kind")));
+        assert_eq!(outcome(&report, false, false, &[]), Exit::NothingToDo);
+        report.add(&run("a.parquet", 2, Verdict::from_facts(1, "")));
+        assert_eq!(outcome(&report, false, false, &[]), Exit::Held);
     }
 }

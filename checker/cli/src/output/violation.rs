@@ -86,13 +86,12 @@ fn step_lines(step: &Step, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// What an invariant says, and where more stands.
+/// The command that prints what an invariant says, and the statement itself where it fits the line.
 fn meaning(id: InvariantId) -> String {
     let invariant = id.invariant();
-    let page = invariant.page();
-    // The statement is worth a line only where it fits one.
-    let short = invariant.statement.chars().count() + page.len() < TEXT_COLUMNS + 16;
-    if short { format!("{} ({page})", invariant.statement) } else { page }
+    let command = shell::command(["vopr-check", "--explain", invariant.name]);
+    let short = invariant.statement.chars().count() + command.len() < TEXT_COLUMNS + 36;
+    if short { format!("{command}  # {}", invariant.statement) } else { command }
 }
 
 /// The commands that follow from a violation. What no simulator made cannot be run again.
@@ -147,7 +146,7 @@ pub fn seconds(time_ns: u64) -> String {
 }
 
 /// Breaks a text into lines of at most `width` characters at spaces; a longer word keeps its own line.
-pub fn wrapped(text: &str, width: usize) -> impl Iterator<Item = String> {
+pub fn wrapped(text: &str, width: usize) -> impl Iterator<Item = String> + use<> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -182,7 +181,7 @@ mod tests {
             "seen in 14 runs",
             "vopr replay 'my runs/a.parquet' --run 7",
             "vopr-check 'my runs/a.parquet' --scenario baseline --seed 7",
-            &format!("docs/invariants/{}.md", INVARIANTS[0].name),
+            &format!("meaning     vopr-check --explain {}", INVARIANTS[0].name),
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

@@ -166,13 +166,21 @@ pub struct TimelineArguments {
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub key: Vec<u64>,
 
-    /// Not before this virtual time, e.g. 3500ms
-    #[arg(long, value_name = "TIME", value_parser = limits::duration)]
+    /// Not before this virtual time, e.g. 3500ms, or 1.450702 as it is printed
+    #[arg(long, value_name = "TIME", value_parser = limits::time)]
     pub from: Option<Duration>,
 
     /// Not after this virtual time
-    #[arg(long, value_name = "TIME", value_parser = limits::duration)]
+    #[arg(long, value_name = "TIME", value_parser = limits::time)]
     pub to: Option<Duration>,
+
+    /// Not before this row, by the number in the first column
+    #[arg(long, value_name = "ROW")]
+    pub from_row: Option<u64>,
+
+    /// Not after this row
+    #[arg(long, value_name = "ROW")]
+    pub to_row: Option<u64>,
 
     /// Only what happened around the first violation's rows
     #[arg(long)]

@@ -19,6 +19,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::{Duration, Instant};
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::interrupt;
+use vopr_check::output::tested_nothing;
+use vopr_check::page;
 use vopr_check::progress::Progress;
 use vopr_check::situations::required;
 use vopr_check::terminal::note;
@@ -40,12 +42,15 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
         None => None,
     };
     let plan = Plan::new(arguments, resumed.as_ref())?;
-    for folder in [&plan.out, &plan.save_failures].into_iter().flatten() {
-        prepare(folder)?;
+    for (folder, flag) in [(&plan.out, "--out"), (&plan.save_failures, "--save-failures")] {
+        folder.iter().try_for_each(|folder| prepare(folder, flag))?;
     }
-    let mut renderer = Renderer::new(arguments.telling.form(), arguments.telling.verbose);
+    if let Some(resumed) = &resumed {
+        belongs(&plan, resumed)?;
+    }
+    let mut renderer = Renderer::new(arguments.telling.form(), arguments.telling.verbose).grouping();
     renderer.started(&plan, resumed.as_ref())?;
-    let state = state(&plan, resumed)?;
+    let state = state(&plan, resumed);
     let mut campaign = Campaign::new(&plan, state, renderer);
     campaign.save(true)?;
     let batches = plan.batches(&campaign.state);
@@ -53,22 +58,31 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     campaign.finish(&arguments.judgement)
 }
 
-/// The state to begin with: a fresh one, or what an earlier campaign left.
-fn state(plan: &Plan, resumed: Option<Checkpoint>) -> Result<Checkpoint, Problem> {
-    let Some(mut resumed) = resumed else { return Ok(plan.fresh_state()) };
+/// Refuses the state of another campaign.
+fn belongs(plan: &Plan, resumed: &Checkpoint) -> Result<(), Problem> {
     let path = plan.checkpoint_file.as_deref().unwrap_or(Path::new(""));
     let ours = plan.state_of(plan.scenario_states(|_| 0));
-    resumed.belongs_to(&ours, path).map_err(|error| Problem::usage(error.to_string()))?;
+    resumed.belongs_to(&ours, path).map_err(|error| Problem::usage(error.to_string()))
+}
+
+/// The state to begin with: a fresh one, or what an earlier campaign left.
+fn state(plan: &Plan, resumed: Option<Checkpoint>) -> Checkpoint {
+    let Some(mut resumed) = resumed else { return plan.fresh_state() };
     for missing in resumed.forget_missing_files() {
         note(&format!("warning: {} is gone: its seeds are simulated again", missing.display()));
     }
-    Ok(resumed)
+    resumed
 }
 
-/// Makes a directory for histories and names what an earlier, killed campaign left in it.
-fn prepare(folder: &Path) -> Result<(), Problem> {
-    let failed = |error: std::io::Error| Problem::internal(format!("{}: {error}", folder.display()));
+/// Makes a directory for histories, tries whether files can be made in it, and names what an earlier, killed campaign left in it.
+fn prepare(folder: &Path, flag: &str) -> Result<(), Problem> {
+    let what = format!("what {flag} records");
+    let failed = |error: std::io::Error| Problem::unwritable(folder, &what, &error);
+    if folder.exists() && !folder.is_dir() {
+        return Err(Problem::usage(format!("{}: {flag} needs a directory, and this is a file", folder.display())));
+    }
     std::fs::create_dir_all(folder).map_err(failed)?;
+    page::try_place(&folder.join(format!("tried-{}", std::process::id()))).map_err(failed)?;
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.extension().is_some_and(|ending| ending == "partial") {
@@ -165,7 +179,7 @@ impl<'a> Campaign<'a> {
     fn save(&mut self, now: bool) -> Result<(), Problem> {
         let Some(path) = &self.plan.checkpoint_file else { return Ok(()) };
         if now || self.saved.elapsed() >= SAVE_EVERY {
-            self.state.write(path).map_err(|error| Problem::internal(format!("checkpoint {}: {error}", path.display())))?;
+            self.state.write(path).map_err(|error| Problem::unwritable(path, "the checkpoint", &error))?;
             self.saved = Instant::now();
         }
         Ok(())
@@ -193,6 +207,7 @@ impl<'a> Campaign<'a> {
             (judgement.strict && total.undecided > 0, Exit::Inconclusive),
             (judgement.require_evidence && vacuous, Exit::Inconclusive),
             (situations.missing(&required).next().is_some(), Exit::Inconclusive),
+            (total.facts == 0 && tested_nothing(&self.report), Exit::NothingToDo),
         ];
         let exit = outcomes.into_iter().filter(|(applies, _)| *applies).map(|(_, exit)| exit).fold(Exit::Held, Exit::and);
         let resume = if left.is_empty() { Vec::new() } else { self.resume() };
@@ -221,10 +236,8 @@ impl<'a> Campaign<'a> {
             return vec![self.plan.command()];
         }
         let of_scenario = |state: &crate::checkpoint::ScenarioState| {
-            let out = self.plan.out.as_deref().map(plan::path_word);
-            let more: Vec<&str> = out.iter().flat_map(|out| ["--out", out]).collect();
             let left = state.left(self.plan.whole());
-            left.into_iter().map(|seeds| self.plan.command_of(&state.name, seeds, &more)).collect::<Vec<_>>()
+            left.into_iter().map(|seeds| self.plan.command_of_rest(&state.name, seeds)).collect::<Vec<_>>()
         };
         self.state.scenarios.iter().flat_map(of_scenario).collect()
     }

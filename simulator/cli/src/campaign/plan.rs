@@ -50,6 +50,8 @@ pub struct Plan {
     pub checkpoint_file: Option<PathBuf>,
     /// What decides about the runs: words of a command line.
     pub words: Vec<String>,
+    /// What is demanded of the campaign as a whole: words of a command line.
+    pub demands: Vec<String>,
     /// The user's own scenarios among them: name and file.
     pub configs: Vec<OwnScenario>,
 }
@@ -105,6 +107,7 @@ impl Plan {
             explains: false,
             checkpoint_file: arguments.checkpoint_file.clone(),
             words,
+            demands: arguments.judgement.demands(),
             configs,
         })
     }
@@ -170,7 +173,18 @@ impl Plan {
     #[must_use]
     pub fn command(&self) -> String {
         let names: Vec<&str> = self.scenarios.iter().map(|scenario| scenario.name).collect();
-        let mut words = self.prefix(&names, self.whole());
+        self.command_for(&names, self.whole())
+    }
+
+    /// The command that does as the campaign does, with these seeds of one scenario alone.
+    #[must_use]
+    pub fn command_of_rest(&self, scenario: &str, seeds: SeedRange) -> String {
+        self.command_for(&[scenario], seeds)
+    }
+
+    fn command_for(&self, scenarios: &[&str], seeds: SeedRange) -> String {
+        let mut words = self.prefix(scenarios, seeds);
+        words.extend(self.demands.iter().cloned());
         for (flag, path) in [("--out", &self.out), ("--save-failures", &self.save_failures), ("--checkpoint-file", &self.checkpoint_file)] {
             words.extend(path.iter().flat_map(|path| [flag.to_owned(), path_word(path)]));
         }

@@ -147,7 +147,10 @@ impl<'a> Crew<'a> {
                 run.explain(history);
             }
             if let Err(error) = self.keep(batch.scenario, &mut run, history) {
+                // The seed is not done: whoever resumes keeps it then.
                 drop(messages.send(Message::Broke(error)));
+                drop(messages.send(Message::Run { scenario: batch.scenario, run: Box::new(run) }));
+                break;
             }
             record.count += 1;
             record.tally.add(&run.tally);

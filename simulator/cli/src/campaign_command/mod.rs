@@ -53,8 +53,8 @@ fn listen() {
 }
 
 fn disk(path: &Path) -> impl Fn(std::io::Error) -> Problem {
-    let path = path.display().to_string();
-    move |error| Problem::internal(format!("{path}: {error}"))
+    let path = path.to_owned();
+    move |error| Problem { message: format!("{}: {error}", path.display()), ..Problem::unwritable(&path, "the campaign", &error) }
 }
 
 fn start(arguments: &StartArguments) -> Result<Exit, Problem> {

@@ -14,6 +14,7 @@ use clap::Parser;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use vopr_check::exit::Problem;
+use vopr_check::limits;
 use vopr_check::shell;
 use vopr_check::version::{COMMIT, VERSION_AND_COMMIT};
 
@@ -56,7 +57,7 @@ pub fn of_arguments(arguments: &StartArguments) -> Result<(Plan, PlanRecord), Pr
     };
     let plan = Plan::new(&run, None)?;
     let mut words = Vec::new();
-    words.extend(judgement.timeout_per_run.map(|time| format!("--timeout-per-run={}ms", time.as_millis())));
+    words.extend(judgement.timeout_per_run.map(|time| format!("--timeout-per-run={}", limits::word(time))));
     words.extend(judgement.strict.then(|| "--strict".to_owned()));
     words.extend(judgement.require_evidence.then(|| "--require-evidence".to_owned()));
     words.extend((!judgement.require.is_empty()).then(|| format!("--require={}", judgement.require.join(","))));

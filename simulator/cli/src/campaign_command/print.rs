@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use vopr_check::exit::Exit;
+use vopr_check::inputs;
 use vopr_check::output::violation::wrapped;
 use vopr_check::shell;
 use vopr_check::terminal::{Paint, Sink, counted, grouped, table};
@@ -103,7 +104,8 @@ pub fn failure(directory: &Directory, run: &RunLine, failure: &FailureLine, coun
         return sink.line("");
     }
     let head = paint.bad("FAILED");
-    sink.line(&format!("{head} seed {}: again {}, number {count} ({})", run.seed, failure.fingerprint, run.scenario))?;
+    let FailureLine { fingerprint, invariant, .. } = failure;
+    sink.line(&format!("{head} seed {}: {invariant}: again {fingerprint}, number {count} ({})", run.seed, run.scenario))?;
     if verbose {
         sink.line(&format!("  {}", failure.sentence))?;
     }
@@ -236,12 +238,11 @@ pub fn commands(directory: &Directory, group: &Group) -> Vec<(&'static str, Stri
     let Some(path) = bundle(&directory.path, run).filter(|path| path.exists()) else {
         return vec![("reproduce", again(directory, run))];
     };
-    let path = path_word(&path);
-    let smaller = path.strip_suffix(".kmb").map(|name| format!("{name}-min.kmb"));
+    let (smaller, path) = (path_word(&inputs::minimized(&path, None)), path_word(&path));
     let mut commands = vec![("reproduce", shell::command(["vopr", "repro", &path]))];
     commands.push(("diagnose", shell::command(["vopr", "diagnose", &path])));
     commands.push(("look", shell::command(["vopr", "timeline", &path, "--around-violation"])));
-    commands.extend(smaller.map(|smaller| ("minimize", shell::command(["vopr", "minimize", &path, "-o", &smaller]))));
+    commands.push(("minimize", shell::command(["vopr", "minimize", &path, "-o", &smaller])));
     commands
 }
 

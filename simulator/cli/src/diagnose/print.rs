@@ -3,9 +3,12 @@
 use super::waits::Waiting;
 use super::{Diagnosis, Found};
 use crate::args::explain::DiagnoseArguments;
+use crate::campaign::plan::path_word;
 use crate::output::tagged;
 use serde_json::{Value, json};
+use vopr_check::inputs;
 use vopr_check::output::violation::{seconds, wrapped};
+use vopr_check::shell;
 use vopr_check::terminal::{Paint, counted};
 use vopr_checker::Step;
 use vopr_schema::{Dictionary, Run};
@@ -99,15 +102,22 @@ fn step(step: &Step) -> String {
 
 /// What to do next.
 fn commands(arguments: &DiagnoseArguments, run: &Run) -> Vec<(&'static str, String)> {
-    let file = arguments.file.display();
-    let chosen = arguments.run.map_or_else(String::new, |seed| format!(" --run {seed}"));
-    let small = format!("{}-{}-min.{}", run.scenario, run.seed, vopr_check::inputs::BUNDLE_ENDING);
-    vec![
-        ("reproduce", format!("vopr repro {file}{chosen}")),
-        ("minimise", format!("vopr minimize {file}{chosen} -o {small}")),
-        ("first event", format!("vopr bisect {file}{chosen}")),
-        ("picture", format!("vopr timeline {file}{chosen} --around-violation --show-messages --show-faults")),
-    ]
+    let file = path_word(&arguments.file);
+    let seed = arguments.run.map(|seed| seed.to_string());
+    let command = |verb: &str, more: &[&str]| {
+        let run = seed.iter().flat_map(|seed| ["--run", seed]);
+        shell::command(["vopr", verb, &file].into_iter().chain(run).chain(more.iter().copied()))
+    };
+    let several = arguments.file.extension().is_some_and(|ending| ending == inputs::ENDING);
+    let small = path_word(&inputs::minimized(&arguments.file, several.then_some((run.scenario.as_str(), run.seed))));
+    let minimize = (!inputs::is_minimized(&arguments.file)).then(|| ("minimize", command("minimize", &["-o", &small])));
+    let mut commands = vec![("reproduce", command("repro", &[]))];
+    commands.extend(minimize);
+    commands.extend([
+        ("first event", command("bisect", &[])),
+        ("picture", command("timeline", &["--around-violation", "--show-messages", "--show-faults"])),
+    ]);
+    commands
 }
 
 pub(super) fn object(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &Run) -> Value {

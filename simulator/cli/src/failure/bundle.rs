@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use vopr_check::exit::Problem;
 use vopr_check::output;
+use vopr_check::shell;
+use vopr_check::terminal::counted;
 use vopr_check::version::{COMMIT, VERSION};
 use vopr_checker::Selection;
 use vopr_schema::read::{HistoryFile, Projection, ReadError};
@@ -76,7 +78,7 @@ pub enum BundleError {
         /// Why.
         error: RequestError,
     },
-    /// The file holds several runs, and none was chosen; or the chosen one is not there.
+    /// The file holds several runs, and none was chosen; or it is a directory.
     #[error("{}: {which}", .file.display())]
     Which {
         /// The file.
@@ -84,12 +86,48 @@ pub enum BundleError {
         /// What is there.
         which: String,
     },
+    /// The chosen run is not in the file.
+    #[error("{}: no run has the seed {seed}; it holds {there}", .file.display())]
+    NoSuchRun {
+        /// The file.
+        file: PathBuf,
+        /// Which was chosen.
+        seed: u64,
+        /// What is there.
+        there: String,
+    },
 }
 
 impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
-        Self::refused(error.to_string())
+        match &error {
+            BundleError::Which { .. } => Self::usage(error.to_string()),
+            BundleError::NoSuchRun { .. } => Self::nothing(error.to_string()),
+            _ => Self::refused(error.to_string()),
+        }
     }
+}
+
+/// Files of a directory that are named when the directory is taken for a file.
+const NAMED_MAX: usize = 8;
+
+/// Opens a file; of a directory its bundles are named.
+///
+/// # Errors
+/// It cannot be read, or is a directory.
+pub fn open(path: &Path) -> Result<HistoryFile, BundleError> {
+    if !path.is_dir() {
+        return Ok(HistoryFile::open(path)?);
+    }
+    let inside = vopr_check::inputs::resolve(&[path.to_owned()]).files;
+    let named: Vec<String> = inside.iter().take(NAMED_MAX).map(|file| shell::quoted(&file.display().to_string())).collect();
+    let more = if inside.len() > named.len() { format!(", and {} more", inside.len() - named.len()) } else { String::new() };
+    let which = if inside.is_empty() {
+        "it is a directory, and no bundle or history is in it".to_owned()
+    } else {
+        format!("it is a directory: choose one of the files in it: {}{more}", named.join(", "))
+    };
+    Err(BundleError::Which { file: path.to_owned(), which })
 }
 
 impl Bundle {
@@ -98,7 +136,7 @@ impl Bundle {
     /// # Errors
     /// The file is damaged, of a later version, or does not hold the run.
     pub fn read(path: &Path, seed: Option<u64>) -> Result<Self, BundleError> {
-        let file = HistoryFile::open(path)?;
+        let file = open(path)?;
         let provenance = file.provenance().clone();
         let notes = &provenance.notes;
         let version = notes.get(NOTE_VERSION);
@@ -230,15 +268,23 @@ fn note<T: serde::de::DeserializeOwned>(
 }
 
 /// The chosen run of a file alone.
-fn one_run(file: &HistoryFile, path: &Path, seed: Option<u64>) -> Result<History, BundleError> {
+///
+/// # Errors
+/// The file cannot be read, or does not hold the run.
+pub fn one_run(file: &HistoryFile, path: &Path, seed: Option<u64>) -> Result<History, BundleError> {
     let seeds: Vec<u64> = file.runs()?.iter().map(|run| run.seed).collect();
     let wrong = |which: String| BundleError::Which { file: path.to_owned(), which };
     let place = match (seed, seeds.as_slice()) {
         (None, [_]) => 0,
-        (None, several) => return Err(wrong(format!("{} runs are in it: choose one with --run SEED", several.len()))),
+        (None, []) => return Err(wrong("no run is in it".to_owned())),
+        (None, several) => {
+            let seeds = several.iter().take(NAMED_MAX).map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let more = if several.len() > NAMED_MAX { ", …" } else { "" };
+            return Err(wrong(format!("{} runs are in it: choose one with --run SEED ({seeds}{more})", several.len())));
+        }
         (Some(seed), known) => known.iter().position(|known| *known == seed).ok_or_else(|| {
             let range = known.iter().min().zip(known.iter().max()).map_or_else(String::new, |(low, high)| format!(" ({low} to {high})"));
-            wrong(format!("no run has the seed {seed}; it holds {} runs{range}", known.len()))
+            BundleError::NoSuchRun { file: path.to_owned(), seed, there: format!("{}{range}", counted(known.len() as u64, "run")) }
         })?,
     };
     let group = file.row_groups().iter().find(|group| (group.first_run..group.first_run + group.runs).contains(&place));

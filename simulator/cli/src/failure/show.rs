@@ -1,7 +1,7 @@
 //! `vopr show`: what is inside a bundle or a history.
 
 use crate::args::explain::ShowArguments;
-use crate::failure::bundle::Bundle;
+use crate::failure::bundle::{self, Bundle};
 use crate::failure::trial::Trial;
 use crate::listing;
 use crate::output::tagged;
@@ -24,7 +24,7 @@ use vopr_schema::{Dictionary, Run};
 /// # Errors
 /// The file cannot be read, or standard output cannot be written.
 pub fn run(arguments: &ShowArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
-    let file = HistoryFile::open(&arguments.file).map_err(|error| Problem::refused(error.to_string()))?;
+    let file = bundle::open(&arguments.file)?;
     if arguments.run.is_none() && file.run_count() != 1 {
         return list(&file, arguments.json, sink);
     }

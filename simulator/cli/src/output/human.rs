@@ -2,16 +2,20 @@
 
 use crate::campaign::plan::Plan;
 use crate::checkpoint::Checkpoint;
-use crate::output::{Commands, Summary};
+use crate::output::{Commands, Group, Summary};
 use crate::rig::{JudgedRun, short};
 use crate::tally::{Failure, Tally};
+use std::collections::BTreeMap;
 use std::io;
 use vopr_check::exit::Exit;
 use vopr_check::output::human::{exercised, situations, unknowns};
-use vopr_check::output::violation::story;
+use vopr_check::output::violation::{story, wrapped};
 use vopr_check::terminal::{Paint, Sink, counted, grouped, table};
 use vopr_check::version::VERSION_AND_COMMIT;
 use vopr_schema::Dictionary;
+
+/// Width of sentences.
+const TEXT_COLUMNS: usize = 120;
 
 pub(super) fn started(plan: &Plan, resumed: Option<&Checkpoint>, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
     let names = plan.scenarios.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
@@ -48,17 +52,28 @@ pub(super) fn run(scenario: &str, run: &JudgedRun, paint: Paint, sink: &mut Sink
     sink.line(&format!("{word}  {scenario} seed {}: {}", run.seed, parts.join(" · ")))
 }
 
+/// A failure of a group that was told before: which one, and where its run is kept.
+pub(super) fn again(failure: &Failure, (group, count): (&str, u64), paint: Paint) -> String {
+    let Failure { seed, invariant, scenario, .. } = failure;
+    let file = failure.file.as_ref().map_or_else(String::new, |file| format!("  {file}"));
+    format!("{} seed {seed}: {invariant}: again {group}, number {count} ({scenario}){file}", paint.bad("FAILED"))
+}
+
 pub(super) fn failure(
     failure: &Failure,
-    commands: &Commands,
+    (commands, group): (&Commands, Option<String>),
     verbose: Option<&JudgedRun>,
     paint: Paint,
     sink: &mut Sink<'_>,
 ) -> io::Result<()> {
-    let name = &failure.invariant;
-    sink.line(&format!("{} seed {}: {name}: {} ({})", paint.bad("FAILED"), failure.seed, failure.sentence, failure.scenario))?;
+    let Failure { seed, invariant, sentence, scenario, .. } = failure;
+    let mut lines = wrapped(&format!("FAILED seed {seed}: {invariant}: {sentence} ({scenario})"), TEXT_COLUMNS);
+    let first = lines.next().unwrap_or_default();
+    sink.line(&first.replacen("FAILED", &paint.bad("FAILED"), 1))?;
+    lines.try_for_each(|line| sink.line(&format!("  {line}")))?;
     if !failure.also.is_empty() {
-        sink.line(&format!("  also violated: {}", failure.also.join(", ")))?;
+        let also = format!("also violated: {}", failure.also.join(", "));
+        wrapped(&also, TEXT_COLUMNS).try_for_each(|line| sink.line(&format!("  {line}")))?;
     }
     if let Some(found) = verbose.and_then(|run| run.verdicts.as_ref()).and_then(vopr_checker::report::failure) {
         for root in found.roots() {
@@ -69,6 +84,9 @@ pub(super) fn failure(
             }
         }
         sink.line("")?;
+    }
+    if let Some(group) = group {
+        sink.line(&format!("  group       {group}"))?;
     }
     sink.line(&format!("  reproduce   {}", commands.reproduce))?;
     if let Some(record) = &commands.record {
@@ -84,11 +102,20 @@ pub(super) fn failure(
     sink.line("")
 }
 
-pub(super) fn finished(summary: &Summary<'_>, verbose: bool, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
+pub(super) fn finished(
+    summary: &Summary<'_>,
+    groups: &BTreeMap<String, Group>,
+    verbose: bool,
+    paint: Paint,
+    sink: &mut Sink<'_>,
+) -> io::Result<()> {
     for line in table(&rows(summary)) {
         sink.line(&line)?;
     }
     sink.line("")?;
+    for (name, Group { count, first: (scenario, seed) }) in groups.iter().filter(|(_, group)| group.count > 1) {
+        sink.line(&format!("group  {name}: {}, the first is {scenario} seed {seed}", counted(*count, "run")))?;
+    }
     for (scenario, evidence) in &summary.report.evidence {
         if verbose || evidence.vacuous() {
             sink.line(&exercised(scenario, evidence, paint))?;
@@ -101,6 +128,10 @@ pub(super) fn finished(summary: &Summary<'_>, verbose: bool, paint: Paint, sink:
         for line in situations(summary.situations, summary.required, verbose, paint) {
             sink.line(&line)?;
         }
+    }
+    if summary.exit == Exit::NothingToDo {
+        let names: Vec<&str> = summary.report.invariants.iter().map(|counts| counts.invariant).collect();
+        sink.line(&format!("{}  no run has anything that {} could test", paint.doubt("nothing tested"), names.join(", ")))?;
     }
     for line in unknowns(&summary.report.undecided, paint) {
         sink.line(&line)?;
@@ -140,11 +171,17 @@ fn conclusion(summary: &Summary<'_>, paint: Paint) -> String {
         Exit::Held => paint.good("held"),
         Exit::Violated => paint.bad("violated"),
         Exit::Inconclusive => paint.doubt("inconclusive"),
+        Exit::NothingToDo => paint.doubt("nothing checked"),
         Exit::Interrupted => paint.doubt("interrupted"),
         _ => paint.bad("stopped"),
     };
-    let mut parts = vec![counted(total.runs, "run"), format!("{} failed", grouped(total.failed)), counted(total.events, "event")];
-    parts.push(counted(total.operations, "operation"));
+    // "violated  5 runs" would be read as 5 that are.
+    let mut parts = if total.failed == 0 {
+        vec![counted(total.runs, "run"), "0 failed".to_owned()]
+    } else {
+        vec![format!("{} of {} failed", grouped(total.failed), counted(total.runs, "run"))]
+    };
+    parts.extend([counted(total.events, "event"), counted(total.operations, "operation")]);
     if summary.checked {
         parts.push(counted(total.facts, "fact"));
     }

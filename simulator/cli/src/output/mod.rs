@@ -9,12 +9,15 @@ mod json;
 use crate::args::Form;
 use crate::campaign::plan::{Plan, path_word};
 use crate::checkpoint::Checkpoint;
+use crate::failure::symptom::Symptom;
 use crate::rig::JudgedRun;
 use crate::seeds::SeedRange;
 use crate::tally::Failure;
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 use vopr_check::exit::Exit;
+use vopr_check::inputs;
 use vopr_check::shell;
 use vopr_check::terminal::{Paint, Sink};
 use vopr_checker::Report;
@@ -72,13 +75,29 @@ pub struct Renderer {
     verbose: bool,
     sink: Sink<'static>,
     paint: Paint,
+    /// Failures of each group that were told; none where somebody else groups them.
+    groups: Option<BTreeMap<String, Group>>,
+}
+
+/// Failures of one fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    count: u64,
+    /// Scenario and seed of the one that was told first.
+    first: (String, u64),
 }
 
 impl Renderer {
     /// Prints to standard output.
     #[must_use]
     pub fn new(form: Form, verbose: bool) -> Self {
-        Self { form, verbose, sink: Sink::stdout(), paint: Paint::for_stdout() }
+        Self { form, verbose, sink: Sink::stdout(), paint: Paint::for_stdout(), groups: None }
+    }
+
+    /// Tells the first failure of each group whole, and of the others one line each.
+    #[must_use]
+    pub fn grouping(self) -> Self {
+        Self { groups: Some(BTreeMap::new()), ..self }
     }
 
     /// The campaign is about to begin; `resumed` is what an earlier process has done of it.
@@ -124,8 +143,17 @@ impl Renderer {
 
     fn failure(&mut self, plan: &Plan, failure: &Failure, run: Option<&JudgedRun>) -> io::Result<()> {
         let commands = commands(plan, failure);
+        let told = self.groups.as_mut().map(|groups| count(groups, failure, run));
         match self.form {
-            Form::Human => human::failure(failure, &commands, run.filter(|_| self.verbose), self.paint, &mut self.sink),
+            Form::Human => {
+                let verbose = run.filter(|_| self.verbose);
+                match told {
+                    Some((group, count)) if count > 1 && !self.verbose => {
+                        self.sink.line(&human::again(failure, (&group, count), self.paint))
+                    }
+                    told => human::failure(failure, (&commands, told.map(|(group, _)| group)), verbose, self.paint, &mut self.sink),
+                }
+            }
             Form::Json => json::failure(failure, &commands, run, &mut self.sink),
             Form::Compact => compact::failure(failure, &commands, &mut self.sink),
         }
@@ -137,11 +165,22 @@ impl Renderer {
     /// When standard output cannot be written.
     pub fn finished(&mut self, summary: &Summary<'_>) -> io::Result<()> {
         match self.form {
-            Form::Human => human::finished(summary, self.verbose, self.paint, &mut self.sink),
+            Form::Human => {
+                let groups = self.groups.take().unwrap_or_default();
+                human::finished(summary, &groups, self.verbose, self.paint, &mut self.sink)
+            }
             Form::Json => json::finished(summary, &mut self.sink),
             Form::Compact => compact::finished(summary, &mut self.sink),
         }
     }
+}
+
+/// Counts a failure; its group, and which of the group's it is. Of a run that an earlier process has judged only the invariant is known.
+fn count(groups: &mut BTreeMap<String, Group>, failure: &Failure, run: Option<&JudgedRun>) -> (String, u64) {
+    let name = run.and_then(Symptom::of_judged).map_or_else(|| failure.invariant.clone(), |symptom| symptom.fingerprint());
+    let group = groups.entry(name.clone()).or_insert_with(|| Group { count: 0, first: (failure.scenario.clone(), failure.seed) });
+    group.count += 1;
+    (name, group.count)
 }
 
 /// What to type after a failure.
@@ -151,15 +190,13 @@ pub fn commands(plan: &Plan, failure: &Failure) -> Commands {
     let reproduce = plan.command_of(&failure.scenario, seeds, &["--verbose"]);
     let seed = failure.seed.to_string();
     if let Some(file) = &failure.file {
-        let file = path_word(file.as_ref());
-        let smaller = file.strip_suffix(".kmb").map(|name| format!("{name}-min.kmb"));
-        let minimize = smaller.map(|smaller| shell::command(["vopr", "minimize", &file, "-o", &smaller]));
+        let (file, smaller) = (path_word(file.as_ref()), path_word(&inputs::minimized(file.as_ref(), None)));
         return Commands {
             reproduce: shell::command(["vopr", "repro", &file]),
             record: None,
             check: shell::command(["vopr-check", &file]),
             diagnose: Some(shell::command(["vopr", "diagnose", &file])),
-            minimize,
+            minimize: Some(shell::command(["vopr", "minimize", &file, "-o", &smaller])),
         };
     }
     if let Some(out) = &plan.out {

@@ -36,6 +36,7 @@ pub(crate) struct Event {
 pub(crate) struct Shown {
     pub(crate) from: u64,
     pub(crate) to: u64,
+    rows: core::ops::RangeInclusive<u64>,
     messages: bool,
     faults: bool,
     verbose: bool,
@@ -51,6 +52,7 @@ impl Shown {
         Self {
             from: arguments.from.map_or(0, nanoseconds),
             to: arguments.to.map_or(u64::MAX, nanoseconds),
+            rows: arguments.from_row.unwrap_or(0)..=arguments.to_row.unwrap_or(u64::MAX),
             messages: arguments.show_messages,
             faults: arguments.show_faults,
             verbose: arguments.verbose,
@@ -69,7 +71,7 @@ impl Shown {
     }
 
     fn event(&self, event: &Event) -> bool {
-        self.lane(event.lane) && (self.from..=self.to).contains(&event.time_ns)
+        self.lane(event.lane) && (self.from..=self.to).contains(&event.time_ns) && self.rows.contains(&event.seq)
     }
 }
 

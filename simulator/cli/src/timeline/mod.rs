@@ -9,6 +9,7 @@ mod perfetto;
 mod text;
 
 use crate::args::explain::TimelineArguments;
+use crate::failure::bundle;
 use events::{Event, Shown};
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use vopr_check::terminal::{Paint, Sink, note};
 use vopr_checker::report::failure;
 use vopr_checker::{Budget, Failure, Selection, judge_run};
 use vopr_page::Page;
-use vopr_schema::{History, Run};
+use vopr_schema::History;
 
 /// Time for the verdicts that mark rows; what is not decided by then is not marked.
 const JUDGING: Duration = Duration::from_mins(1);
@@ -31,6 +32,10 @@ const AROUND_NS: u64 = 20_000_000;
 /// # Errors
 /// The file cannot be read, holds several runs of which none is named, or the output cannot be written.
 pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    let no_time = arguments.from.zip(arguments.to).is_some_and(|(from, to)| from > to);
+    if no_time || arguments.from_row.zip(arguments.to_row).is_some_and(|(from, to)| from > to) {
+        return Err(Problem::usage("nothing lies between the two ends: --from is after --to"));
+    }
     let (history, run) = read(&arguments.file, arguments.run)?;
     let budget = Budget { time_per_run: Some(JUDGING), ..Budget::default() };
     let failure = failure(&judge_run(&history, run, &Selection::all(), &budget));
@@ -41,7 +46,7 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     }
     if let Some(out) = &arguments.perfetto {
         let text = perfetto::trace(&history, run, failure.as_ref()).to_string();
-        page::save(out, &text).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))?;
+        page::save(out, &text).map_err(|error| Problem::unwritable(out, "the trace", &error))?;
         sink.line(&format!("written: {} (open it in ui.perfetto.dev)", out.display()))?;
         return Ok(Exit::Held);
     }
@@ -79,20 +84,12 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
 
 /// The run of a file with this seed, or its only one, and its place in the history.
 pub(crate) fn read(file: &Path, seed: Option<u64>) -> Result<(History, usize), Problem> {
-    let wanted = |run: &Run| seed.is_none_or(|seed| run.seed == seed);
-    let refused = |error: vopr_schema::ReadError| Problem::refused(error.to_string());
-    let runs = vopr_schema::HistoryFile::open(file).and_then(|file| file.runs()).map_err(refused)?;
-    if seed.is_none() && runs.len() > 1 {
-        let seeds: Vec<String> = runs.iter().take(20).map(|run| run.seed.to_string()).collect();
-        return Err(Problem::usage(format!("the file holds {} runs: choose one with --run SEED ({} …)", runs.len(), seeds.join(", "))));
-    }
-    let found = page::find(file, seed, wanted).map_err(refused)?;
-    found.ok_or_else(|| Problem::nothing(format!("{}: no such run", file.display())))
+    Ok((bundle::one_run(&bundle::open(file)?, file, seed)?, 0))
 }
 
 fn html(out: &Path, file: &Path, history: &History, run: usize, failure: Option<&Failure>) -> Result<(), Problem> {
     let html = page_of(history, run, Some(&file.display().to_string()), failure);
-    page::save(out, &html).map_err(|error| Problem::internal(format!("{}: {error}", out.display())))
+    page::save(out, &html).map_err(|error| Problem::unwritable(out, "the page", &error))
 }
 
 /// One run of a history as a page, judged anew; `file` is where it lies, if it lies anywhere.
