@@ -209,3 +209,21 @@ fn failures_of_one_cause_are_told_once() {
     let checked = sandbox.run("vopr-check kept --invariant linearizability,liveness").exits(1);
     let _ = checked.says("violated  1 of 2 invariants");
 }
+
+#[test]
+fn what_cannot_be_read_is_not_counted_and_headlines_are_wrapped() {
+    let (sandbox, bundle) = kept();
+    sandbox.write("bad.parquet", "this is no history\n".repeat(50));
+    let counted = sandbox.run("vopr stats bad.parquet").exits(4).warns("refused: bad.parquet");
+    assert!(counted.out.is_empty(), "{}", counted.out);
+    let narrow = sandbox.run(&format!("vopr timeline {bundle} --width 70")).exits(0);
+    let headline: Vec<&str> = narrow.out.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(headline[0].starts_with("VIOLATED  ") && headline.len() > 1, "{headline:?}");
+    assert!(headline.iter().all(|line| line.chars().count() <= 72), "{headline:?}");
+    let invariants = sandbox.run(&format!("vopr show {bundle} --invariants")).exits(0);
+    assert!(
+        invariants.out.lines().skip_while(|line| !line.starts_with("invariant")).all(|line| line.chars().count() < 160),
+        "{}",
+        invariants.out
+    );
+}

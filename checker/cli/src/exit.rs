@@ -53,7 +53,7 @@ impl Exit {
         match self {
             Self::Held => "held: nothing violated (without --strict some verdicts may be unknown; they are printed)",
             Self::Violated => "violated: at least one run breaks an invariant, got stuck, panicked, or is not deterministic",
-            Self::Usage => "usage: the command line is wrong",
+            Self::Usage => "usage: the command line is wrong, or names a place that cannot be written",
             Self::Inconclusive => {
                 "inconclusive: unknown verdicts under --strict, too little evidence under --require-evidence, or situations of --require not seen"
             }

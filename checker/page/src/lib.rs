@@ -149,6 +149,33 @@ mod tests {
         page
     }
 
+    /// Relative luminance of a colour such as `#2f74c0`.
+    fn luminance(colour: &str) -> f64 {
+        let part = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).expect("two hexadecimal digits")) / 255.0;
+            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    }
+
+    #[test]
+    fn words_on_bars_can_be_read() {
+        let script = include_str!("script/page.js");
+        let rows: Vec<&str> = script.lines().filter(|line| line.contains("barInk: ")).collect();
+        assert_eq!(rows.len(), 2, "a light and a dark theme");
+        for row in rows {
+            let colour = |name: &str| {
+                let rest = row.split_once(&format!("{name}: \"")).unwrap_or_else(|| panic!("{name} is missing in {row}")).1;
+                luminance(&rest[..7])
+            };
+            for bar in ["write", "read", "refused", "unknown"] {
+                let (dark, light) = (colour(bar).min(colour("barInk")), colour(bar).max(colour("barInk")));
+                let contrast = (light + 0.05) / (dark + 0.05);
+                assert!(contrast >= 4.5, "{bar}: {contrast:.2} in {row}");
+            }
+        }
+    }
+
     #[test]
     fn nothing_that_is_shown_can_end_a_script() {
         let html = page().html();

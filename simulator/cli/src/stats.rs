@@ -85,7 +85,8 @@ pub fn run(arguments: &StatsArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     }
     if arguments.json {
         print::json(&stats, sink)?;
-    } else {
+    } else if stats.files > 0 || stats.refused.is_empty() {
+        // Of files that could not be read at all there is nothing to count.
         print::human(&stats, arguments.verbose, !arguments.no_check, sink)?;
     }
     for text in inputs.refused.iter().chain(&inputs.unmatched) {

@@ -386,7 +386,8 @@ class Painter {
     const reads = READS.has(run.word("function", run.operations.get("function", row)));
     const marked = this.view.isMarked("operation", row);
     const chosen = this.view.isChosen("operation", row);
-    pen.globalAlpha = this.view.isQuiet() && !marked && !chosen ? 0.38 : 1;
+    const quiet = this.view.isQuiet() && !marked && !chosen;
+    pen.globalAlpha = quiet ? 0.38 : 1;
     if (unknown) {
       // It may have happened at any time from its call on.
       const tail = Math.min(this.x(next), this.width);
@@ -410,7 +411,10 @@ class Painter {
       pen.fillRect(right - 6, y, 6, height);
     }
     const begin = Math.max(x, GUTTER);
-    if (right - begin > 34) this.clipped(opLabel(run, row), begin + (marked ? 20 : 4), y + height / 2 + 0.5, right - begin - (marked ? 28 : 12), "barInk");
+    // White words would be lost on a faint bar.
+    pen.globalAlpha = quiet ? 0.8 : 1;
+    const ink = quiet ? "ink" : "barInk";
+    if (right - begin > 34) this.clipped(opLabel(run, row), begin + (marked ? 20 : 4), y + height / 2 + 0.5, right - begin - (marked ? 28 : 12), ink);
     pen.globalAlpha = 1;
     if (marked || chosen) {
       pen.strokeStyle = this.colour(chosen ? "chosen" : "mark");

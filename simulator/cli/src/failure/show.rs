@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::output;
-use vopr_check::output::violation::seconds;
+use vopr_check::output::violation::{seconds, wrapped};
 use vopr_check::terminal::{Sink, counted, grouped, table};
 use vopr_checker::situations::Situation;
 use vopr_checker::{Budget, RunVerdicts, Selection, judge_run};
@@ -180,9 +180,27 @@ fn invariants(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(),
         };
         vec![id.name().to_owned(), verdict.name().to_owned(), grouped(verdict.facts()), why]
     };
-    let lines: Vec<Vec<String>> = core::iter::once(header).chain(verdicts.verdicts.iter().map(row)).collect();
-    Ok(table(&lines).iter().try_for_each(|line| sink.line(line))?)
+    let rows: Vec<Vec<String>> = core::iter::once(header).chain(verdicts.verdicts.iter().map(row)).collect();
+    Ok(with_reasons(&rows).iter().try_for_each(|line| sink.line(line))?)
 }
+
+/// A table whose last column is sentences: they begin in one place and are wrapped there, however long one of them is.
+fn with_reasons(rows: &[Vec<String>]) -> Vec<String> {
+    let heads: Vec<Vec<String>> = rows.iter().map(|row| row[..row.len() - 1].to_vec()).collect();
+    let heads = table(&heads);
+    let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or_default();
+    let mut lines = Vec::new();
+    for (head, row) in heads.iter().zip(rows) {
+        for (place, part) in wrapped(&row[row.len() - 1], REASON_COLUMNS).enumerate() {
+            let head = if place == 0 { head.as_str() } else { "" };
+            lines.push(format!("{head:width$}  {part}").trim_end().to_owned());
+        }
+    }
+    lines
+}
+
+/// Width of the sentences behind a table.
+const REASON_COLUMNS: usize = 90;
 
 fn coverage(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
     let history = &bundle.history;
@@ -237,4 +255,18 @@ fn events(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Pro
 pub fn fresh(request: &vopr_sim::RunRequest, trial: Trial, command_line: String) -> Bundle {
     let scenario = vopr_sim::scenarios::find(&request.options.scenario).map(|scenario| listing::scenario(scenario).to_string());
     Bundle::of_trial(request, trial, scenario.unwrap_or_default(), command_line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_moves_no_other() {
+        let row = |name: &str, why: String| vec![name.to_owned(), "1 000".to_owned(), why];
+        let lines = with_reasons(&[row("invariant", "why".to_owned()), row("one", "word ".repeat(60)), row("another", "short".to_owned())]);
+        let place = |text: &str| lines.iter().find_map(|line| line.find(text)).expect("it is told");
+        assert_eq!((place("why"), place("word"), place("short")), (18, 18, 18), "{lines:#?}");
+        assert!(lines.len() > 5 && lines.iter().all(|line| line.len() <= 18 + REASON_COLUMNS), "{lines:#?}");
+    }
 }

@@ -127,11 +127,28 @@ fn coverage(counts: &Counts, checked: bool, paint: Paint, sink: &mut Sink<'_>) -
 
 /// A list of words over as many lines as it takes, named on the first.
 fn list(name: &str, words: &[String], paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
-    let text = words.join(", ");
-    for (index, line) in wrapped(&text, TEXT_COLUMNS).enumerate().filter(|_| !words.is_empty()) {
+    // A word and its number, and the groups of the number, stay together.
+    let text = words.iter().map(|word| word.replace(' ', "\u{2060}")).collect::<Vec<_>>().join(", ");
+    let lines = wrapped(&text, TEXT_COLUMNS).map(|line| line.replace('\u{2060}', " "));
+    for (index, line) in lines.enumerate().filter(|_| !words.is_empty()) {
         let head = format!("{:<8}", if index == 0 { name } else { "" });
         let head = if name == "never" { paint.doubt(&head) } else { head };
         sink.line(&format!("    {head} {line}"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_is_broken_at_the_end_of_a_line() {
+        let words: Vec<String> = (0..60).map(|place| format!("{} 1 234 567", "w".repeat(place % 17 + 1))).collect();
+        let mut written = Vec::new();
+        list("seen", &words, Paint::default(), &mut Sink::new(&mut written)).unwrap();
+        let text = String::from_utf8(written).unwrap();
+        assert!(text.lines().count() > 5 && text.lines().all(|line| line.trim_end_matches(',').ends_with(" 1 234 567")), "{text}");
+        assert!(!text.contains('\u{2060}'));
+    }
 }

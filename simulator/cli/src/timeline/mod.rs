@@ -14,6 +14,7 @@ use events::{Event, Shown};
 use std::path::Path;
 use std::time::Duration;
 use vopr_check::exit::{Exit, Problem};
+use vopr_check::output::violation::wrapped;
 use vopr_check::page;
 use vopr_check::terminal::{Paint, Sink, note};
 use vopr_checker::report::failure;
@@ -26,6 +27,9 @@ const JUDGING: Duration = Duration::from_mins(1);
 
 /// Virtual time shown on both sides of a violation, nanoseconds.
 const AROUND_NS: u64 = 20_000_000;
+
+/// The headline is wrapped at the width that was asked for, unless that is narrower than this.
+const HEADLINE_MIN: usize = 60;
 
 /// Shows one run.
 ///
@@ -71,7 +75,12 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     let all: Vec<Event> = events::of_run(&history, run, &shown, steps);
     let finding = failure.as_ref().and_then(|failure| failure.findings.first());
     if let Some(finding) = finding {
-        sink.line(&format!("{}  {}: {}\n", Paint::for_stdout().bad("VIOLATED"), finding.invariant, finding.witness.summary))?;
+        let headline = format!("VIOLATED  {}: {}", finding.invariant, finding.witness.summary);
+        let mut lines = wrapped(&headline, arguments.width.max(HEADLINE_MIN));
+        let first = lines.next().unwrap_or_default().replacen("VIOLATED", &format!("{} ", Paint::for_stdout().bad("VIOLATED")), 1);
+        sink.line(&first)?;
+        lines.try_for_each(|line| sink.line(&format!("  {line}")))?;
+        sink.line("")?;
     }
     for line in text::lines(&lanes, &all, arguments.width, Paint::for_stdout()) {
         sink.line(&line)?;
