@@ -146,6 +146,10 @@ fn a_stream_is_there_from_its_creation_on() {
     assert_eq!(core(stream(&[create(3, NEVER, None), append(1, 2, 5)])), [0, 1]);
     assert_eq!(core(stream(&[create(0, NEVER, Some(true)), append(1, 2, 5)])), [1], "that one was refused");
     assert_eq!(stream(&[create(0, NEVER, None), refused(5, 6)]), HOLDS);
+    assert_eq!(stream(&[create(0, NEVER, Some(true))]), HOLDS, "nobody heard that it was there already");
+    let forgotten = call(0, NEVER, StreamAction::Append { value: 5, answer: AppendAnswer::At(0) });
+    assert_eq!(stream(core::slice::from_ref(&forgotten)), HOLDS, "nobody heard of it");
+    assert_eq!(core(stream(&[forgotten, all(3, 4, &[])])), [1]);
     assert_eq!(stream(&[create(0, NEVER, Some(false)), append(1, 2, 5)]), HOLDS);
 }
 
