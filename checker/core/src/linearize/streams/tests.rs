@@ -159,6 +159,9 @@ fn what_cannot_be_traced_is_left_to_a_search() {
     assert_eq!(why(list(&twice)), "a value that was appended twice without an offset");
     let forgotten = [call(0, NEVER, StreamAction::Append { value: 5, answer: AppendAnswer::At(1) }), append(0, 1, 6), all(2, 3, &[5, 6])];
     assert_eq!(why(list(&forgotten)), "a forgotten append with an offset");
+    let placed = call(0, NEVER, StreamAction::Append { value: 5, answer: AppendAnswer::At(0) });
+    assert_eq!(list(&[placed.clone(), all(2, 3, &[5])]), HOLDS, "it stands where it says");
+    assert_eq!(why(list(&[placed, append(0, NEVER, 5), all(2, 3, &[5])])), "a forgotten append with an offset");
     let gap = [append(0, 1, 6), append(0, 1, 7), at(2, 3, 5, 1)];
     assert_eq!(why(list(&gap)), "a place that nothing reveals");
     let several = [append(0, NEVER, 6), append(0, NEVER, 7), append(0, NEVER, 7), at(2, 3, 5, 1), read(4, 5, 2, 1, &[7])];
