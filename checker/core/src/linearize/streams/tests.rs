@@ -166,6 +166,9 @@ fn what_cannot_be_traced_is_left_to_a_search() {
     assert_eq!(why(list(&gap)), "a place that nothing reveals");
     let several = [append(0, NEVER, 6), append(0, NEVER, 7), append(0, NEVER, 7), at(2, 3, 5, 1), read(4, 5, 2, 1, &[7])];
     assert_eq!(why(list(&several)), "a place that nothing reveals, and several appends for it");
+    // Two for one place are no difficulty where all places are known, nor is a gap where each has one.
+    assert_eq!(list(&[append(0, NEVER, 5), append(6, NEVER, 5), all(4, 5, &[5])]), HOLDS);
+    assert_eq!(list(&[append(0, NEVER, 6), append(0, NEVER, 7), at(2, 3, 5, 1), read(4, 5, 2, 1, &[7])]), HOLDS);
     // Places that only forgotten appends can fill are filled in the order of the invocations.
     let filled = |first, second| [append(first, NEVER, 6), append(second, NEVER, 7), at(4, 5, 5, 2)];
     assert_eq!(list(&filled(0, 1)), HOLDS);
