@@ -240,8 +240,9 @@ pub(super) fn damaged_head_trusted(scene: &Scene<'_>) -> Option<Sign> {
 
 /// A committed entry that a new view dropped, while a member of its quorum knew its own copy to be damaged.
 pub(super) fn damaged_slot_denied(scene: &Scene<'_>) -> Option<Sign> {
-    // Whoever cuts its log at the damage has nothing left to deny.
-    if log_cut_at_damage(scene).is_some_and(|sign| sign.strength == crate::diagnose::scene::Strength::Proven) {
+    // Whoever cuts its log at the damage, or takes a damaged head for certain, has nothing left to deny.
+    let is_proven = |sign: Option<Sign>| sign.is_some_and(|sign| sign.strength == crate::diagnose::scene::Strength::Proven);
+    if is_proven(log_cut_at_damage(scene)) || is_proven(damaged_head_trusted(scene)) {
         return None;
     }
     let (index, table, ring) = (&scene.index, scene.index.transitions(), scene.ring());

@@ -39,8 +39,8 @@ const PASSES: &[Pass] = &[
     Pass { name: "faults", run: candidates::fewer_faults },
     Pass { name: "rates", run: candidates::quieter },
     Pass { name: "replicas", run: candidates::fewer_replicas },
-    Pass { name: "limits", run: candidates::smaller_limits },
     Pass { name: "operations", run: candidates::fewer_operations },
+    Pass { name: "limits", run: candidates::smaller_limits },
 ];
 
 /// What is tried when none of them helps.
