@@ -74,6 +74,90 @@ fn a_failure_is_made_smaller_and_stays_the_same_failure() {
     let _ = sandbox.run(&format!("vopr minimize {other} -o small.kmb")).exits(2).warns("was not made from this run");
 }
 
+/// A sandbox with one bundle of a bug in `kept`, and its name.
+fn one(scenario: &str, bug: &str, seed: u64) -> (Sandbox, String) {
+    let sandbox = sandbox();
+    let run = format!("vopr --scenario {scenario} --bug {bug} --seed {seed} -n 12 --save-failures kept");
+    let _ = sandbox.run(&run).exits(1);
+    let first = sandbox.files("kept", ".kmb").into_iter().next().expect("a run of the bug fails");
+    let name = format!("kept/{}", first.file_name().unwrap().to_string_lossy());
+    (sandbox, name)
+}
+
+#[test]
+fn a_bundle_is_never_overwritten_by_its_smaller_run() {
+    let (sandbox, name) = one("crash_during_view_change", "stale_primary_serves_reads", 1);
+    let whole = std::fs::read(sandbox.path(&name)).unwrap();
+    let _ = sandbox.run(&format!("ln -s {name} soft.kmb && ln {name} hard.kmb && ln -s kept folder")).exits(0);
+    let file = name.trim_start_matches("kept/");
+    for output in [name.as_str(), "soft.kmb", "hard.kmb", &format!("./folder/{file}")] {
+        let _ = sandbox.run(&format!("vopr minimize {name} -o {output}")).exits(2).warns("would be overwritten");
+        assert_eq!(std::fs::read(sandbox.path(&name)).unwrap(), whole, "{output}");
+    }
+}
+
+#[test]
+fn every_command_calls_a_smaller_run_the_same_failure() {
+    let (sandbox, name) = one("corruption_checksum_validation", "skips_entry_checksum", 41_001_000);
+    let made = sandbox.run(&format!("vopr minimize {name} -o small.kmb --json --for 60s")).exits(0);
+    let size = |object: &Value, what: &str| object["size"][what].as_u64().unwrap();
+    let passes: Vec<Value> = made.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let passes: Vec<&Value> = passes.iter().filter(|object| object["type"] == "pass").collect();
+    for pair in passes.windows(2) {
+        let all = |object: &Value| {
+            let injected = object["injected"].as_u64().unwrap();
+            [size(object, "operations"), size(object, "faults"), injected, size(object, "events")]
+        };
+        assert!(all(pair[1]) <= all(pair[0]), "{} is larger than {}", pair[1], pair[0]);
+    }
+    let symptom = |file: &str| object(&sandbox.run(&format!("vopr show {file} --json")).exits(0), "run")["symptom"].clone();
+    let (before, after) = (symptom(&name), symptom("small.kmb"));
+    assert_eq!((&before["invariant"], &before["shape"]), (&after["invariant"], &after["shape"]));
+    let repeated = object(&sandbox.run("vopr repro small.kmb --json").exits(1), "repro");
+    let diagnosed = object(&sandbox.run("vopr diagnose small.kmb --json").exits(0), "diagnosis");
+    let told = &diagnosed["invariant"];
+    assert_eq!((&repeated["symptom"], told), (&after, &before["invariant"]), "{diagnosed}");
+    let run = object(&sandbox.run("vopr show small.kmb --json").exits(0), "run");
+    assert!(run["replicas"].as_u64() >= Some(3), "{run}");
+    // The run ends shortly after what its witness cites.
+    let found = object(&sandbox.run("vopr bisect small.kmb --json").exits(0), "bisect");
+    let last_ns = found["witness"]["steps"].as_array().unwrap().iter().filter_map(|step| step["time_ns"].as_u64()).max().unwrap();
+    assert!(run["heal_time_ns"].as_u64().unwrap() <= last_ns + 200_000_000, "{found}");
+}
+
+#[test]
+fn a_run_that_does_not_come_to_rest_keeps_its_cause_and_no_event_is_blamed() {
+    let (sandbox, name) = one("corruption_torn_write", "leaves_damage_lying", 41_007_001);
+    let _ = sandbox
+        .run(&format!("vopr bisect {name} --invariant liveness"))
+        .exits(0)
+        .says("broken by how the run ends")
+        .says("no operation returned");
+    let _ = sandbox.run(&format!("vopr bisect {name} --invariant repair_completion")).exits(0).says("damaged").says("the replicas then");
+    let _ = sandbox.run(&format!("vopr minimize {name} -o small.kmb --for 60s")).exits(0).says("injected: ");
+    let shown = sandbox.run("vopr show small.kmb").exits(0).says("injected ").says("× torn write");
+    assert!(shown.out.contains("3 replicas"), "{}", shown.out);
+    let _ = sandbox.run("vopr diagnose small.kmb").exits(0).says("1. damage_left_on_disk");
+    let _ = sandbox.run(&format!("vopr minimize {name} -o alone.kmb --min-replicas 1 --for 60s")).exits(0);
+    let _ = sandbox.run("vopr diagnose alone.kmb").exits(0).says("1. damage_left_on_disk");
+}
+
+#[test]
+fn a_failure_that_was_kept_for_another_invariant_than_its_first_says_so() {
+    let sandbox = sandbox();
+    let run = "vopr --scenario baseline --bug lost_update --seed 5 -n 12 --invariant serializability --save-failures kept";
+    let _ = sandbox.run(run).exits(1);
+    let file = sandbox.files("kept", ".kmb").into_iter().next().expect("it fails");
+    let name = format!("kept/{}", file.file_name().unwrap().to_string_lossy());
+    let repeated = object(&sandbox.run(&format!("vopr repro {name} --json")).exits(1), "repro");
+    assert!(repeated["symptom"]["invariant"] != "serializability" && repeated["same_failure"] == true, "{repeated}");
+    let _ = sandbox.run(&format!("vopr repro {name}")).exits(1).says("told first of the same failure, which was kept for serializability");
+    let _ =
+        sandbox.run(&format!("vopr minimize {name} -o small.kmb")).exits(0).says("it was kept for serializability, which stays broken too");
+    let _ = sandbox.run("vopr repro small.kmb").exits(1).says("the same failure (");
+    let _ = sandbox.run("vopr-check small.kmb --invariant serializability").exits(1);
+}
+
 #[test]
 fn the_same_failure_is_made_smaller_the_same_way_by_any_number_of_threads() {
     let (sandbox, names) = kept();

@@ -112,3 +112,32 @@ fn a_diagram_is_short_and_every_line_of_it_can_be_read() {
     let _ = sandbox.run("vopr timeline clean/baseline-5-1.parquet --mermaid").exits(5).warns("no invariant is violated");
     let _ = sandbox.run("vopr timeline clean/baseline-5-1.parquet --perfetto clean.json").exits(0);
 }
+
+#[test]
+fn a_diagram_tells_what_the_diagnosis_cites() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_e2e-vopr"), env!("CARGO_BIN_EXE_e2e-vopr-check"));
+    let run =
+        "vopr --scenario byzantine_malicious_view_change --bug unvalidated_view_change_log --seed 41004000 -n 12 --save-failures kept";
+    let _ = sandbox.run(run).exits(1);
+    let file = sandbox.files("kept", ".kmb").into_iter().next().expect("it fails");
+    let bundle = format!("kept/{}", file.file_name().unwrap().to_string_lossy());
+    let told = sandbox.run(&format!("vopr diagnose {bundle} --json")).exits(0);
+    let diagnosis: Value = serde_json::from_str(told.out.trim()).expect("one object");
+    let chain = diagnosis["chain"].as_array().expect("a story");
+    let of_kind = |kind: &str| chain.iter().filter(|step| step["kind"] == kind).collect::<Vec<_>>();
+    let (messages, faults) = (of_kind("message"), of_kind("fault"));
+    assert!(!messages.is_empty() && !faults.is_empty(), "{diagnosis}");
+    let diagram = sandbox.run(&format!("vopr timeline {bundle} --mermaid --limit 4")).exits(0).out;
+    let seconds = |step: &Value| {
+        let time_ns = step["time_ns"].as_u64().expect("a time");
+        format!("({}.{:06} s)", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
+    };
+    for step in messages {
+        let command = step["words"].as_str().unwrap().split(' ').next().unwrap().replace('_', " ");
+        let is_it = |line: &str| line.contains(&seconds(step)) && line.contains(&command);
+        assert!(diagram.lines().any(is_it), "{step} is missing:\n{diagram}");
+    }
+    for step in faults {
+        assert!(diagram.contains(step["words"].as_str().unwrap()), "{step} is missing:\n{diagram}");
+    }
+}

@@ -9,7 +9,7 @@
 //! of these is read from the rows, whatever the run's own row says.
 //!
 //! **Evidence.** run: ended, `ended_detail`, `heal_time_ns`, clients, tenants. transition: replica, event, status, view,
-//! commit, epoch. operation: client, tenant, `return_seq`. fault: fault, target.
+//! op, commit, epoch, quorum. operation: client, tenant, `return_seq`. fault: fault, target.
 //!
 //! **Deliberately not checked.** How long anything took: the bounds are the scenario's. Runs whose heal phase ran out of time
 //! without being stuck are unknown.
@@ -18,7 +18,7 @@ use crate::budget::Meter;
 use crate::index::RunIndex;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
-use crate::witness::Witness;
+use crate::witness::{Step, Witness};
 use vopr_schema::column::Niche;
 use vopr_schema::{Ended, FaultKind, Kind, Status, TransitionEvent as Event};
 
@@ -29,7 +29,7 @@ pub const INVARIANT: Invariant = Invariant {
     category: Category::Liveness,
     reads: &[
         Reads { kind: Kind::Run, columns: &["ended", "ended_detail", "heal_time_ns", "clients", "tenants"] },
-        Reads { kind: Kind::Transition, columns: &["replica", "event", "status", "view", "commit", "epoch"] },
+        Reads { kind: Kind::Transition, columns: &["replica", "event", "status", "view", "op", "commit", "epoch", "quorum"] },
         Reads { kind: Kind::Operation, columns: &["client", "tenant", "return_seq"] },
         Reads { kind: Kind::Fault, columns: &["fault", "target"] },
     ],
@@ -65,7 +65,48 @@ fn ended(index: &RunIndex<'_>) -> Option<Witness> {
     let last = index.transition_rows().next_back();
     let step =
         last.map(|row| index.transition_step(row, format!("the last thing that a replica did: {}", index.transitions().event.get(row))));
-    Some(Witness::new(shape, summary).step_if(step))
+    let held_up = if meta.ended == Ended::Stuck { held_up(index) } else { Vec::new() };
+    Some(Witness::new(shape, summary).steps(held_up).step_if(step))
+}
+
+/// The oldest entry that is not committed anywhere: where the primary (or somebody) has it, and which voters have not acknowledged it
+/// in the newest view.
+fn held_up(index: &RunIndex<'_>) -> Vec<Step> {
+    let table = index.transitions();
+    let rows = || index.transition_rows();
+    let op = rows().map(|row| table.commit[row]).max().unwrap_or(0) + 1;
+    let view = rows().filter(|row| table.status.get(*row) == Status::Normal).map(|row| table.view[row]).max().unwrap_or(0);
+    let about = |replica: u8, event: Event| {
+        rows().rfind(|row| table.replica[*row] == replica && table.event.get(*row) == event && table.op.get(*row) == Some(op))
+    };
+    let replicas = || (0..u8::MAX).take(index.replicas());
+    let primary = index.primary(view);
+    let Some(owner) = primary.into_iter().chain(replicas()).find(|replica| about(*replica, Event::EntryAppended).is_some()) else {
+        return Vec::new();
+    };
+    let taken = about(owner, Event::EntryAppended).map(|row| {
+        index.transition_step(row, format!("op {op} is the oldest that is not committed; replica {owner} puts it into its log"))
+    });
+    // Of the last epoch that anybody entered.
+    let epoch = rows().rfind(|row| table.event.get(*row) == Event::EpochEntered).and_then(|row| table.quorum.get(row));
+    let votes = |replica: &u8| match epoch {
+        Some(voters) => voters.checked_shr(u32::from(*replica)).is_some_and(|voters| voters & 1 == 1),
+        None => usize::from(*replica) < index.members(),
+    };
+    let missing = replicas().filter(votes).filter_map(|replica| {
+        let acknowledged = about(replica, Event::Acknowledged).is_some_and(|row| table.view[row] == view);
+        let down = rows().rfind(|row| table.replica[*row] == replica).is_none_or(|row| table.status.get(row) == Status::Down);
+        if acknowledged || down {
+            return None;
+        }
+        let has = about(replica, Event::EntryAppended)
+            .map(|row| index.transition_step(row, format!("replica {replica} has op {op} and does not acknowledge it in view {view}")));
+        let last = || rows().rfind(|row| table.replica[*row] == replica);
+        has.or_else(|| {
+            last().map(|row| index.transition_step(row, format!("replica {replica} never had op {op}: the last thing that it did")))
+        })
+    });
+    taken.into_iter().chain(missing).collect()
 }
 
 fn stalled(index: &RunIndex<'_>) -> Option<Witness> {
@@ -202,6 +243,22 @@ mod tests {
         let mut story = healed();
         story.event(0, Event::Stalled, |_| {});
         assert_eq!(shape(&story), "stalled");
+    }
+
+    #[test]
+    fn who_did_not_acknowledge_the_oldest_entry_is_cited() {
+        let mut story = Story::clean(2);
+        (story.run.ended, story.run.heal_time_ns) = (Ended::Stuck, Some(10_000));
+        for replica in [0, 1] {
+            story.event(replica, Event::EntryAppended, |row| row.op = Some(3));
+        }
+        story.event(0, Event::Acknowledged, |row| row.op = Some(3));
+        let verdict = story.verdict(NAME);
+        let words: Vec<&str> = verdict.witness().expect("stuck").steps.iter().map(|step| step.words.as_str()).collect();
+        assert!(words[0].contains("op 3 is the oldest that is not committed; replica 0"), "{words:?}");
+        assert!(words[1].contains("replica 1 has op 3 and does not acknowledge it"), "{words:?}");
+        assert!(words[2].contains("replica 2 never had op 3"), "{words:?}");
+        assert_eq!(words.len(), 4, "{words:?}");
     }
 
     #[test]

@@ -69,6 +69,10 @@ pub struct MinimizeArguments {
     #[arg(long = "for", value_name = "TIME", value_parser = limits::duration, default_value = "5m")]
     pub time: Duration,
 
+    /// Voters that remain, at least: 3 unless told otherwise, or as many as the run has
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=7))]
+    pub min_replicas: Option<u8>,
+
     /// Threads; as many as the machine has cores unless told otherwise
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,

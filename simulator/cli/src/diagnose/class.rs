@@ -9,8 +9,10 @@ pub enum Class {
     Linearizability,
     /// Replicas do not hold the same.
     ReplicaDivergence,
-    /// Something that was committed or promised is gone, or was never safe.
+    /// Something that was committed or promised to a client is gone.
     LostCommit,
+    /// A rule of the protocol was not kept, which by itself has not lost or parted anything yet.
+    RuleBroken,
     /// Nothing goes on.
     Liveness,
     /// A tenant saw what is another one's.
@@ -28,9 +30,7 @@ impl Class {
     #[must_use]
     pub fn of(invariant: &str) -> Self {
         match invariant {
-            "hash_chain" | "corruption_detection" | "repair_completion" | "repair_safety" | "scrub_tour" | "checkpoint_recovery" => {
-                Self::DataCorruption
-            }
+            "hash_chain" | "corruption_detection" | "repair_completion" | "checkpoint_recovery" => Self::DataCorruption,
             "linearizability"
             | "data_correctness"
             | "read_your_writes"
@@ -38,24 +38,17 @@ impl Class {
             | "mvcc_visibility"
             | "serializability"
             | "offset_monotonicity"
-            | "conservation"
-            | "message_causality" => Self::Linearizability,
-            "vsr_durability"
-            | "durability_of_acknowledged"
-            | "quorum_commit"
-            | "vsr_recovery_safety"
-            | "vsr_view_change_safety"
-            | "commit_monotonicity"
-            | "replica_head"
-            | "view_monotonicity"
-            | "reconfiguration_safety"
-            | "applied_position_monotonic" => Self::LostCommit,
+            | "conservation" => Self::Linearizability,
+            "vsr_agreement" | "vsr_prefix_property" | "commit_history" | "replica_consistency" | "state_transfer_safety" => {
+                Self::ReplicaDivergence
+            }
+            "vsr_durability" | "durability_of_acknowledged" => Self::LostCommit,
             "liveness" | "stuck" => Self::Liveness,
             "tenant_isolation" => Self::Isolation,
             "idempotency" | "client_session" => Self::ExactlyOnce,
             "resource_limits" | "repair_budget" | "repair_selection" | "scrub_rate" => Self::ResourceExhaustion,
             "panicked" => Self::Crash,
-            _ => Self::ReplicaDivergence,
+            _ => Self::RuleBroken,
         }
     }
 
@@ -67,11 +60,32 @@ impl Class {
             Self::Linearizability => "linearizability",
             Self::ReplicaDivergence => "replica divergence",
             Self::LostCommit => "lost commit",
+            Self::RuleBroken => "rule broken",
             Self::Liveness => "liveness",
             Self::Isolation => "isolation",
             Self::ExactlyOnce => "exactly-once",
             Self::ResourceExhaustion => "resource exhaustion",
             Self::Crash => "failed assertion",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Class;
+
+    #[test]
+    fn a_broken_rule_is_not_called_a_loss_or_a_divergence() {
+        for rule in [
+            "quorum_commit",
+            "vsr_view_change_safety",
+            "vsr_recovery_safety",
+            "reconfiguration_safety",
+            "repair_safety",
+            "byzantine_rejection",
+        ] {
+            assert_eq!(Class::of(rule), Class::RuleBroken, "{rule}");
+        }
+        assert_eq!([Class::of("vsr_agreement"), Class::of("vsr_durability")], [Class::ReplicaDivergence, Class::LostCommit]);
     }
 }

@@ -114,6 +114,12 @@ pub fn diagnose(history: &History, run: usize) -> Option<Diagnosis> {
     Some(Diagnosis { class, classes, failure, causes, chain, waits, stalled_ns })
 }
 
+/// The rows that tell how a failing run came to fail: the faults that touch its first cause, that cause, and the symptom.
+pub(crate) fn story(history: &History, run: usize, failure: &Failure) -> Vec<Step> {
+    let causes = causes_of(history, run);
+    chain::told(history, run, causes.first().map(|found| &found.sign), Some(failure))
+}
+
 impl Diagnosis {
     /// Place of a cause in the ranking, from 1.
     #[must_use]

@@ -30,7 +30,7 @@ pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &
     lines.extend(wrapped(&symptom, WIDTH).map(|line| format!("  {line}")));
     lines.extend([String::new(), "likely causes, by the evidence in this run:".to_owned()]);
     if diagnosis.causes.is_empty() {
-        let next = if diagnosis.waits.is_empty() { "Look at the first broken event:" } else { "What the replicas waited for:" };
+        let next = if diagnosis.waits.is_empty() { "`first event` below is where to look next." } else { "What the replicas waited for:" };
         lines.push(format!("  none: no cause that is known here has left its signature. {next}"));
     } else if !diagnosis.is_sure() {
         lines.push("  (nothing here is more than a possibility)".to_owned());

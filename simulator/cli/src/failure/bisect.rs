@@ -2,12 +2,17 @@
 //!
 //! A beginning of the history is judged like a history: what was not answered by then was not answered. The search halves the
 //! run, so it finds a row after which the beginning is broken although the beginning without it is not; with an invariant that
-//! recovers (few do) there may be an earlier one.
+//! recovers (few do) there may be an earlier one. Only a beginning whose witness has the shape of the whole run's counts: another one
+//! would be an artefact of the cut. What is missing at the end of a run is missing in every beginning, so there no event is named.
+
+mod end;
 
 use crate::args::explain::BisectArguments;
 use crate::failure::bundle::Bundle;
+use crate::failure::minimize::kept::is_of_the_end;
 use crate::output::tagged;
 use crate::rows::{Rows, in_order, rows};
+use end::End;
 use serde_json::{Value, json};
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::output::violation::story;
@@ -57,12 +62,21 @@ pub fn run(arguments: &BisectArguments, sink: &mut Sink<'_>) -> Result<Exit, Pro
         None => kept_for(&bundle)?,
     };
     let selection = Selection::only(&[&invariant]).map_err(|error| Problem::usage(error.to_string()))?;
-    if broken(&bundle.history, &selection).is_none() {
-        return Err(Problem::nothing(format!("{invariant} is not broken in this run")));
+    let history = &bundle.history;
+    let nothing = || Problem::nothing(format!("{invariant} is not broken in this run"));
+    let whole = broken(history, &selection).ok_or_else(nothing)?;
+    if is_of_the_end(&invariant, &whole.shape) {
+        let end = End::of(history, &invariant, whole);
+        if arguments.json {
+            sink.object(&end.object(&invariant))?;
+        } else {
+            end.lines(&invariant, history, Paint::for_stdout()).iter().try_for_each(|line| sink.line(line))?;
+        }
+        return Ok(Exit::Held);
     }
-    match (search(&bundle.history, &selection), arguments.json) {
+    match (search(history, &selection, &whole.shape), arguments.json) {
         (None, json) => {
-            let sentence = format!("{invariant} is broken only by how the run ends: no beginning of it is broken");
+            let sentence = format!("{invariant} is broken only by how the run ends: no beginning of it is broken in this way");
             if json {
                 sink.object(&tagged("bisect", json!({ "invariant": invariant, "seq": null, "sentence": sentence })))?;
             } else {
@@ -71,7 +85,7 @@ pub fn run(arguments: &BisectArguments, sink: &mut Sink<'_>) -> Result<Exit, Pro
         }
         (Some(first), true) => sink.object(&first.object(&invariant))?,
         (Some(first), false) => {
-            first.lines(&invariant, &bundle.history, Paint::for_stdout()).iter().try_for_each(|line| sink.line(line))?;
+            first.lines(&invariant, history, Paint::for_stdout()).iter().try_for_each(|line| sink.line(line))?;
         }
     }
     Ok(Exit::Held)
@@ -113,21 +127,22 @@ fn moments(history: &History, kinds: &[Rows<'_>]) -> Vec<(u64, usize, usize, Mom
 }
 
 /// Halves the run until one event makes the difference; none when it takes the end of the run.
-fn search<'a>(history: &'a History, selection: &Selection) -> Option<First<'a>> {
+fn search<'a>(history: &'a History, selection: &Selection, shape: &str) -> Option<First<'a>> {
+    let broken = |seq: u64| broken(&cut::run(history, 0, seq), selection).filter(|witness| witness.shape == shape);
     let kinds = rows((history, 0));
     let moments = moments(history, &kinds);
     // The beginning up to `low` (not included) holds, the one up to `high` (included) is broken.
     let (mut low, mut high) = (0, moments.len());
     while low < high {
         let middle = usize::midpoint(low, high);
-        if broken(&cut::run(history, 0, moments[middle].0), selection).is_some() {
+        if broken(moments[middle].0).is_some() {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
     let (seq, kind, row, moment) = *moments.get(high)?;
-    let witness = broken(&cut::run(history, 0, seq), selection)?;
+    let witness = broken(seq)?;
     Some(First { kind, row, seq, moment, witness, before: states(history, seq - 1), after: states(history, seq), kinds })
 }
 
@@ -203,13 +218,15 @@ fn states(history: &History, last_seq: u64) -> Vec<State> {
             TransitionEvent::EntryAppended => state.head = op.unwrap_or(state.head).max(state.head),
             TransitionEvent::EntryTruncated => state.head = op.map_or(state.head, |op| op.saturating_sub(1).min(state.head)),
             TransitionEvent::ViewEntered | TransitionEvent::Restarted => state.head = op.unwrap_or(state.head),
+            TransitionEvent::Started => state.head = op.unwrap_or(0),
             TransitionEvent::Applied => state.applied = op.unwrap_or(state.applied),
             TransitionEvent::StateInstalled => (state.head, state.applied) = (state.head.max(state.commit), state.commit),
             TransitionEvent::SessionRegistered => state.sessions += 1,
             TransitionEvent::SessionEvicted => state.sessions = state.sessions.saturating_sub(1),
             _ => {}
         }
-        if event == TransitionEvent::Restarted {
+        // The memory of what ran there before is gone.
+        if matches!(event, TransitionEvent::Started | TransitionEvent::Restarted) {
             (state.applied, state.sessions) = (state.commit, 0);
         }
     }
@@ -245,4 +262,34 @@ fn compared(before: &[State], after: &[State]) -> Vec<String> {
         core::iter::once(format!("  {replica}")).chain(cells).collect()
     };
     table(&core::iter::once(header).chain(before.iter().zip(after).enumerate().map(row)).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vopr_schema::{Run, TransitionRow};
+
+    #[test]
+    fn a_replica_with_a_new_disk_remembers_nothing() {
+        let mut history = History::default();
+        let row = |seq, incarnation, event, op, commit| TransitionRow {
+            seq,
+            time_ns: seq,
+            incarnation,
+            event,
+            op,
+            commit,
+            ..TransitionRow::default()
+        };
+        history.transitions.push(row(1, 0, TransitionEvent::EntryAppended, Some(1), 0));
+        history.transitions.push(row(2, 0, TransitionEvent::Committed, Some(1), 1));
+        history.transitions.push(row(3, 0, TransitionEvent::Applied, Some(1), 1));
+        history.transitions.push(row(4, 0, TransitionEvent::SessionRegistered, Some(1), 1));
+        history.transitions.push(row(5, 1, TransitionEvent::Started, Some(0), 0));
+        history.close_run(Run { replicas: 1, ..Run::default() });
+        let before = &states(&history, 4)[0];
+        assert_eq!((before.head, before.applied, before.sessions), (1, 1, 1));
+        let after = &states(&history, 5)[0];
+        assert_eq!((after.incarnation, after.head, after.commit, after.applied, after.sessions), (1, 0, 0, 0, 0));
+    }
 }

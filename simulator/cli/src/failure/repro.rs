@@ -53,9 +53,10 @@ fn fails(bundle: &Bundle, trial: &Trial, symptom: Option<&Symptom>, paint: Paint
         }];
     };
     let remark = match &bundle.symptom {
-        Some(wanted) if trial.shows(wanted) => "the same failure",
-        Some(_) => "ANOTHER failure than the one it was kept for",
-        None => "a failure",
+        Some(wanted) if wanted.is_like(found) => "the same failure".to_owned(),
+        Some(wanted) if trial.shows(wanted) => format!("told first of the same failure, which was kept for {}", wanted.invariant),
+        Some(_) => "ANOTHER failure than the one it was kept for".to_owned(),
+        None => "a failure".to_owned(),
     };
     let mut lines = vec![format!("{}  {}: {remark} ({})", paint.bad("FAILS"), found.invariant, found.fingerprint()), String::new()];
     let verdicts = trial.verdicts.iter().flat_map(|run| &run.verdicts);

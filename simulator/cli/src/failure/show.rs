@@ -17,7 +17,7 @@ use vopr_check::terminal::{Sink, counted, grouped, table};
 use vopr_checker::situations::Situation;
 use vopr_checker::{Budget, RunVerdicts, Selection, judge_run};
 use vopr_schema::read::HistoryFile;
-use vopr_schema::{Dictionary, Run};
+use vopr_schema::{Dictionary, FaultKind, Run};
 
 /// Shows a file.
 ///
@@ -140,8 +140,12 @@ fn summary(bundle: &Bundle) -> Vec<String> {
             counted(number("faults"), "fault"),
             counted(number("operations"), "operation")
         );
-        rows.push(("made from", text));
+        // Bundles of earlier versions do not say it.
+        let seed = origin["seed"].as_u64().filter(|seed| *seed != run.seed);
+        let draws = seed.map_or_else(String::new, |seed| format!("; of seed {seed}, the random draws are those of seed {}", run.seed));
+        rows.push(("made from", format!("{text}{draws}")));
     }
+    rows.extend(injected(bundle).map(|injected| ("injected", injected)));
     rows.extend(bundle.request.plan.0.iter().take(FAULTS_SHOWN).enumerate().map(|(index, planned)| {
         let words = serde_json::to_string(&planned.fault).unwrap_or_default();
         (if index == 0 { "faults" } else { "" }, format!("{}  {words}", seconds(planned.time_ns)))
@@ -149,6 +153,30 @@ fn summary(bundle: &Bundle) -> Vec<String> {
     let hidden = bundle.request.plan.0.len().saturating_sub(FAULTS_SHOWN);
     rows.extend((hidden > 0).then(|| ("", format!("({hidden} more with --json)"))));
     rows.into_iter().map(|(name, words)| format!("{name:<12} {words}").trim_end().to_owned()).collect()
+}
+
+/// What happened to a run besides its operations: planned faults and those drawn at random, by kind, the most frequent first. None:
+/// nothing. Links that lose or duplicate a share of the messages are told by that share.
+#[must_use]
+pub fn injected(bundle: &Bundle) -> Option<String> {
+    let table = &bundle.history.faults;
+    let mut times: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut shares = Vec::new();
+    for row in table.rows_of_run(0) {
+        match table.fault.get(row) {
+            // A return to normal.
+            FaultKind::Restart => {}
+            kind @ (FaultKind::Loss | FaultKind::Duplication) => {
+                shares.push(format!("{} of {:.1} % of the messages", kind.name(), table.magnitude[row] * 100.0));
+            }
+            kind => *times.entry(kind.name()).or_default() += 1,
+        }
+    }
+    let mut counts: Vec<(&str, u64)> = times.into_iter().collect();
+    counts.sort_by_key(|(_, times)| core::cmp::Reverse(*times));
+    let words = counts.into_iter().map(|(name, times)| format!("{} × {}", grouped(times), name.replace('_', " ")));
+    let all: Vec<String> = words.chain(shares).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 /// Faults on the first screen.

@@ -7,7 +7,7 @@ use crate::rig::JudgedRun;
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use vopr_checker::report::failure;
-use vopr_checker::{Finding, RunVerdicts, Selection};
+use vopr_checker::{Finding, RunVerdicts};
 use vopr_schema::{Dictionary, Ended, History};
 use vopr_sim::RunSummary;
 
@@ -94,10 +94,10 @@ impl Symptom {
         all.any(|(id, verdict)| id.name() == self.invariant && verdict.witness().is_some_and(|witness| witness.shape == self.shape))
     }
 
-    /// The invariants that have to be checked to see it: one, or none of a run that ends badly by itself.
+    /// Whether two runs fail alike: by one invariant, with witnesses of one shape.
     #[must_use]
-    pub fn selection(&self) -> Selection {
-        Selection::only(&[&self.invariant]).unwrap_or_else(|_| Selection::none())
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.invariant, &self.shape) == (&other.invariant, &other.shape)
     }
 
     /// Names the group that failures of this symptom belong to: by the cause that is proven, and else by the rule of the invariant
@@ -179,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_invariant_of_the_symptom_is_checked() {
-        let symptom = |invariant: &str| symptom(invariant, "", None);
-        assert_eq!(symptom("vsr_agreement").selection().ids().len(), 1);
-        assert_eq!(symptom("panicked").selection().ids().len(), 0);
+    fn what_a_run_says_in_numbers_does_not_make_another_failure() {
+        let first = Symptom { sentence: "op 7".to_owned(), ..symptom("vsr_agreement", "two_hashes", None) };
+        assert!(first.is_like(&symptom("vsr_agreement", "two_hashes", None)));
+        assert!(!first.is_like(&symptom("vsr_agreement", "gap", None)) && !first.is_like(&symptom("hash_chain", "two_hashes", None)));
     }
 }

@@ -32,11 +32,16 @@ impl Trial {
         history.clear();
         catch_unwind(AssertUnwindSafe(|| {
             let (summary, workload) = Simulator::new().simulate_logged(request, Some(&mut history));
-            let budget = Budget { time_per_run: Some(TIME_PER_RUN), ..Budget::default() };
-            let verdicts = (!history.runs.is_empty()).then(|| judge_run(&history, 0, selection, &budget));
+            let verdicts = judged(&history, selection);
             Self { summary, history, verdicts, workload }
         }))
         .ok()
+    }
+
+    /// The verdicts of all invariants, however many it was judged by.
+    #[must_use]
+    pub fn judged_by_all(&self) -> Option<RunVerdicts> {
+        judged(&self.history, &Selection::all())
     }
 
     /// How it fails, if it does.
@@ -51,4 +56,9 @@ impl Trial {
         let proves = |cause: &String| crate::diagnose::proven(&self.history, 0).contains(&cause.as_str());
         symptom.is_shown_by(&self.summary, self.verdicts.as_ref()) && symptom.cause.as_ref().is_none_or(proves)
     }
+}
+
+fn judged(history: &History, selection: &Selection) -> Option<RunVerdicts> {
+    let budget = Budget { time_per_run: Some(TIME_PER_RUN), ..Budget::default() };
+    (!history.runs.is_empty()).then(|| judge_run(history, 0, selection, &budget))
 }

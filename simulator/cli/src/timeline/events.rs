@@ -71,7 +71,9 @@ impl Shown {
     }
 
     fn event(&self, event: &Event) -> bool {
-        self.lane(event.lane) && (self.from..=self.to).contains(&event.time_ns) && self.rows.contains(&event.seq)
+        // What the violation cites is told, whatever its kind.
+        let is_told = if event.lane == Lane::All { self.faults || event.step.is_some() } else { self.lane(event.lane) };
+        is_told && (self.from..=self.to).contains(&event.time_ns) && self.rows.contains(&event.seq)
     }
 }
 
@@ -95,7 +97,8 @@ pub(crate) fn of_run(history: &History, run: usize, shown: &Shown, steps: &[Step
     let mut events = Vec::new();
     for row in history.operations.rows_of_run(run) {
         let operation = history.operations.row(row);
-        if shown.keys.is_empty() || shown.keys.contains(&operation.key) {
+        let marked = steps.iter().any(|step| step.seq == operation.seq || Some(step.seq) == operation.return_seq);
+        if marked || shown.keys.is_empty() || shown.keys.contains(&operation.key) {
             operation_events(&operation, &mut events);
         }
     }
@@ -113,6 +116,12 @@ pub(crate) fn of_run(history: &History, run: usize, shown: &Shown, steps: &[Step
             message_events(&message, &mut events);
         }
     }
+    for row in history.storage.rows_of_run(run).filter(|row| steps.iter().any(|step| step.seq == history.storage.seq[*row])) {
+        let access = history.storage.row(row);
+        let op = access.op.map(|op| format!(" {op}")).unwrap_or_default();
+        let words = format!("{} {}{op}: {}", access.io.name(), access.zone.name(), access.outcome.name()).replace('_', " ");
+        events.push(Event { seq: access.seq, time_ns: access.time_ns, lane: Lane::Replica(access.replica), words, step: None });
+    }
     for row in history.faults.rows_of_run(run) {
         let fault = history.faults.row(row);
         let target = fault.target.map(|target| format!(" {target}")).unwrap_or_default();
@@ -121,10 +130,10 @@ pub(crate) fn of_run(history: &History, run: usize, shown: &Shown, steps: &[Step
         let words = format!("{}{target}{peer}{until}", fault.fault.name().replace('_', " "));
         events.push(Event { seq: fault.seq, time_ns: fault.time_ns, lane: Lane::All, words, step: None });
     }
-    events.retain(|event| shown.event(event));
     for event in &mut events {
         event.step = steps.iter().position(|step| step.seq == event.seq).map(|index| index + 1);
     }
+    events.retain(|event| shown.event(event));
     events.sort_by_key(|event| event.seq);
     events
 }
@@ -253,10 +262,41 @@ fn message_events(message: &MessageRow, events: &mut Vec<Event>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vopr_schema::{FaultRow, Kind, Run, StorageOutcome, StorageRow, Zone};
 
     #[test]
     fn large_numbers_are_told_in_parts() {
         assert_eq!([short(7), short(281_483_566_645_253)], ["7".to_owned(), "1.2.5".to_owned()]);
+    }
+
+    #[test]
+    fn every_row_of_the_witness_is_told_whatever_its_kind() {
+        let mut history = History::default();
+        let access =
+            StorageRow { seq: 1, replica: 2, op: Some(7), zone: Zone::Log, outcome: StorageOutcome::Torn, ..StorageRow::default() };
+        history.storage.push(access.clone());
+        history.storage.push(StorageRow { seq: 2, ..access });
+        for seq in [3, 4] {
+            history.faults.push(FaultRow { seq, target: Some(2), ..FaultRow::default() });
+        }
+        for seq in [5, 6] {
+            history.operations.push(OperationRow { seq, key: 9, ..OperationRow::default() });
+        }
+        history.close_run(Run { replicas: 3, ..Run::default() });
+        let shown = Shown {
+            from: 0,
+            to: u64::MAX,
+            messages: false,
+            faults: false,
+            verbose: false,
+            rows: 0..=u64::MAX,
+            replicas: Vec::new(),
+            clients: Vec::new(),
+            keys: vec![1],
+        };
+        let steps = [(Kind::Storage, 1), (Kind::Fault, 3), (Kind::Operation, 5)].map(|(kind, seq)| Step::new(kind, seq, "cited"));
+        let told: Vec<(u64, Option<usize>)> = of_run(&history, 0, &shown, &steps).iter().map(|event| (event.seq, event.step)).collect();
+        assert_eq!(told, [(1, Some(1)), (3, Some(2)), (5, Some(3))]);
     }
 
     #[test]

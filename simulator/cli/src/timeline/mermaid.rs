@@ -1,14 +1,19 @@
 //! The causal cone of a violation as a Mermaid sequence diagram: text that a pull request draws.
 //!
-//! Long diagrams are not read: a bounded number of rows is told, the latest ones, and the steps of the witness always.
+//! Long diagrams are not read: a bounded number of rows is told, the latest ones, and always the steps of the witness, the rows that
+//! `vopr diagnose` tells, and what stopped or damaged the replicas of the witness meanwhile.
 
 use super::cone::{self, Node};
 use super::events::{Lane, answer_words, call_words, message_lanes, message_words, transition_words};
+use crate::diagnose::story;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use vopr_check::output::violation::seconds;
-use vopr_checker::Failure;
-use vopr_schema::{Fate, History};
+use vopr_checker::{Failure, Step};
+use vopr_schema::{Dictionary, Fate, FaultKind, History, Kind};
+
+/// Crashes, restarts and damage that are told besides the rows of the story, at most.
+const TROUBLES_MAX: usize = 12;
 
 /// One line of the diagram and the columns that it touches.
 struct Line {
@@ -31,8 +36,16 @@ pub(super) fn diagram(history: &History, run: usize, failure: &Failure, limit: u
         }
     }
     for (place, step) in steps.iter().enumerate() {
-        told.extend(note(history, run, step, place + 1));
+        told.extend(note(history, run, step, &format!("[{}] ", place + 1)));
     }
+    let known: BTreeSet<u64> = told.iter().map(|line| line.seq).collect();
+    for step in story(history, run, failure).iter().filter(|step| !known.contains(&step.seq)) {
+        told.extend(match step.kind {
+            Kind::Message => row_of(&history.messages.seq, history.messages.rows_of_run(run), step).and_then(|row| message(history, row)),
+            _ => note(history, run, step, ""),
+        });
+    }
+    told.extend(troubles(history, run, &told));
     told.sort_by_key(|line| line.seq);
     let lanes: BTreeSet<Lane> = told.iter().flat_map(|line| line.lanes.iter().copied()).collect();
     let mut text = String::from("sequenceDiagram\n");
@@ -89,30 +102,72 @@ fn operation(history: &History, row: usize) -> Vec<Line> {
     both
 }
 
-/// A step of the witness, on the column of its row.
-fn note(history: &History, run: usize, step: &vopr_checker::Step, place: usize) -> Option<Line> {
-    let row = |seq: &[u64], rows: core::ops::Range<usize>| seq[rows.clone()].binary_search(&step.seq).ok().map(|found| rows.start + found);
+/// A row of the witness or of the story, on its column; `mark` is the number of a step of the witness, or nothing.
+fn note(history: &History, run: usize, step: &Step, mark: &str) -> Option<Line> {
     let lane = match step.kind {
-        vopr_schema::Kind::Operation => {
-            let found = row(&history.operations.seq, history.operations.rows_of_run(run))?;
+        Kind::Operation => {
+            let found = row_of(&history.operations.seq, history.operations.rows_of_run(run), step)?;
             Lane::Client(history.operations.tenant[found], history.operations.client[found])
         }
-        vopr_schema::Kind::Message => {
-            let found = history.messages.row(row(&history.messages.seq, history.messages.rows_of_run(run))?);
+        Kind::Message => {
+            let found = history.messages.row(row_of(&history.messages.seq, history.messages.rows_of_run(run), step)?);
             message_lanes(&found).0?
         }
-        vopr_schema::Kind::Transition => {
-            let found = history.transitions.row(row(&history.transitions.seq, history.transitions.rows_of_run(run))?);
-            let text = format!(
-                "Note over {}: [{place}] {}: {}",
-                name(Lane::Replica(found.replica)),
-                plain(&transition_words(&found)),
-                plain(&step.words)
-            );
-            return Some(Line { seq: step.seq, text, lanes: vec![Lane::Replica(found.replica)] });
+        Kind::Transition => {
+            let found = history.transitions.row(row_of(&history.transitions.seq, history.transitions.rows_of_run(run), step)?);
+            let words = format!("{mark}{}: {}", plain(&transition_words(&found)), plain(&step.words));
+            return Some(over(step.seq, Lane::Replica(found.replica), &words));
         }
+        Kind::Fault => replica_of(history, row_of(&history.faults.seq, history.faults.rows_of_run(run), step)?)?,
         _ => Lane::Replica(step.replica?),
     };
-    let text = format!("Note over {}: [{place}] {}", name(lane), plain(&step.words));
-    Some(Line { seq: step.seq, text, lanes: vec![lane] })
+    Some(over(step.seq, lane, &format!("{mark}{}", plain(&step.words))))
+}
+
+fn over(seq: u64, lane: Lane, words: &str) -> Line {
+    Line { seq, text: format!("Note over {}: {words}", name(lane)), lanes: vec![lane] }
+}
+
+fn row_of(seq: &[u64], rows: core::ops::Range<usize>, step: &Step) -> Option<usize> {
+    seq[rows.clone()].binary_search(&step.seq).ok().map(|found| rows.start + found)
+}
+
+/// The column of a fault: its target, or the first of a set.
+fn replica_of(history: &History, row: usize) -> Option<Lane> {
+    let table = &history.faults;
+    let (target, kind) = (table.target.get(row)?, table.fault.get(row));
+    let is_set = matches!(kind, FaultKind::PartitionFull | FaultKind::Reconfigure);
+    let replica = if is_set { target.trailing_zeros() } else { target };
+    u8::try_from(replica).ok().filter(|replica| u32::from(*replica) < u32::BITS).map(Lane::Replica)
+}
+
+/// What stopped or damaged a replica of the diagram, or asked for other voters, between its first and its last line; the latest ones.
+fn troubles(history: &History, run: usize, told: &[Line]) -> Vec<Line> {
+    let table = &history.faults;
+    let (Some(first), Some(last)) = (told.iter().map(|line| line.seq).min(), told.iter().map(|line| line.seq).max()) else {
+        return Vec::new();
+    };
+    let known: BTreeSet<u64> = told.iter().map(|line| line.seq).collect();
+    let lanes: BTreeSet<Lane> = told.iter().flat_map(|line| line.lanes.iter().copied()).collect();
+    let rows = table.rows_of_run(run).rev().filter(|row| (first..last).contains(&table.seq[*row]) && !known.contains(&table.seq[*row]));
+    let troubles = rows.filter_map(|row| {
+        use FaultKind as F;
+        let (kind, lane) = (table.fault.get(row), replica_of(history, row)?);
+        let is_told = match kind {
+            F::Crash
+            | F::CrashBeforeApply
+            | F::CrashBeforeReply
+            | F::CrashAfterStartViewChange
+            | F::CrashAfterDoViewChange
+            | F::CrashDuringStartView
+            | F::Restart
+            | F::Reformat
+            | F::Corruption
+            | F::TornWrite => lanes.contains(&lane),
+            F::Reconfigure => true,
+            _ => false,
+        };
+        is_told.then(|| over(table.seq[row], lane, &format!("fault: {} ({})", kind.name().replace('_', " "), seconds(table.time_ns[row]))))
+    });
+    troubles.take(TROUBLES_MAX).collect()
 }

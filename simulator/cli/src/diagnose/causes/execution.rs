@@ -1,9 +1,9 @@
 //! Causes in the state machine: what commands do when they are applied.
 
-use crate::diagnose::scene::{Scene, Sign};
+use crate::diagnose::scene::{Scene, Sign, Strength};
 use std::collections::BTreeMap;
 use vopr_checker::index::{EventSet, applied_request, is_read, operation_request};
-use vopr_schema::{Function, Outcome, TransitionEvent as Event};
+use vopr_schema::{Function, Outcome, StorageIo, StorageOutcome, TransitionEvent as Event, Zone};
 
 /// Commands that a pipeline holds, at most: so far back an update that is worked out too early can look.
 const PIPELINE_MAX: u64 = 64;
@@ -146,12 +146,40 @@ pub(super) fn apply_not_deterministic(scene: &Scene<'_>) -> Option<Sign> {
         }
         *last = Some((op, after));
     }
-    Sign::first(found.into_iter().map(|(op, first, row)| {
+    // A hash is that of the entry that was promised: what a damaged copy holds may be another one.
+    let damaged = |op: u64, row: usize| read_damaged(scene, op, row);
+    let (doubtful, sure): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|(op, first, row)| damaged(*op, *first).or_else(|| damaged(*op, *row)).is_some());
+    let sign = |(op, first, row): (u64, usize, usize)| {
         let (one, two) = (table.replica[first], table.replica[row]);
-        let sentence = format!("replicas {one} and {two} applied the same entry at op {op} to the same state and reached different ones");
         let words = |row: usize| format!("replica {} reaches state {:016x}", table.replica[row], table.state_hash.0[row]);
-        Sign::proven(sentence).row(scene.transition(first, words(first))).row(scene.transition(row, words(row)))
-    }))
+        let applied =
+            format!("replicas {one} and {two} applied the entry of one hash at op {op} to the same state and reached different ones");
+        let sign = match damaged(op, first).or_else(|| damaged(op, row)) {
+            None => Sign::proven(applied),
+            Some(access) => {
+                let reader = scene.index.storage().replica[access];
+                let sentence = format!("{applied}; but replica {reader} had read its copy damaged, and may have applied that");
+                let read = scene.index.storage_step(access, format!("replica {reader} reads op {op} damaged"));
+                Sign { strength: Strength::Possible, ..Sign::proven(sentence) }.row(read)
+            }
+        };
+        sign.row(scene.transition(first, words(first))).row(scene.transition(row, words(row)))
+    };
+    Sign::first(sure.into_iter().map(sign)).or_else(|| Sign::first(doubtful.into_iter().map(sign)))
+}
+
+/// The last read before some row by its replica that returned this op of its log damaged.
+fn read_damaged(scene: &Scene<'_>, op: u64, row: usize) -> Option<usize> {
+    let (accesses, table) = (scene.index.storage(), scene.index.transitions());
+    let is_damaged = |access: &usize| {
+        accesses.io.get(*access) == StorageIo::Read
+            && accesses.zone.get(*access) == Zone::Log
+            && accesses.op.get(*access) == Some(op)
+            && accesses.replica[*access] == table.replica[row]
+            && !matches!(accesses.outcome.get(*access), StorageOutcome::Ok | StorageOutcome::Slow | StorageOutcome::Failed)
+    };
+    scene.index.storage_rows().filter(|access| accesses.seq[*access] < table.seq[row]).rfind(is_damaged)
 }
 
 /// Replicas that commit on and apply nothing behind one command.
@@ -191,4 +219,43 @@ pub(super) fn stalled_behind_a_command(scene: &Scene<'_>) -> Option<Sign> {
                 scene.transition(next, format!("it commits op {} without applying the one before", table.op.get(next).unwrap_or_default())),
             ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apply_not_deterministic;
+    use crate::diagnose::scene::{Scene, Strength};
+    use vopr_schema::{History, Run, StorageIo, StorageOutcome, StorageRow, TransitionEvent, TransitionRow, Zone};
+
+    /// Two replicas that apply ops 1 and 2 and differ at the second; replica 1 has read that one with this outcome.
+    fn strength(read: Option<StorageOutcome>) -> Option<Strength> {
+        let mut history = History::default();
+        if let Some(outcome) = read {
+            let access =
+                StorageRow { seq: 1, replica: 1, op: Some(2), io: StorageIo::Read, zone: Zone::Log, outcome, ..StorageRow::default() };
+            history.storage.push(access);
+        }
+        for (seq, replica, op, state) in [(2, 0, 1, 10), (3, 1, 1, 10), (4, 0, 2, 20), (5, 1, 2, 21)] {
+            history.transitions.push(TransitionRow {
+                seq,
+                time_ns: seq,
+                replica,
+                op: Some(op),
+                commit: op,
+                event: TransitionEvent::Applied,
+                entry_hash: Some(100 + op),
+                state_hash: Some(state),
+                ..TransitionRow::default()
+            });
+        }
+        history.close_run(Run { replicas: 2, ..Run::default() });
+        apply_not_deterministic(&Scene::new(&history)).map(|sign| sign.strength)
+    }
+
+    #[test]
+    fn what_was_read_damaged_proves_nothing_about_the_state_machine() {
+        assert_eq!(strength(None), Some(Strength::Proven));
+        assert_eq!(strength(Some(StorageOutcome::Ok)), Some(Strength::Proven));
+        assert_eq!(strength(Some(StorageOutcome::Torn)), Some(Strength::Possible));
+    }
 }

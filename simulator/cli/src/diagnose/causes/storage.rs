@@ -324,6 +324,34 @@ pub(super) fn damage_left_on_disk(scene: &Scene<'_>) -> Option<Sign> {
                 .row(scene.transition(last, "it has not written it by the end".to_owned())),
         )
     });
+    Sign::first(found).or_else(|| slot_never_written_again(scene))
+}
+
+/// A damaged slot that another entry took in memory, and that was not written with it either.
+fn slot_never_written_again(scene: &Scene<'_>) -> Option<Sign> {
+    let (table, ring, end) = (scene.index.transitions(), scene.ring(), scene.index.meta().end_time_ns);
+    let found = scene.index.events(EventSet::of(&[Event::CorruptionDetected])).filter_map(|(report, _)| {
+        let (damaged, replica) = (table.op.get(report)?, table.replica[report]);
+        let is_there =
+            |row: &usize| scene.event(*row) == Event::EntryAppended && table.op.get(*row).is_some_and(|op| op % ring == damaged % ring);
+        let taken = scene.afterwards(report).filter(is_there).last()?;
+        let op = table.op.get(taken)?;
+        let settled = scene.afterwards(taken).any(|row| match scene.event(row) {
+            Event::EntryDurable | Event::EntryTruncated | Event::Repaired => table.op.get(row) == Some(op),
+            Event::StateInstalled => table.op.get(row).is_some_and(|installed| installed >= op),
+            Event::Crashed | Event::Paused => true,
+            _ => false,
+        });
+        let late = end.saturating_sub(table.time_ns[taken]) >= REPAIRED_BY_NS;
+        let last = scene.afterwards(taken).last().filter(|_| late && !settled)?;
+        let sentence = format!("replica {replica} found the slot of op {damaged} damaged, took op {op} into it, and never wrote it");
+        Some(
+            Sign::likely(sentence)
+                .row(scene.transition(report, format!("replica {replica} finds op {damaged} damaged")))
+                .row(scene.transition(taken, format!("it takes op {op} into that slot, in memory")))
+                .row(scene.transition(last, "it has not written it by the end".to_owned())),
+        )
+    });
     Sign::first(found)
 }
 

@@ -1,4 +1,6 @@
 //! What can be taken away from a run: time, clients, faults, rates, replicas, limits, operations; at last with other random draws.
+//!
+//! Time goes first, because whatever happens after the violation is not about it.
 
 use super::reduce::Reducer;
 use vopr_sim::RunRequest;
@@ -31,13 +33,21 @@ const QUIETER: &[Quieter] = &[
     |options| options.byzantine.mutation = Rate::NEVER,
 ];
 
-/// The heal phase begins earlier: at an eighth of the time, a quarter, and so on; faults and steps after that are dropped.
+/// How long after the rows of its witness a run may end, nanoseconds: at once, or when what was under way is done.
+const AFTER_WITNESS_NS: [u64; 5] = [1, 1_000_000, 5_000_000, 20_000_000, 80_000_000];
+
+/// The heal phase begins earlier: at an eighth of the time, a quarter, and so on, or shortly after everything that the witness
+/// cites has happened; faults and steps after that are dropped.
 pub(super) fn less_time(reducer: &mut Reducer<'_>) {
     loop {
-        let best = reducer.best();
+        let (best, visible_ns) = (reducer.best(), reducer.seen().visible_ns);
         let end_ns = end_of(best);
-        let candidates: Vec<RunRequest> =
-            [125, 250, 500, 750, 875, 950].into_iter().filter_map(|share| until(best, end_ns / 1_000 * share)).collect();
+        let shares = [125, 250, 500, 750, 875, 950].map(|share| end_ns / 1_000 * share);
+        let visible = AFTER_WITNESS_NS.map(|more_ns| visible_ns.saturating_add(more_ns));
+        let mut ends: Vec<u64> = shares.into_iter().chain(visible).filter(|until_ns| *until_ns < end_ns).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let candidates: Vec<RunRequest> = ends.into_iter().filter_map(|until_ns| until(best, until_ns)).collect();
         if reducer.first_of(candidates.into_iter()).is_none() {
             return;
         }
@@ -177,7 +187,7 @@ pub(super) fn quieter(reducer: &mut Reducer<'_>) {
     });
 }
 
-/// The smallest cluster: no standbys, three voters instead of five, one instead of three.
+/// The smallest cluster that the failure still means something in: no standbys, three voters instead of five.
 pub(super) fn fewer_replicas(reducer: &mut Reducer<'_>) {
     let best = reducer.best();
     let smaller = |replicas: u8, standbys: u8| {
@@ -186,7 +196,8 @@ pub(super) fn fewer_replicas(reducer: &mut Reducer<'_>) {
         RunRequest::planned(options, best.plan.clone(), best.workload.clone()?).ok()
     };
     let now = best.options.cluster;
-    let sizes = (1..now.replicas).map(|replicas| (replicas, 0)).chain((now.standbys > 0).then_some((now.replicas, 0)));
+    let sizes =
+        (reducer.kept().replicas_min..now.replicas).map(|replicas| (replicas, 0)).chain((now.standbys > 0).then_some((now.replicas, 0)));
     let candidates: Vec<RunRequest> = sizes.filter_map(|(replicas, standbys)| smaller(replicas, standbys)).collect();
     reducer.first_of(candidates.into_iter());
 }
@@ -196,17 +207,17 @@ const INTERVALS: [u32; 4] = [4, 8, 16, 32];
 const SESSIONS: [u32; 3] = [1, 2, 4];
 
 /// Smaller limits: a log that is soon full, checkpoints that come early, few sessions. What shows only when the ring has gone around, or the
-/// table has no room, takes as many operations as they are large.
+/// table has no room, takes as many operations as they are large. So a run with smaller limits is taken whatever it costs in events.
 pub(super) fn smaller_limits(reducer: &mut Reducer<'_>) {
     let best = reducer.best().clone();
     let now = best.options.cluster;
     let shorter = INTERVALS.into_iter().filter(|interval| *interval < now.checkpoint_interval);
     let logs = shorter.filter_map(|interval| with_interval(&best, interval)).collect::<Vec<_>>();
-    reducer.first_of(logs.into_iter().filter(|request| request.options.cluster.log_slots < now.log_slots));
+    reducer.first_of_any_size(logs.into_iter().filter(|request| request.options.cluster.log_slots < now.log_slots));
     let best = reducer.best().clone();
     let fewer = SESSIONS.into_iter().filter(|sessions| *sessions < now.sessions_max);
     let tables: Vec<RunRequest> = fewer.filter_map(|sessions| with_cluster(&best, |cluster| cluster.sessions_max = sessions)).collect();
-    reducer.first_of(tables.into_iter());
+    reducer.first_of_any_size(tables.into_iter());
 }
 
 /// A checkpoint after so many entries, and the smallest log that the replica takes: room for two intervals and a full pipeline.
