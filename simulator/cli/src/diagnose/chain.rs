@@ -184,7 +184,7 @@ impl Fault<'_> {
         }
         match self.damaged_op() {
             Some(op) => Some(op) == row.op,
-            // A planned one does not say which entry it hit: the next read of this one must have found it damaged, and no write come between.
+            // A planned one does not say which entry it hit: the next access to this one must be a read that found it damaged.
             None => self.next_access(row.op).is_some_and(|access| self.is_bad_read(access)),
         }
     }
