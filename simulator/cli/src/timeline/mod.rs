@@ -76,10 +76,10 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     let finding = failure.as_ref().and_then(|failure| failure.findings.first());
     if let Some(finding) = finding {
         let headline = format!("VIOLATED  {}: {}", finding.invariant, finding.witness.summary);
-        let mut lines = wrapped(&headline, arguments.width.max(HEADLINE_MIN));
-        let first = lines.next().unwrap_or_default().replacen("VIOLATED", &format!("{} ", Paint::for_stdout().bad("VIOLATED")), 1);
+        let mut parts = wrapped(&headline, arguments.width.max(HEADLINE_MIN));
+        let first = parts.next().unwrap_or_default().replacen("VIOLATED", &format!("{} ", Paint::for_stdout().bad("VIOLATED")), 1);
         sink.line(&first)?;
-        lines.try_for_each(|line| sink.line(&format!("  {line}")))?;
+        parts.try_for_each(|part| sink.line(&format!("  {part}")))?;
         sink.line("")?;
     }
     for line in text::lines(&lanes, &all, arguments.width, Paint::for_stdout()) {
