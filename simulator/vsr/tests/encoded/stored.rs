@@ -48,7 +48,11 @@ proptest! {
         let from = head.len() - 16 - new.body.len();
         let cut = from + cut.index(new.body.len() + 1);
         bytes[..cut].copy_from_slice(&head[..cut]);
-        prop_assert_eq!(Entry::decode_stored(&bytes, Checks::Enforced), Err(Damage::TornEntry));
+        // One time in ten thousand what lies there looks much like the end that is missing: then it counts as damaged, which promises less.
+        let end = head.len() - 16;
+        let unlike: u32 = bytes[end..end + 8].iter().zip(&head[end..]).map(|(lies, belongs)| (lies ^ belongs).count_ones()).sum();
+        let expected = if unlike < 17 { Damage::CorruptEntry } else { Damage::TornEntry };
+        prop_assert_eq!(Entry::decode_stored(&bytes, Checks::Enforced), Err(expected));
     }
 
     #[test]
