@@ -11,13 +11,20 @@ use crate::quorum::Members;
 /// No answer counts as slower than this many timeouts: that a process stood still says nothing of a peer.
 const TIMEOUTS_MAX: u64 = 8;
 
+/// Who has left so many questions in a row unanswered is silent: others need not wait until it has been asked for the same.
+const SILENT_AFTER: u8 = 5;
+
 /// What is known of the peers.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Peers {
     /// Smoothed time until an answer, nanoseconds; 0: never asked.
     response_ns: [u64; MEMBERS_MAX as usize],
-    /// Those that have answered the question without an end to it, or left it unanswered twice.
+    /// Questions in a row that each has left unanswered.
+    unanswered: [u8; MEMBERS_MAX as usize],
+    /// Those that have answered the question without an end to it.
     tried: Members,
+    /// Those that have left the question unanswered twice.
+    waited_for: Members,
     /// Who has left the question unanswered once.
     missed: Option<ReplicaId>,
     /// The peer whose answer is awaited, and since when.
@@ -33,7 +40,7 @@ pub(crate) struct Peers {
 impl Peers {
     /// Something else is wanted: everybody may be asked for it.
     pub fn begin_question(&mut self) {
-        (self.tried, self.missed) = (Members::default(), None);
+        (self.tried, self.waited_for, self.missed) = (Members::default(), Members::default(), None);
     }
 
     /// Nobody's answer is awaited any more.
@@ -46,6 +53,7 @@ impl Peers {
     pub fn answered(&mut self, from: ReplicaId, now_ns: u64) {
         if let Some((peer, since_ns)) = self.asked.take_if(|(peer, _)| *peer == from) {
             self.learn(peer, now_ns.saturating_sub(since_ns));
+            self.unanswered[usize::from(peer.0)] = 0;
             self.tried.insert(peer);
         }
     }
@@ -55,8 +63,10 @@ impl Peers {
     pub fn timed_out(&mut self, now_ns: u64) {
         if let Some((peer, since_ns)) = self.asked.take() {
             self.learn(peer, now_ns.saturating_sub(since_ns));
+            let unanswered = &mut self.unanswered[usize::from(peer.0)];
+            *unanswered = unanswered.saturating_add(1);
             if self.missed.replace(peer) == Some(peer) {
-                self.tried.insert(peer);
+                self.waited_for.insert(peer);
                 self.missed = None;
             }
         }
@@ -68,23 +78,26 @@ impl Peers {
         *known_ns = if *known_ns == 0 { took_ns } else { (*known_ns * (RESPONSE_WEIGHT - 1) + took_ns) / RESPONSE_WEIGHT };
     }
 
-    /// The voter to ask now. One that has been tried for the same before waits until all others have been tried too; `in_turn`: response
-    /// times decide nothing.
+    /// The voter to ask now. One that has been tried for the same before waits until all others have been tried too; but while those are silent,
+    /// one that is not is asked again, for messages may get lost. `in_turn`: response times decide nothing.
     pub fn choose(&mut self, voters: Members, own: ReplicaId, now_ns: u64, in_turn: bool) -> Option<ReplicaId> {
         let others = |tried: Members, first: u8| {
             let turns = (0..MEMBERS_MAX).map(move |place| ReplicaId((first + place) % MEMBERS_MAX));
             turns.filter(move |peer| voters.contains(*peer) && *peer != own && !tried.contains(*peer))
         };
-        if others(self.tried, 0).next().is_none() {
-            self.tried = Members::default();
+        if others(self.tried.or(self.waited_for), 0).next().is_none() {
+            (self.tried, self.waited_for) = (Members::default(), Members::default());
         }
+        let speaks = |peer: ReplicaId| self.unanswered[usize::from(peer.0)] < SILENT_AFTER;
+        let are_silent = !others(self.tried.or(self.waited_for), 0).any(speaks) && others(self.tried, 0).any(speaks);
+        let passed_over = if are_silent { self.tried } else { self.tried.or(self.waited_for) };
         self.choices = self.choices.wrapping_add(1);
         let peer = if in_turn || self.choices.is_multiple_of(EXPLORATION_PERIOD) {
-            let peer = others(self.tried, self.turn).next()?;
+            let peer = others(passed_over, self.turn).next()?;
             self.turn = (peer.0 + 1) % MEMBERS_MAX;
             peer
         } else {
-            others(self.tried, self.next).min_by_key(|peer| self.response_ns[usize::from(peer.0)])?
+            others(passed_over, self.next).min_by_key(|peer| self.response_ns[usize::from(peer.0)])?
         };
         self.next = (peer.0 + 1) % MEMBERS_MAX;
         self.asked = Some((peer, now_ns));
@@ -143,6 +156,28 @@ mod tests {
         // Replica 2 is cut off. Every other answer of replica 0 is lost: it is asked again all the same.
         assert_eq!([ask(0, Some(0)), ask(10 * MS, Some(0)), ask(210 * MS, Some(0)), ask(220 * MS, None)], [0, 2, 0, 0]);
         assert_eq!([ask(420 * MS, Some(0)), ask(430 * MS, None), ask(630 * MS, None), ask(830 * MS, None)], [0, 0, 0, 2]);
+    }
+
+    #[test]
+    fn who_answers_now_and_then_does_not_wait_for_who_is_silent() {
+        let mut peers = Peers::default();
+        let mut counts = [0; 3];
+        let mut now_ns = 0;
+        // Replica 2 is cut off; of replica 0 two answers of three are lost.
+        for question in 0..20 {
+            peers.begin_question();
+            for attempt in 0.. {
+                let peer = peers.choose(Members::first(3), ReplicaId(1), now_ns, false).expect("there are others");
+                counts[usize::from(peer.0)] += u32::from(question >= 10);
+                if peer == ReplicaId(0) && attempt >= 3 {
+                    peers.answered(peer, now_ns + 5 * MS);
+                    break;
+                }
+                now_ns += 200 * MS;
+                peers.timed_out(now_ns);
+            }
+        }
+        assert!(counts[2] * 4 <= counts[0], "{counts:?}");
     }
 
     #[test]
