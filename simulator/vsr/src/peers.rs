@@ -11,7 +11,7 @@ use crate::quorum::Members;
 /// No answer counts as slower than this many timeouts: that a process stood still says nothing of a peer.
 const TIMEOUTS_MAX: u64 = 8;
 
-/// Who has left so many questions in a row unanswered is silent: others need not wait until it has been asked for the same.
+/// Who has left so many questions in a row unanswered, and says nothing else either, is silent: nobody waits until it has been asked too.
 const SILENT_AFTER: u8 = 5;
 
 /// What is known of the peers.
@@ -21,6 +21,8 @@ pub(crate) struct Peers {
     response_ns: [u64; MEMBERS_MAX as usize],
     /// Questions in a row that each has left unanswered.
     unanswered: [u8; MEMBERS_MAX as usize],
+    /// Those that have said anything since the last question was asked.
+    spoke: Members,
     /// Those that have answered the question without an end to it.
     tried: Members,
     /// Those that have left the question unanswered twice.
@@ -47,6 +49,13 @@ impl Peers {
     pub fn forget_question(&mut self) {
         self.asked = None;
         self.begin_question();
+    }
+
+    /// A message of a peer has come.
+    pub fn heard(&mut self, from: ReplicaId) {
+        if self.asked.is_some() {
+            self.spoke.insert(from);
+        }
     }
 
     /// A peer has answered. If the same is still wanted, the others are asked first.
@@ -88,7 +97,8 @@ impl Peers {
         if others(self.tried.or(self.waited_for), 0).next().is_none() {
             (self.tried, self.waited_for) = (Members::default(), Members::default());
         }
-        let speaks = |peer: ReplicaId| self.unanswered[usize::from(peer.0)] < SILENT_AFTER;
+        let spoke = core::mem::take(&mut self.spoke);
+        let speaks = |peer: ReplicaId| spoke.contains(peer) || self.unanswered[usize::from(peer.0)] < SILENT_AFTER;
         let are_silent = !others(self.tried.or(self.waited_for), 0).any(speaks) && others(self.tried, 0).any(speaks);
         let passed_over = if are_silent { self.tried } else { self.tried.or(self.waited_for) };
         self.choices = self.choices.wrapping_add(1);
@@ -163,13 +173,14 @@ mod tests {
         let mut peers = Peers::default();
         let mut counts = [0; 3];
         let mut now_ns = 0;
-        // Replica 2 is cut off; of replica 0 two answers of three are lost.
+        // Replica 2 is cut off; of replica 0 six answers in a row are lost, while its other messages come.
         for question in 0..20 {
             peers.begin_question();
             for attempt in 0.. {
                 let peer = peers.choose(Members::first(3), ReplicaId(1), now_ns, false).expect("there are others");
                 counts[usize::from(peer.0)] += u32::from(question >= 10);
-                if peer == ReplicaId(0) && attempt >= 3 {
+                peers.heard(ReplicaId(0));
+                if peer == ReplicaId(0) && attempt >= 6 {
                     peers.answered(peer, now_ns + 5 * MS);
                     break;
                 }

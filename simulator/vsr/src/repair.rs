@@ -63,6 +63,11 @@ impl Repair {
         }
     }
 
+    /// A message of a peer has come.
+    pub fn heard(&mut self, from: ReplicaId) {
+        self.peers.heard(from);
+    }
+
     /// A checkpoint is asked for instead. What waits beside the log stays: if there is no such checkpoint, it is still wanted.
     pub fn pause(&mut self) {
         self.peers.forget_question();

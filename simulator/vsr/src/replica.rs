@@ -307,6 +307,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     fn on_replica_message(&mut self, from: ReplicaId, view: View, body: Body, fx: &mut Vec<Effect>) -> Handled {
+        self.repair.heard(from);
         if self.pending.is_some() {
             return self.on_message_while_pending(from, view, body);
         }
