@@ -349,3 +349,21 @@ dictionary! {
         Reformat => "reformat" /** `target` crashed, and its disk was replaced by an empty one. */,
     }
 }
+
+impl FaultKind {
+    /// Whether the process of `target` ended or began with it; a process that only stands still did neither.
+    #[must_use]
+    pub const fn ends_or_begins_process(self) -> bool {
+        matches!(
+            self,
+            Self::Crash
+                | Self::CrashBeforeApply
+                | Self::CrashBeforeReply
+                | Self::CrashAfterStartViewChange
+                | Self::CrashAfterDoViewChange
+                | Self::CrashDuringStartView
+                | Self::Restart
+                | Self::Reformat
+        )
+    }
+}

@@ -95,6 +95,13 @@ macro_rules! table {
                 start..self.run_ends[run]
             }
 
+            /// The row of run `run` at position `seq`.
+            #[must_use]
+            pub fn row_at(&self, run: usize, seq: u64) -> Option<usize> {
+                let rows = self.rows_of_run(run);
+                self.seq[rows.clone()].binary_search(&seq).ok().map(|place| rows.start + place)
+            }
+
             /// Removes all rows, keeping the memory.
             pub fn clear(&mut self) {
                 self.seq.clear();

@@ -117,7 +117,7 @@ fn tell_what_is_there(files: &[PathBuf], arguments: &CheckArguments) {
         (*first, *last) = (run.seed.min(*first), run.seed.max(*last));
     }
     for wanted in arguments.scenario.iter().filter(|wanted| !scenarios.contains_key(*wanted)) {
-        let nearest = scenarios.keys().min_by_key(|name| manual::distance(name, wanted));
+        let nearest = scenarios.keys().min_by_key(|name| strsim::levenshtein(name, wanted));
         let tip = nearest.filter(|name| manual::is_near(name, wanted)).map_or_else(String::new, |name| format!(": did you mean {name}?"));
         note(&format!("note: no run is of scenario {wanted}{tip}"));
     }

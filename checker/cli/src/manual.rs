@@ -5,6 +5,7 @@ use crate::terminal::{Sink, note};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::io;
+use strsim::levenshtein;
 
 /// Prints what the argument parser has to say: help and version on standard output, mistakes on standard error.
 #[must_use]
@@ -57,23 +58,7 @@ fn shorter(error: &clap::Error) -> Option<String> {
 #[must_use]
 pub fn is_near(name: &str, wrong: &str) -> bool {
     let is_part = wrong.len() > 2 && (name.starts_with(wrong) || wrong.starts_with(name));
-    is_part || 2 * distance(name, wrong) <= name.chars().count().min(wrong.chars().count())
-}
-
-/// Letters to put in, to take out or to change until one word is the other.
-#[must_use]
-pub fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (place, letter) in one.chars().enumerate() {
-        let mut above_left = core::mem::replace(&mut row[0], place + 1);
-        for (column, known) in other.iter().enumerate() {
-            let changed = above_left + usize::from(letter != *known);
-            above_left = row[column + 1];
-            row[column + 1] = changed.min(above_left + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
+    is_part || 2 * levenshtein(name, wrong) <= name.chars().count().min(wrong.chars().count())
 }
 
 /// Prints a completion script.
@@ -124,7 +109,7 @@ mod tests {
 
     #[test]
     fn words_are_near_when_few_letters_differ() {
-        assert_eq!([distance("", "abc"), distance("kitten", "sitting"), distance("a", "a")], [3, 3, 0]);
+        assert_eq!([levenshtein("", "abc"), levenshtein("kitten", "sitting"), levenshtein("a", "a")], [3, 3, 0]);
         assert!(is_near("baseline", "basline") && is_near("lost_update", "lost") && is_near("linearizability", "linearizabilty"));
         assert!(!is_near("scrub_found_open_damage", "foo") && !is_near("a", "b"));
     }

@@ -112,6 +112,20 @@ pub fn fingerprint(invariant: &str, shape: &str) -> String {
     format!("{invariant}-{:08x}", hash >> 32)
 }
 
+/// A text with a mark in the place of each number: equal for texts that differ in nothing else.
+#[must_use]
+pub fn without_numbers(text: &str) -> String {
+    let mut shape = String::new();
+    for letter in text.chars() {
+        if !letter.is_ascii_digit() {
+            shape.push(letter);
+        } else if !shape.ends_with('#') {
+            shape.push('#');
+        }
+    }
+    shape
+}
+
 /// An invariant that could not decide runs, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Undecided {

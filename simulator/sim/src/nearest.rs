@@ -3,23 +3,10 @@
 /// The candidate with the fewest letters to insert, delete or replace (Levenshtein), if these are at most a third of the name.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name: Vec<char> = name.to_ascii_lowercase().replace('-', "_").chars().collect();
+    let name = name.to_ascii_lowercase().replace('-', "_");
     candidates
-        .map(|candidate| (distance(&name, &candidate.replace('-', "_").chars().collect::<Vec<_>>()), candidate))
+        .map(|candidate| (strsim::levenshtein(&name, &candidate.replace('-', "_")), candidate))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance * 3 <= name.len())
+        .filter(|(distance, _)| *distance * 3 <= name.chars().count())
         .map(|(_, candidate)| candidate)
-}
-
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.iter().enumerate() {
-        let mut diagonal = core::mem::replace(&mut row[0], i + 1);
-        for (j, candidate) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != candidate);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }

@@ -67,9 +67,7 @@ impl RunRequest {
         }
         let options = RunOptions::from_json(&run.options).map_err(RequestError::Options)?;
         let plan = FaultPlan::from_json(&run.plan).map_err(RequestError::Plan)?;
-        let request = Self { options, plan, workload: None }.validated()?;
-        request.has_possible_times().map_err(RequestError::Impossible)?;
-        Ok(request)
+        Self { options, plan, workload: None }.validated_with_times()
     }
 
     /// The same run with a workload that is planned instead of drawn, or with other options or faults.
@@ -77,7 +75,12 @@ impl RunRequest {
     /// # Errors
     /// [`RequestError::UnknownBug`], and [`RequestError::Impossible`] when the parts do not belong together.
     pub fn planned(options: RunOptions, plan: FaultPlan, workload: WorkloadPlan) -> Result<Self, RequestError> {
-        let request = Self { options, plan, workload: Some(workload) }.validated()?;
+        Self { options, plan, workload: Some(workload) }.validated_with_times()
+    }
+
+    /// The same for what no scenario has drawn: nobody has looked at its times yet.
+    fn validated_with_times(self) -> Result<Self, RequestError> {
+        let request = self.validated()?;
         request.has_possible_times().map_err(RequestError::Impossible)?;
         Ok(request)
     }

@@ -94,13 +94,15 @@ impl Peers {
             let turns = (0..MEMBERS_MAX).map(move |place| ReplicaId((first + place) % MEMBERS_MAX));
             turns.filter(move |peer| voters.contains(*peer) && *peer != own && !tried.contains(*peer))
         };
-        if others(self.tried.or(self.waited_for), 0).next().is_none() {
-            (self.tried, self.waited_for) = (Members::default(), Members::default());
+        let mut passed_over = self.tried.or(self.waited_for);
+        if others(passed_over, 0).next().is_none() {
+            (self.tried, self.waited_for, passed_over) = (Members::default(), Members::default(), Members::default());
         }
         let spoke = core::mem::take(&mut self.spoke);
         let speaks = |peer: ReplicaId| spoke.contains(peer) || self.unanswered[usize::from(peer.0)] < SILENT_AFTER;
-        let are_silent = !others(self.tried.or(self.waited_for), 0).any(speaks) && others(self.tried, 0).any(speaks);
-        let passed_over = if are_silent { self.tried } else { self.tried.or(self.waited_for) };
+        if !others(passed_over, 0).any(speaks) && others(self.tried, 0).any(speaks) {
+            passed_over = self.tried;
+        }
         self.choices = self.choices.wrapping_add(1);
         let peer = if in_turn || self.choices.is_multiple_of(EXPLORATION_PERIOD) {
             let peer = others(passed_over, self.turn).next()?;

@@ -5,7 +5,7 @@ use crate::output::{Context, violation};
 use crate::terminal::{Paint, Sink, counted, grouped, table};
 use std::io;
 use vopr_checker::Report;
-use vopr_checker::report::{ScenarioEvidence, Undecided};
+use vopr_checker::report::{ScenarioEvidence, Undecided, without_numbers};
 use vopr_checker::situations::{Coverage, Situation};
 
 /// Screens that are shown without `--verbose`.
@@ -107,7 +107,9 @@ pub fn exercised(scenario: &str, evidence: &ScenarioEvidence, paint: Paint) -> S
 pub fn unknowns(undecided: &[Undecided], paint: Paint) -> Vec<String> {
     let mut reasons: Vec<(Undecided, bool)> = Vec::new();
     for one in undecided {
-        let same = |(known, _): &&mut (Undecided, bool)| known.invariant == one.invariant && is_like(&known.reason, &one.reason);
+        let same = |(known, _): &&mut (Undecided, bool)| {
+            known.invariant == one.invariant && without_numbers(&known.reason) == without_numbers(&one.reason)
+        };
         match reasons.iter_mut().find(same) {
             Some((known, several)) => {
                 known.runs += one.runs;
@@ -134,13 +136,6 @@ pub fn unknowns(undecided: &[Undecided], paint: Paint) -> Vec<String> {
         format!("{}  {}{like}: {names} ({runs}, the first is {scenario} seed {seed})", paint.doubt("unknown"), one.reason)
     };
     groups.iter().map(line).collect()
-}
-
-/// Whether two texts differ in nothing but numbers.
-fn is_like(one: &str, other: &str) -> bool {
-    let words =
-        |text: &str| text.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
-    one == other || words(one) == words(other)
 }
 
 fn violations(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {

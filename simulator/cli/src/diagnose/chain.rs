@@ -3,10 +3,10 @@
 //! A run has many faults, and most have nothing to do with its failure. Only those are told that touch a row of the story: they
 //! stopped, cut off or slowed a replica at the very time, or damaged the entry or the message that is cited.
 
-use super::scene::Sign;
+use super::scene::{Sign, is_damaged_read};
 use std::collections::BTreeSet;
 use vopr_checker::{Failure, Step};
-use vopr_schema::{Dictionary, FaultKind, History, Kind, StorageIo, StorageOutcome, TransitionEvent, Zone};
+use vopr_schema::{Dictionary, FaultKind, History, Kind, StorageOutcome, TransitionEvent, Zone};
 
 /// Faults that are told, at most: the last of each kind before the cause.
 const FAULTS_MAX: usize = 3;
@@ -77,19 +77,17 @@ impl Cited {
             is_changed: false,
             is_clock: false,
         };
-        let place =
-            |seq: &[u64], rows: core::ops::Range<usize>| seq[rows.clone()].binary_search(&step.seq).ok().map(|row| rows.start + row);
         match step.kind {
             Kind::Message => {
                 let table = &history.messages;
-                if let Some(row) = place(&table.seq, table.rows_of_run(run)) {
+                if let Some(row) = table.row_at(run, step.seq) {
                     cited.ends = vec![u32::from(table.from[row]), u32::from(table.to[row])];
                     (cited.op, cited.is_changed) = (table.op.get(row), table.mutation.get(row).is_some());
                 }
             }
             Kind::Transition => {
                 let table = &history.transitions;
-                if let Some(row) = place(&table.seq, table.rows_of_run(run)) {
+                if let Some(row) = table.row_at(run, step.seq) {
                     (cited.op, cited.epoch) = (table.op.get(row), table.epoch[row]);
                     cited.is_clock = matches!(
                         table.event.get(row),
@@ -99,7 +97,7 @@ impl Cited {
             }
             Kind::Storage => {
                 let table = &history.storage;
-                cited.op = place(&table.seq, table.rows_of_run(run)).and_then(|row| table.op.get(row));
+                cited.op = table.row_at(run, step.seq).and_then(|row| table.op.get(row));
             }
             _ => {}
         }
@@ -127,14 +125,7 @@ impl Fault<'_> {
         match table.fault.get(self.row) {
             // They are there all the time, and no row says which message they took.
             F::Other | F::Loss | F::Duplication | F::LoadBurst | F::TenantFault => false,
-            F::Crash
-            | F::CrashBeforeApply
-            | F::CrashBeforeReply
-            | F::CrashAfterStartViewChange
-            | F::CrashAfterDoViewChange
-            | F::CrashDuringStartView
-            | F::Restart
-            | F::Reformat => any(&|row| row.is_about(target) && self.stops(row, cited)),
+            kind if kind.ends_or_begins_process() => any(&|row| row.is_about(target) && self.stops(row, cited)),
             F::Corruption | F::StaleRead | F::MisdirectedWrite | F::TornWrite | F::LostWrite => {
                 any(&|row| row.is_about(target) && self.damages(row))
             }
@@ -185,7 +176,7 @@ impl Fault<'_> {
         match self.damaged_op() {
             Some(op) => Some(op) == row.op,
             // A planned one does not say which entry it hit: the next access to this one must be a read that found it damaged.
-            None => self.next_access(row.op).is_some_and(|access| self.is_bad_read(access)),
+            None => self.next_access(row.op).is_some_and(|access| is_damaged_read(&self.history.storage, access)),
         }
     }
 
@@ -225,17 +216,10 @@ impl Fault<'_> {
         })
     }
 
-    fn is_bad_read(&self, access: usize) -> bool {
-        let table = &self.history.storage;
-        let is_good = matches!(table.outcome.get(access), StorageOutcome::Ok | StorageOutcome::Slow | StorageOutcome::Failed);
-        table.io.get(access) == StorageIo::Read && !is_good
-    }
-
     /// Whether a message was on its way when it was changed.
     fn changes(&self, row: &Cited) -> bool {
         let (faults, table) = (&self.history.faults, &self.history.messages);
-        let rows = table.rows_of_run(self.run);
-        let place = table.seq[rows.clone()].binary_search(&row.seq).ok().map(|at| rows.start + at);
+        let place = table.row_at(self.run, row.seq);
         let time_ns = faults.time_ns[self.row];
         place.is_some_and(|at| (table.time_ns[at]..=table.fate_time_ns.get(at).unwrap_or(u64::MAX)).contains(&time_ns))
     }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 use vopr_checker::{RunIndex, Step};
-use vopr_schema::{Dictionary, Fate, History, TransitionEvent};
+use vopr_schema::{Dictionary, Fate, History, StorageAccesses, StorageIo, StorageOutcome, TransitionEvent};
 
 /// A copy of one run from which everything is removed that names a planted bug: the run's own row, and its options.
 ///
@@ -22,6 +22,12 @@ pub fn blind(history: &History, run: usize) -> History {
         meta.options = options.to_string();
     }
     blind
+}
+
+/// Whether an access is a read that returned something else than what had been written.
+pub(super) fn is_damaged_read(table: &StorageAccesses, access: usize) -> bool {
+    let is_good = matches!(table.outcome.get(access), StorageOutcome::Ok | StorageOutcome::Slow | StorageOutcome::Failed);
+    table.io.get(access) == StorageIo::Read && !is_good
 }
 
 /// How sure a sign is.

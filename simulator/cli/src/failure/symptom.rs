@@ -6,7 +6,7 @@
 use crate::rig::JudgedRun;
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use vopr_checker::report::failure;
+use vopr_checker::report::{failure, without_numbers};
 use vopr_checker::{Finding, RunVerdicts};
 use vopr_schema::{Dictionary, Ended, History};
 use vopr_sim::RunSummary;
@@ -124,19 +124,6 @@ fn rule<'a>(invariant: &str, shape: &'a str) -> &'a str {
         "read_your_writes" if shape.starts_with("own_") => "own_write_not_seen",
         _ => shape,
     }
-}
-
-/// A message with every run of digits replaced, so that two panics of one cause are equal.
-fn without_numbers(text: &str) -> String {
-    let mut shape = String::new();
-    for letter in text.chars() {
-        if !letter.is_ascii_digit() {
-            shape.push(letter);
-        } else if !shape.ends_with('#') {
-            shape.push('#');
-        }
-    }
-    shape
 }
 
 #[cfg(test)]

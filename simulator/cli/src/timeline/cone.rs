@@ -62,12 +62,10 @@ pub(crate) fn seq(history: &History, node: Node) -> u64 {
 }
 
 fn node(history: &History, run: usize, step: &Step) -> Option<Node> {
-    let place =
-        |seq: &[u64], rows: core::ops::Range<usize>| seq[rows.clone()].binary_search(&step.seq).ok().map(|place| rows.start + place);
     match step.kind {
-        Kind::Operation => place(&history.operations.seq, history.operations.rows_of_run(run)).map(Node::Operation),
-        Kind::Message => place(&history.messages.seq, history.messages.rows_of_run(run)).map(Node::Message),
-        Kind::Transition => place(&history.transitions.seq, history.transitions.rows_of_run(run)).map(Node::Transition),
+        Kind::Operation => history.operations.row_at(run, step.seq).map(Node::Operation),
+        Kind::Message => history.messages.row_at(run, step.seq).map(Node::Message),
+        Kind::Transition => history.transitions.row_at(run, step.seq).map(Node::Transition),
         _ => None,
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn diagram(history: &History, run: usize, failure: &Failure, limit: u
     let known: BTreeSet<u64> = told.iter().map(|line| line.seq).collect();
     for step in story(history, run, failure).iter().filter(|step| !known.contains(&step.seq)) {
         told.extend(match step.kind {
-            Kind::Message => row_of(&history.messages.seq, history.messages.rows_of_run(run), step).and_then(|row| message(history, row)),
+            Kind::Message => history.messages.row_at(run, step.seq).and_then(|row| message(history, row)),
             _ => note(history, run, step, ""),
         });
     }
@@ -106,19 +106,19 @@ fn operation(history: &History, row: usize) -> Vec<Line> {
 fn note(history: &History, run: usize, step: &Step, mark: &str) -> Option<Line> {
     let lane = match step.kind {
         Kind::Operation => {
-            let found = row_of(&history.operations.seq, history.operations.rows_of_run(run), step)?;
+            let found = history.operations.row_at(run, step.seq)?;
             Lane::Client(history.operations.tenant[found], history.operations.client[found])
         }
         Kind::Message => {
-            let found = history.messages.row(row_of(&history.messages.seq, history.messages.rows_of_run(run), step)?);
+            let found = history.messages.row(history.messages.row_at(run, step.seq)?);
             message_lanes(&found).0?
         }
         Kind::Transition => {
-            let found = history.transitions.row(row_of(&history.transitions.seq, history.transitions.rows_of_run(run), step)?);
+            let found = history.transitions.row(history.transitions.row_at(run, step.seq)?);
             let words = format!("{mark}{}: {}", plain(&transition_words(&found)), plain(&step.words));
             return Some(over(step.seq, Lane::Replica(found.replica), &words));
         }
-        Kind::Fault => replica_of(history, row_of(&history.faults.seq, history.faults.rows_of_run(run), step)?)?,
+        Kind::Fault => replica_of(history, history.faults.row_at(run, step.seq)?)?,
         _ => Lane::Replica(step.replica?),
     };
     Some(over(step.seq, lane, &format!("{mark}{}", plain(&step.words))))
@@ -126,10 +126,6 @@ fn note(history: &History, run: usize, step: &Step, mark: &str) -> Option<Line> 
 
 fn over(seq: u64, lane: Lane, words: &str) -> Line {
     Line { seq, text: format!("Note over {}: {words}", name(lane)), lanes: vec![lane] }
-}
-
-fn row_of(seq: &[u64], rows: core::ops::Range<usize>, step: &Step) -> Option<usize> {
-    seq[rows.clone()].binary_search(&step.seq).ok().map(|found| rows.start + found)
 }
 
 /// The column of a fault: its target, or the first of a set.
@@ -154,18 +150,9 @@ fn troubles(history: &History, run: usize, told: &[Line]) -> Vec<Line> {
         use FaultKind as F;
         let (kind, lane) = (table.fault.get(row), replica_of(history, row)?);
         let is_told = match kind {
-            F::Crash
-            | F::CrashBeforeApply
-            | F::CrashBeforeReply
-            | F::CrashAfterStartViewChange
-            | F::CrashAfterDoViewChange
-            | F::CrashDuringStartView
-            | F::Restart
-            | F::Reformat
-            | F::Corruption
-            | F::TornWrite => lanes.contains(&lane),
+            F::Corruption | F::TornWrite => lanes.contains(&lane),
             F::Reconfigure => true,
-            _ => false,
+            _ => kind.ends_or_begins_process() && lanes.contains(&lane),
         };
         is_told.then(|| over(table.seq[row], lane, &format!("fault: {} ({})", kind.name().replace('_', " "), seconds(table.time_ns[row]))))
     });

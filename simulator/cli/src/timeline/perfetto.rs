@@ -185,8 +185,7 @@ impl Trace<'_> {
         let Some(root) = failure.and_then(|failure| failure.findings.first()) else { return };
         let table = &self.history.transitions;
         for (place, step) in root.witness.steps.iter().enumerate() {
-            let rows = table.rows_of_run(self.run);
-            let found = table.seq[rows.clone()].binary_search(&step.seq).ok().map(|found| table.row(rows.start + found));
+            let found = table.row_at(self.run, step.seq).map(|row| table.row(row));
             let what = found.map_or_else(String::new, |transition| format!("{}: ", transition_words(&transition)));
             let lane = step.replica.map_or(Lane::All, Lane::Replica);
             let time = super::events::time_of(self.history, self.run, step.seq).or(step.time_ns).unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Phase 3: crashes where they hurt, and restarts from a damaged disk.
 
-use super::defaults::{CLIENT_AND_LOAD, CRASH, DEFAULT, milliseconds, up_to};
+use super::defaults::{CLIENT_AND_LOAD, CRASH, DEFAULT, NETWORK_AND_CRASH, milliseconds, up_to};
 use crate::options::{Families, Rate, SECOND};
 use crate::scenario::{Base, Inject, Rates, Scenario, Swarm};
 
@@ -38,7 +38,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             below_quorum: true,
             restart: milliseconds(50, 400),
             primary_loss: milliseconds(1_400, 2_600),
-            swarm: Swarm { always: Families { network: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            swarm: Swarm { always: NETWORK_AND_CRASH, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
             readers: 1,
             ..DEFAULT
         },
@@ -75,7 +75,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             events: 25_000,
             plan_ns: 14 * SECOND,
             think: milliseconds(0, 60),
-            swarm: Swarm { always: Families { network: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            swarm: Swarm { always: NETWORK_AND_CRASH, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
             ..DEFAULT
         },
         script: &[Inject::Replacements, Inject::ClientFaults, Inject::LoadBursts],

@@ -28,6 +28,7 @@ pub(super) const fn up_to(percent: u32) -> Rates {
 }
 
 pub(super) const NETWORK: Families = Families { network: true, ..Families::NONE };
+pub(super) const NETWORK_AND_CRASH: Families = Families { network: true, crash: true, ..Families::NONE };
 pub(super) const CRASH: Families = Families { crash: true, ..Families::NONE };
 pub(super) const CLIENT_AND_LOAD: Families = Families { client: true, load: true, ..Families::NONE };
 

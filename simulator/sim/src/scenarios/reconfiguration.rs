@@ -1,7 +1,7 @@
 //! Phase 10: the membership changes, in quiet, across a partition, across a view change, twice at once, and beside replaced disks.
 
-use super::defaults::{CLIENT_AND_LOAD, CRASH, DEFAULT, NETWORK, milliseconds};
-use crate::options::{Families, Rate, SECOND};
+use super::defaults::{CLIENT_AND_LOAD, CRASH, DEFAULT, NETWORK, NETWORK_AND_CRASH, milliseconds};
+use crate::options::{Rate, SECOND};
 use crate::scenario::{Base, Inject, Rates, Scenario, Swarm};
 
 /// Five machines for 20 s; clients slow enough that the events last that long.
@@ -96,7 +96,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             drop: Rates(Rate::NEVER, Rate::percent(5)),
             duplicate: Rates(Rate::NEVER, Rate::percent(2)),
             crashes: 4,
-            swarm: Swarm { always: Families { network: true, crash: true, ..Families::NONE }, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
+            swarm: Swarm { always: NETWORK_AND_CRASH, sometimes: CLIENT_AND_LOAD, ..Swarm::NONE },
             ..FIVE
         },
         script: &[Inject::ChangeWhileCut, Inject::Replacements, Inject::Crashes, Inject::ClientFaults, Inject::LoadBursts],

@@ -1,9 +1,9 @@
 //! Causes in the state machine: what commands do when they are applied.
 
-use crate::diagnose::scene::{Scene, Sign, Strength};
+use crate::diagnose::scene::{Scene, Sign, Strength, is_damaged_read};
 use std::collections::BTreeMap;
 use vopr_checker::index::{EventSet, applied_request, is_read, operation_request};
-use vopr_schema::{Function, Outcome, StorageIo, StorageOutcome, TransitionEvent as Event, Zone};
+use vopr_schema::{Function, Outcome, TransitionEvent as Event, Zone};
 
 /// Commands that a pipeline holds, at most: so far back an update that is worked out too early can look.
 const PIPELINE_MAX: u64 = 64;
@@ -173,11 +173,10 @@ pub(super) fn apply_not_deterministic(scene: &Scene<'_>) -> Option<Sign> {
 fn read_damaged(scene: &Scene<'_>, op: u64, row: usize) -> Option<usize> {
     let (accesses, table) = (scene.index.storage(), scene.index.transitions());
     let is_damaged = |access: &usize| {
-        accesses.io.get(*access) == StorageIo::Read
-            && accesses.zone.get(*access) == Zone::Log
+        accesses.zone.get(*access) == Zone::Log
             && accesses.op.get(*access) == Some(op)
             && accesses.replica[*access] == table.replica[row]
-            && !matches!(accesses.outcome.get(*access), StorageOutcome::Ok | StorageOutcome::Slow | StorageOutcome::Failed)
+            && is_damaged_read(accesses, *access)
     };
     scene.index.storage_rows().filter(|access| accesses.seq[*access] < table.seq[row]).rfind(is_damaged)
 }

@@ -85,11 +85,11 @@ fn visible_ns(history: &History, steps: &[Step]) -> u64 {
         let later = match step.kind {
             Kind::Operation => {
                 let table = &history.operations;
-                table.seq.binary_search(&step.seq).ok().and_then(|row| table.return_time_ns.get(row))
+                table.row_at(0, step.seq).and_then(|row| table.return_time_ns.get(row))
             }
             Kind::Message => {
                 let table = &history.messages;
-                table.seq.binary_search(&step.seq).ok().and_then(|row| table.fate_time_ns.get(row))
+                table.row_at(0, step.seq).and_then(|row| table.fate_time_ns.get(row))
             }
             _ => None,
         };
