@@ -191,6 +191,7 @@ fn summary(brought: &Brought) -> String {
         (settings.fault_events, "event of no client left out"),
         (settings.given_up, "operation given up by its process"),
         (settings.without_invocation, "completion without invocation"),
+        (settings.skipped_lines, "line passed over that is no operation"),
     ] {
         if count > 0 {
             parts.push(format!("{count} × {what}"));

@@ -40,7 +40,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     ensure!(options.length <= TRANSACTIONS_MAX as u64, "brute force takes {TRANSACTIONS_MAX} transactions at most");
     let mut wrong = 0;
-    for workload in [Workload::ListAppend, Workload::Register, Workload::RecordedRegister] {
+    for workload in Workload::ALL {
         let (mut random, mut tally) = (Random(options.first), Tally::default());
         for _ in 0..options.histories {
             let history = random_history(&mut random, workload, options.length);

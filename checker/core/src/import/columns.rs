@@ -5,6 +5,7 @@
 
 use super::edn::{Edn, Expected};
 use super::event::{Event, EventKind, Events};
+use std::collections::BTreeMap;
 
 /// What a column can be, with the names under which it is found.
 pub const COLUMNS: &[(&str, &[&str])] = &[
@@ -81,12 +82,6 @@ impl Row {
         Expected::at(self.offset, what)
     }
 
-    fn process(&self) -> Result<u32, Expected> {
-        let form = self.get("client").ok_or_else(|| self.wrong("a column for the client"))?;
-        let number = form.integer().and_then(|process| u32::try_from(process).ok());
-        number.ok_or_else(|| self.wrong(format!("a client from 0 to 4294967295, found {form}")))
-    }
-
     fn function(&self) -> Result<&str, Expected> {
         self.get("function").and_then(Edn::word).ok_or_else(|| self.wrong("a function"))
     }
@@ -125,15 +120,35 @@ struct Table {
     /// Rows with call and return: (time, whether it is the return, number of the row), which is the order of events.
     moments: Vec<((u64, bool, usize), Event)>,
     rows: usize,
+    /// Clients that have names, which are numbered from 0; and whether any has a number.
+    names: BTreeMap<Box<str>, u32>,
+    numbers: bool,
 }
 
 impl Table {
     fn new() -> Self {
-        Self { events: Events::default(), moments: Vec::new(), rows: 0 }
+        Self { events: Events::default(), moments: Vec::new(), rows: 0, names: BTreeMap::new(), numbers: false }
+    }
+
+    fn process(&mut self, row: &Row) -> Result<u32, Expected> {
+        let form = row.get("client").ok_or_else(|| row.wrong("a column for the client"))?;
+        let number = match form {
+            Edn::Text(name) => {
+                let next = u32::try_from(self.names.len()).ok();
+                next.map(|next| *self.names.entry(name.clone()).or_insert(next))
+            }
+            form => {
+                self.numbers = true;
+                form.integer().and_then(|process| u32::try_from(process).ok())
+            }
+        };
+        let number = number.filter(|_| self.names.is_empty() || !self.numbers);
+        number.ok_or_else(|| row.wrong(format!("a client from 0 to 4294967295, or names for all clients, found {form}")))
     }
 
     fn add(&mut self, row: &Row) -> Result<(), Expected> {
         self.rows += 1;
+        let process = self.process(row)?;
         let key = row.get("key").filter(|key| **key != Edn::Nil).cloned();
         let event = |kind, value, time_ns, process| -> Result<Event, Expected> {
             Ok(Event { kind, process, function: row.function()?.into(), key: key.clone(), value, time_ns, offset: row.offset })
@@ -146,11 +161,10 @@ impl Table {
             });
             let kind = kind.ok_or_else(|| row.wrong("invoke, ok, fail or info in the column for the type"))?;
             let value = if kind == EventKind::Invoke { row.asked() } else { row.get("output").cloned().unwrap_or_else(|| row.asked()) };
-            self.events.events.push(event(kind, value, row.time("time")?, row.process()?)?);
+            self.events.events.push(event(kind, value, row.time("time")?, process)?);
             return Ok(());
         }
         let Some(call) = row.time("call")? else { return Err(row.wrong("a type, or the time of the call")) };
-        let process = row.process()?;
         self.moments.push(((call, false, self.rows), event(EventKind::Invoke, row.asked(), Some(call), process)?));
         let Some(returned) = row.time("return")? else { return Ok(()) };
         if returned < call {
@@ -183,8 +197,8 @@ impl Table {
 /// Which process each open row has: the client itself while it is free, otherwise one behind all clients.
 #[derive(Default)]
 struct Lanes {
-    busy: std::collections::BTreeMap<u32, usize>,
-    of_row: std::collections::BTreeMap<usize, u32>,
+    busy: BTreeMap<u32, usize>,
+    of_row: BTreeMap<usize, u32>,
     next: u32,
 }
 
@@ -233,7 +247,7 @@ pub fn csv(text: &str, mapping: &Mapping) -> Result<Events, Expected> {
     loop {
         let offset = at;
         let Some(cells) = record(text, &mut at)? else { break };
-        if cells.len() == 1 && cells[0].is_empty() {
+        if cells.len() == 1 && cells[0].trim().is_empty() {
             continue;
         }
         if cells.len() != names.len() {

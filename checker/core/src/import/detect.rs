@@ -2,9 +2,9 @@
 //!
 //! A guess is made only where one answer fits; otherwise the user is asked to say it.
 
-use super::edn::Edn;
+use super::edn::{Edn, Expected};
 use super::pairing::{Ending, Operation};
-use super::rows::micro_operations;
+use super::rows::{FALLS, LOCKS, RISES, UNLOCKS, micro_operations};
 use super::{Format, log};
 use crate::imported::Model;
 
@@ -42,6 +42,7 @@ struct Signs {
     long_words: bool,
     collections: bool,
     maps: bool,
+    maps_written: bool,
     numbers: bool,
 }
 
@@ -67,12 +68,19 @@ pub fn model(operations: &[Operation], keyed: bool) -> Result<Model, String> {
     if has(&["enqueue", "enq", "dequeue", "deq", "drain"]) {
         return Ok(Model::Queue);
     }
-    if has(&["add", "insert", "inc", "increment", "dec", "decrement"]) {
-        return match (signs.collections || has(&["contains", "remove"]), signs.numbers || has(&["inc", "increment", "dec", "decrement"])) {
+    if has(LOCKS) || has(UNLOCKS) {
+        return Ok(Model::Mutex);
+    }
+    let counts = has(RISES) || has(FALLS);
+    if counts || has(&["add", "insert"]) {
+        return match (signs.collections || has(&["contains", "remove"]), signs.numbers || counts) {
             (true, false) => Ok(Model::Set),
             (false, true) => Ok(Model::Counter),
             _ => Err("set and counter both have :add, and no read tells them apart: say --model".to_owned()),
         };
+    }
+    if signs.maps && signs.maps_written {
+        return Ok(Model::MultiRegister);
     }
     if has(&["append", "put", "get", "delete", "del", "remove"]) {
         return Ok(Model::Kv);
@@ -85,7 +93,7 @@ pub fn model(operations: &[Operation], keyed: bool) -> Result<Model, String> {
     }
     match (has(&["read", "r"]), signs.maps, signs.collections) {
         (true, true, false) => Ok(Model::Bank),
-        (true, false, true) => Ok(Model::Set),
+        (true, false, true) => Err("collections were read, of a set or of something else, and nothing was written: say --model".to_owned()),
         (true, false, false) => Ok(Model::Register),
         _ => Err("no model has these functions: say --model".to_owned()),
     }
@@ -95,7 +103,7 @@ impl Signs {
     fn add(&mut self, operation: &Operation, keyed: bool) {
         let word = operation.function.to_ascii_lowercase();
         if !self.words.contains(&word) && self.words.len() < 64 {
-            self.words.push(word);
+            self.words.push(word.clone());
         }
         let told = operation.told.as_ref().filter(|_| operation.ending == Ending::Ok);
         for value in told.into_iter().chain([&operation.asked]) {
@@ -112,11 +120,13 @@ impl Signs {
                 .filter_map(Edn::sequence)
                 .any(|step| step.first().and_then(Edn::word).is_some_and(|word| matches!(word, "read" | "write")));
         }
+        let writes = matches!(&*word, "write" | "w" | "put" | "set");
+        self.maps_written |= writes && matches!(operation.asked.untagged(), Edn::Map(_));
         let told = match told.and_then(|told| told.sequence().filter(|_| keyed)) {
             Some([_, value]) => Some(value),
             _ => told,
         };
-        if matches!(&*operation.function.to_ascii_lowercase(), "read" | "r" | "get") {
+        if matches!(&*word, "read" | "r" | "get") {
             let told = told.map(Edn::untagged);
             self.collections |= told.is_some_and(|told| told.elements().is_some());
             self.maps |= matches!(told, Some(Edn::Map(_)));
@@ -126,44 +136,71 @@ impl Signs {
 }
 
 /// Whether all values are `[key value]`, as in histories of independent keys.
-#[must_use]
-pub fn keyed(operations: &[Operation]) -> bool {
+///
+/// # Errors
+/// Where a value has another form although a read that asks for `[key nil]` says that there are keys.
+pub fn keyed(operations: &[Operation]) -> Result<bool, Expected> {
     let pair = |value: &Edn| -> Option<(Edn, Edn)> {
         match value.untagged().sequence()? {
             [key, value] => Some((key.clone(), value.clone())),
             _ => None,
         }
     };
-    let keyed = |operation: &Operation| {
-        let Some((key, value)) = pair(&operation.asked) else { return false };
-        let compares = operation.function.to_ascii_lowercase().starts_with('c') && &*operation.function != "contains";
-        key.sequence().is_none() && (!compares || pair(&value).is_some())
+    let is_pair = |value: &Edn, compares: bool| {
+        let found = pair(value).filter(|(key, value)| key.sequence().is_none() && (!compares || pair(value).is_some()));
+        found.map(|(_, value)| value)
     };
-    !operations.is_empty() && operations.iter().all(|operation| operation.key.is_none() && keyed(operation))
+    // Whether a read asks for a key; whether one is told a key that it did not ask for; another operation without a key.
+    let (mut asks, mut told, mut writes, mut other) = (false, false, false, None);
+    for operation in operations {
+        let word = operation.function.to_ascii_lowercase();
+        let reads = matches!(&*word, "read" | "r" | "get");
+        let compares = word.starts_with('c') && word != "contains";
+        match is_pair(&operation.asked, compares).filter(|_| operation.key.is_none()) {
+            Some(value) => {
+                asks |= reads && value == Edn::Nil;
+                writes |= !reads;
+            }
+            None if reads && operation.asked == Edn::Nil => {
+                told |= operation.ending == Ending::Ok && operation.told.as_ref().is_some_and(|told| is_pair(told, false).is_some());
+                other = other.or(Some((false, operation)));
+            }
+            None => other = Some(other.filter(|(known, _)| *known).unwrap_or((true, operation))),
+        }
+    }
+    match other {
+        Some((is_other, Operation { offset, asked, .. })) if asks || (told && writes && !is_other) => Err(Expected::at(
+            *offset,
+            format!("[key value], as in other operations, found {asked}: say --keyed false if there are no keys, else --keyed true"),
+        )),
+        other => Ok(other.is_none() && !operations.is_empty()),
+    }
 }
 
 /// Whether everything that was read is a text that is a whole number, while everything written is a whole number: then the
 /// system keeps texts.
 #[must_use]
 pub fn texts_as_numbers(operations: &[Operation], keyed: bool) -> bool {
-    let own = |value: &Edn| match value.sequence() {
-        Some([_, value]) if keyed => value.clone(),
-        _ => value.clone(),
-    };
-    let (mut texts, mut others) = (false, false);
+    let (mut texts, mut numbers, mut others) = (false, false, false);
     for operation in operations {
         let (reads, value) = match (&*operation.function.to_ascii_lowercase(), &operation.told) {
-            ("read" | "get" | "r", Some(told)) if operation.ending == Ending::Ok => (true, own(told)),
-            ("write" | "put" | "set" | "w" | "cas", _) => (false, own(&operation.asked)),
+            ("read" | "get" | "r" | "dequeue" | "deq" | "drain", Some(told)) if operation.ending == Ending::Ok => (true, told),
+            ("write" | "put" | "set" | "w" | "cas" | "append" | "add" | "enqueue" | "enq", _) => (false, &operation.asked),
+            (word, _) if RISES.contains(&word) || FALLS.contains(&word) => (false, &operation.asked),
             _ => continue,
         };
-        match value {
-            Edn::Nil => {}
-            Edn::Text(text) if reads && text.parse::<i64>().is_ok() => texts = true,
-            Edn::Integer(_) if !reads => {}
-            Edn::Vector(pair) | Edn::List(pair) if !reads && pair.iter().all(|value| matches!(value, Edn::Integer(_) | Edn::Nil)) => {}
-            _ => others = true,
+        let value = match value.sequence() {
+            Some([_, value]) if keyed => value,
+            _ => value,
+        };
+        for value in value.untagged().elements().unwrap_or(core::slice::from_ref(value)) {
+            match value {
+                Edn::Nil => {}
+                Edn::Text(text) if reads && text.parse::<i64>().is_ok() => texts = true,
+                Edn::Integer(_) if !reads => numbers = true,
+                _ => others = true,
+            }
         }
     }
-    texts && !others
+    texts && numbers && !others
 }

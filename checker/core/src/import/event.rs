@@ -70,6 +70,8 @@ pub struct Events {
     pub of_faults: u64,
     /// Lines that are none of a history's (only logs have such lines).
     pub skipped_lines: u64,
+    /// The `:index` of each event that has one.
+    indices: Vec<i64>,
 }
 
 impl Events {
@@ -93,7 +95,7 @@ impl Events {
                 return Err(wrong(format!("an operation with one :{name}, found two")));
             }
         }
-        let Some(process) = fields.process else { return Err(wrong("an operation with a :process".to_owned())) };
+        let Some(process) = fields.process.or(fields.client) else { return Err(wrong("an operation with a :process".to_owned())) };
         let Some(process) = process.integer() else {
             if matches!(process, Edn::Nil | Edn::Number(_)) {
                 return Err(wrong(format!("a :process that is a small number or a name, found {process}")));
@@ -111,15 +113,26 @@ impl Events {
             None | Some(Edn::Nil) => "",
             Some(form) => form.word().ok_or_else(|| wrong(format!("a word for :f, found {form}")))?,
         };
-        let time_ns = match fields.time {
-            None | Some(Edn::Nil) => None,
-            Some(Edn::Integer(time)) => u64::try_from(*time).ok(),
-            Some(form @ Edn::Number(_)) => return Err(wrong(format!("a :time in whole nanoseconds, found {form}"))),
-            Some(form) => return Err(wrong(format!("a number for :time, found {}", form.kind()))),
-        };
+        // Times of another form (texts, fractions of a second) are not kept: nothing is judged by them.
+        let time_ns = fields.time.or(fields.timestamp).and_then(Edn::integer).and_then(|time| u64::try_from(time).ok());
         let value = fields.value.cloned().unwrap_or(Edn::Nil);
+        self.indices.extend(fields.index.and_then(Edn::integer));
         self.events.push(Event { kind, process, function: function.into(), key: fields.key.cloned(), value, time_ns, offset });
         Ok(())
+    }
+
+    /// The events in the order of their `:index`, where each has one of its own: a file may have been sorted by something else.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        let rises = |indices: &[i64]| indices.windows(2).all(|pair| pair[0] < pair[1]);
+        let mut sorted = self.indices.clone();
+        sorted.sort_unstable();
+        if self.indices.len() == self.events.len() && rises(&sorted) && !rises(&self.indices) {
+            let mut events: Vec<(i64, Event)> = self.indices.drain(..).zip(self.events).collect();
+            events.sort_by_key(|(index, _)| *index);
+            self.events = events.into_iter().map(|(_, event)| event).collect();
+        }
+        self
     }
 }
 
@@ -127,21 +140,27 @@ impl Events {
 struct Fields<'a> {
     kind: Option<&'a Edn>,
     process: Option<&'a Edn>,
+    client: Option<&'a Edn>,
     function: Option<&'a Edn>,
     key: Option<&'a Edn>,
     value: Option<&'a Edn>,
     time: Option<&'a Edn>,
+    timestamp: Option<&'a Edn>,
+    index: Option<&'a Edn>,
 }
 
 impl<'a> Fields<'a> {
     fn named(&mut self, name: &str) -> Option<&mut Option<&'a Edn>> {
         match name {
             "type" => Some(&mut self.kind),
-            "process" | "client" => Some(&mut self.process),
+            "process" => Some(&mut self.process),
+            "client" => Some(&mut self.client),
             "f" => Some(&mut self.function),
             "key" => Some(&mut self.key),
             "value" => Some(&mut self.value),
-            "time" | "timestamp" => Some(&mut self.time),
+            "time" => Some(&mut self.time),
+            "timestamp" => Some(&mut self.timestamp),
+            "index" => Some(&mut self.index),
             _ => None,
         }
     }

@@ -36,8 +36,9 @@ pub enum ExportError {
 /// When the history has no such run.
 pub fn jepsen_edn(history: &History, run: usize) -> Result<String, ExportError> {
     let imported = Imported::of_run(&history.runs[run]);
-    let exporter = Exporter { history, imported };
     let table = &history.operations;
+    let named = table.rows_of_run(run).any(|row| table.key[row] != 0);
+    let exporter = Exporter { history, imported, named };
     let mut events: Vec<(u64, u64, u32, EventKind, Event)> = Vec::new();
     for row in table.rows_of_run(run) {
         let Some((asked, told, kind)) = exporter.events(row)? else { continue };
@@ -71,6 +72,8 @@ struct Event {
 struct Exporter<'a> {
     history: &'a History,
     imported: Option<Imported>,
+    /// Whether objects have keys.
+    named: bool,
 }
 
 impl Exporter<'_> {
@@ -125,6 +128,9 @@ impl Exporter<'_> {
             Function::SetRemove => ("remove", self.optional(value)),
             Function::SetContains => ("contains", self.optional(value)),
             Function::Enqueue => ("enqueue", self.optional(value)),
+            Function::CompareAndSet if self.model() == Some(Model::Mutex) => {
+                (if table.expected.get(row).is_none() { "acquire" } else { "release" }, Edn::Nil)
+            }
             Function::CompareAndSet => ("cas", Edn::Vector(vec![self.optional(table.expected.get(row)), self.optional(value)])),
             Function::Transfer => {
                 let account = |number| self.optional(number);
@@ -161,7 +167,9 @@ impl Exporter<'_> {
         let key = || self.value(self.history.operations.key[row]);
         match &self.imported {
             Some(imported) if imported.keyed => Event { function, key: None, value: Edn::Vector(vec![key(), value]) },
-            Some(imported) if imported.model == Model::Kv => Event { function, key: Some(key()), value },
+            Some(imported) if imported.model == Model::Kv || (self.named && imported.model != Model::Bank) => {
+                Event { function, key: Some(key()), value }
+            }
             Some(_) => Event { function, key: None, value },
             None => Event { function, key: None, value: Edn::Vector(vec![key(), value]) },
         }

@@ -22,7 +22,7 @@ pub fn read(text: &str) -> Result<Events, Expected> {
                     events.add(&form, offset)?;
                 }
             }
-            return Ok(events);
+            return Ok(events.in_order());
         }
     };
     let open = reader.offset();
@@ -41,7 +41,7 @@ pub fn read(text: &str) -> Result<Events, Expected> {
     }
     reader.take_delimiter();
     match reader.peek()? {
-        None => Ok(events),
+        None => Ok(events.in_order()),
         Some(_) => Err(Expected::at(reader.offset(), "nothing behind the history")),
     }
 }

@@ -12,7 +12,7 @@ use super::event::Events;
 pub fn read(text: &str) -> Result<Events, Expected> {
     let mut events = Events::default();
     each(text, |form, offset| events.add(&form, offset))?;
-    Ok(events)
+    Ok(events.in_order())
 }
 
 /// Hands over the records of a text: the elements of one array, or one value after the other.

@@ -1,13 +1,13 @@
 //! Lines of `jepsen.log`, which are what Porcupine's etcd histories are, and of `history.txt`.
 //!
-//! `INFO  jepsen.util - 4 :invoke :cas [3 1]`, parted by tabs: a process, what happened, a function, a value, and perhaps an error. Other
-//! lines of a log are passed over and counted.
+//! `INFO  jepsen.util - 4 :invoke :cas [3 1]`, parted by tabs: a process, what happened, a function, a value, and perhaps an error, which
+//! may be any text. Newer logs have `[jepsen worker 4] jepsen.util: 4` there. Other lines of a log are passed over and counted.
 
 use super::edn::{Edn, Expected, Reader};
 use super::event::{Event, EventKind, Events};
 
-/// What stands before the process in a line of an old log.
-const MARK: &str = "jepsen.util - ";
+/// What stands before the process in a line of a log: old ones have a dash behind it, newer ones a colon, some nothing.
+const MARK: &str = "jepsen.util";
 
 /// Reads a log.
 ///
@@ -15,8 +15,8 @@ const MARK: &str = "jepsen.util - ";
 /// What was expected, and where.
 pub fn read(text: &str) -> Result<Events, Expected> {
     let mut events = Events::default();
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
+    let mut offset = text.len() - text.trim_start_matches('\u{feff}').len();
+    for line in text[offset..].split_inclusive('\n') {
         add(line.trim_end(), offset, &mut events)?;
         offset += line.len();
     }
@@ -38,7 +38,9 @@ pub fn looks_like(line: &str) -> bool {
 /// Where the process begins, if this may be an operation.
 fn body(line: &str) -> Option<usize> {
     if let Some(mark) = line.find(MARK) {
-        return Some(mark + MARK.len());
+        let behind = &line[mark + MARK.len()..];
+        let rest = behind.strip_prefix(" - ").or_else(|| behind.strip_prefix(": ")).or_else(|| behind.strip_prefix([' ', '\t']))?;
+        return Some(line.len() - rest.trim_start().len());
     }
     let start = line.len() - line.trim_start().len();
     line[start..].starts_with(|first: char| first.is_ascii_digit() || first == ':').then_some(start)
@@ -64,9 +66,10 @@ fn add(line: &str, offset: usize, events: &mut Events) -> Result<(), Expected> {
     let process = u32::try_from(process).map_err(|_| wrong("a process from 0 to 4294967295"))?;
     let function = next()?.ok_or_else(|| wrong("a function such as :read behind the type"))?;
     let function = function.word().ok_or_else(|| wrong("a word for the function"))?.into();
-    let value = next()?.unwrap_or(Edn::Nil);
-    let _error = next()?;
-    if next()?.is_some() {
+    // What an operation that did not succeed tells is an error, in words or in any notation.
+    let told = matches!(kind, EventKind::Invoke | EventKind::Ok);
+    let value = if told { next()? } else { next().unwrap_or(None) }.unwrap_or(Edn::Nil);
+    if told && (next()?, next()?).1.is_some() {
         return Err(wrong("a process, a type, a function, a value and an error in a line, found more"));
     }
     events.events.push(Event { kind, process, function, key: None, value, time_ns: None, offset: begin });

@@ -140,13 +140,13 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
     let format = request.format.or_else(|| detect::format(text));
     let format = format.ok_or_else(|| ImportError::file(file, "no known format fits its beginning: say --from"))?;
     let at = |fault: Expected| ImportError::at(file, text, fault);
-    let Events { events, of_faults, .. } = format.read(text, &request.mapping).map_err(at)?;
+    let Events { events, of_faults, skipped_lines, .. } = format.read(text, &request.mapping).map_err(at)?;
     let first = events.first().map_or(0, |event| event.offset);
     let Paired { operations, without_invocation, given_up } = pairing::pair(events).map_err(at)?;
     if operations.is_empty() {
         return Err(ImportError::file(file, "no operation of a client is in it"));
     }
-    let keyed = request.keyed.unwrap_or_else(|| detect::keyed(&operations));
+    let keyed = request.keyed.map_or_else(|| detect::keyed(&operations), Ok).map_err(at)?;
     let model = match request.model {
         Some(model) => model,
         None => detect::model(&operations, keyed).map_err(|what| at(Expected::at(first, what)))?,
@@ -157,8 +157,8 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
     }
     let keyed = keyed && !model.is_transactional() && !matches!(model, Model::MultiRegister | Model::Bank);
     let failed_cas = request.failed_cas.unwrap_or(if format == Format::PorcupineLog { FailedCas::Compared } else { FailedCas::Dropped });
-    let registers = matches!(model, Model::Register | Model::CasRegister | Model::Kv);
-    let texts_as_numbers = registers && detect::texts_as_numbers(&operations, keyed);
+    let single = !model.is_transactional() && !matches!(model, Model::MultiRegister | Model::Bank | Model::Mutex);
+    let texts_as_numbers = single && detect::texts_as_numbers(&operations, keyed);
     let mut maker = RowMaker { model, keyed, texts_as_numbers, failed_cas, interner: interner::Interner::default() };
     let initial = initial(file, model, request)?.map(|value| {
         // Accounts have numbers even if no operation names them.
@@ -192,6 +192,7 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
         fault_events: of_faults,
         given_up,
         without_invocation,
+        skipped_lines,
         values: maker.interner.into_values(),
     };
     Ok(Brought { rows, settings })

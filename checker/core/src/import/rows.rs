@@ -6,6 +6,7 @@ use super::edn::{Edn, Expected};
 use super::interner::Interner;
 use super::pairing::{Ending, Operation};
 use crate::imported::{FailedCas, Model};
+use std::borrow::Cow;
 use vopr_schema::{Function, OperationError, OperationRow, Outcome, Pair};
 
 /// What is needed to make rows.
@@ -23,12 +24,23 @@ pub struct RowMaker {
     pub interner: Interner,
 }
 
+/// Words that add to a counter, one unless told otherwise.
+pub const RISES: &[&str] = &["inc", "incr", "increment"];
+
+/// Words that take from a counter, one unless told otherwise.
+pub const FALLS: &[&str] = &["dec", "decr", "decrement"];
+
+/// Words that take a lock.
+pub const LOCKS: &[&str] = &["acquire", "lock"];
+
+/// Words that give a lock back.
+pub const UNLOCKS: &[&str] = &["release", "unlock"];
+
 /// The function of a model that a word stands for; none for words that it does not have. Transactions have no words.
 #[must_use]
 pub fn function(model: Model, word: &str) -> Option<Function> {
     let word = word.to_ascii_lowercase().replace('_', "-");
-    let read = matches!(&*word, "read" | "r" | "get");
-    let write = matches!(&*word, "write" | "w" | "put" | "set");
+    let (read, write) = (is_read(&word), is_write(&word));
     let cas = matches!(&*word, "cas" | "compare-and-set" | "compare-and-swap");
     let remove = matches!(&*word, "remove" | "delete" | "del");
     match model {
@@ -44,8 +56,10 @@ pub fn function(model: Model, word: &str) -> Option<Function> {
         Model::Queue if matches!(&*word, "enqueue" | "enq") => Some(Function::Enqueue),
         Model::Queue if matches!(&*word, "dequeue" | "deq") => Some(Function::Dequeue),
         Model::Queue if word == "drain" => Some(Function::Drain),
-        Model::Counter if matches!(&*word, "add" | "inc" | "increment" | "dec" | "decrement") => Some(Function::CounterAdd),
+        Model::Counter if word == "add" || RISES.contains(&&*word) || FALLS.contains(&&*word) => Some(Function::CounterAdd),
         Model::Counter if read => Some(Function::Read),
+        // Locks are registers that hold 1 or nothing.
+        Model::Mutex if LOCKS.contains(&&*word) || UNLOCKS.contains(&&*word) => Some(Function::CompareAndSet),
         Model::Bank if word == "transfer" => Some(Function::Transfer),
         Model::Bank if read || word == "balance" => Some(Function::Balance),
         _ => None,
@@ -85,7 +99,8 @@ impl RowMaker {
         let model = self.model.name();
         let word = &operation.function;
         row.function = function(self.model, word).ok_or_else(|| format!("a function of the model {model}, found :{word}"))?;
-        let (key, asked) = self.split(operation.key.as_ref(), &operation.asked)?;
+        let asked = operation.told.as_ref().filter(|_| self.keyed && operation.asked == Edn::Nil).unwrap_or(&operation.asked);
+        let (key, asked) = self.split(operation.key.as_ref(), asked)?;
         row.key = key;
         let ok = row.outcome == Outcome::Ok;
         let told = match &operation.told {
@@ -102,10 +117,13 @@ impl RowMaker {
             told => told.as_ref(),
         };
         let told = told.filter(|_| ok);
+        // Some clients choose what they write only when they are run: then it is the completion that says it.
+        let asked = told.filter(|_| *asked == Edn::Nil).unwrap_or(asked);
         match row.function {
             Function::Read | Function::Dequeue => row.result = told.filter(|told| **told != Edn::Nil).map(|told| self.value(told)),
             Function::Write | Function::Enqueue | Function::SetAdd | Function::SetRemove => row.value = Some(self.value(asked)),
             Function::TextAppend if asked.word().is_some() => row.value = Some(self.value(asked)),
+            Function::CompareAndSet if self.model == Model::Mutex => self.lock(&mut row, word),
             Function::CompareAndSet => self.compare_and_set(&mut row, asked, operation)?,
             Function::SetContains => {
                 row.value = Some(self.value(asked));
@@ -117,8 +135,13 @@ impl RowMaker {
             }
             Function::SetRead | Function::Drain => row.results = self.many(told)?,
             Function::CounterAdd => {
-                let amount = asked.integer().ok_or_else(|| format!("a whole number to add, found {asked}"))?;
-                let falls = word.to_ascii_lowercase().starts_with("dec");
+                let word = word.to_ascii_lowercase();
+                let falls = FALLS.contains(&&*word);
+                let amount = match asked {
+                    Edn::Nil if falls || RISES.contains(&&*word) => Some(1),
+                    asked => asked.integer(),
+                };
+                let amount = amount.ok_or_else(|| format!("a whole number to add, found {asked}"))?;
                 let amount = if falls { amount.checked_neg() } else { Some(amount) }.ok_or("a smaller number")?;
                 row.value = Some(self.interner.number(&Edn::Integer(amount)));
             }
@@ -129,7 +152,7 @@ impl RowMaker {
         }
         if self.model == Model::Counter
             && row.function == Function::Read
-            && let Some(told) = told.filter(|told| !matches!(told, Edn::Nil | Edn::Integer(_)))
+            && let Some(told) = told.filter(|told| **told != Edn::Nil && self.plain(told).integer().is_none())
         {
             return Err(format!("a whole number for what the counter holds, found {told}"));
         }
@@ -151,13 +174,26 @@ impl RowMaker {
     }
 
     fn value(&mut self, value: &Edn) -> u64 {
+        let plain = self.plain(value);
+        self.interner.number(&plain)
+    }
+
+    /// The value, or the number that it stands for.
+    fn plain<'a>(&self, value: &'a Edn) -> Cow<'a, Edn> {
         match value {
-            Edn::Text(text) if self.texts_as_numbers => match text.parse::<i64>() {
-                Ok(number) => self.interner.number(&Edn::Integer(number)),
-                Err(_) => self.interner.number(value),
-            },
-            _ => self.interner.number(value),
+            Edn::Text(text) if self.texts_as_numbers => {
+                text.parse().map_or(Cow::Borrowed(value), |number| Cow::Owned(Edn::Integer(number)))
+            }
+            _ => Cow::Borrowed(value),
         }
+    }
+
+    /// Who takes a lock finds it free, who gives it back finds it taken.
+    fn lock(&mut self, row: &mut OperationRow, word: &str) {
+        let takes = LOCKS.contains(&&*word.to_ascii_lowercase());
+        row.expected = (!takes).then_some(1);
+        row.value = Some(if takes { 1 } else { self.interner.number(&Edn::Nil) });
+        row.result = (row.outcome == Outcome::Ok).then_some(1);
     }
 
     fn compare_and_set(&mut self, row: &mut OperationRow, asked: &Edn, operation: &Operation) -> Result<(), String> {
@@ -197,13 +233,10 @@ impl RowMaker {
     }
 
     fn balances(&mut self, row: &mut OperationRow, told: Option<&Edn>) -> Result<(), String> {
-        let told = match told.map(Edn::untagged) {
-            None | Some(Edn::Nil) => return Ok(()),
-            Some(Edn::Map(pairs)) => pairs,
-            Some(told) => return Err(format!("a map from accounts to balances, found {told}")),
-        };
+        let Some(told) = told.map(Edn::untagged).filter(|told| **told != Edn::Nil) else { return Ok(()) };
+        let told = accounts(told).ok_or_else(|| format!("a map from accounts to balances, found {told}"))?;
         let mut balances = Vec::with_capacity(told.len());
-        for (account, balance) in told {
+        for (account, balance) in &told {
             // JSON has only texts for keys.
             let number = account.word().and_then(|word| word.parse().ok()).map(Edn::Integer);
             let account = self.interner.number(number.as_ref().unwrap_or(account));
@@ -227,11 +260,17 @@ impl RowMaker {
         let lists = self.model == Model::ListAppend;
         row.function = if lists { Function::ListTransaction } else { Function::RegisterTransaction };
         let ok = row.outcome == Outcome::Ok;
-        let steps = micro_operations(&operation.asked)?;
-        let told = match &operation.told {
-            Some(told) if ok => micro_operations(told)?,
-            _ => Vec::new(),
+        let told = operation.told.as_ref().filter(|_| ok);
+        // A read of whatever there is has its registers in its answer.
+        let whole = self.model == Model::MultiRegister
+            && is_read(&operation.function)
+            && operation.asked.untagged().sequence().is_none_or(|steps| steps.iter().all(|step| step.sequence().is_none()));
+        let steps = match told {
+            Some(told) if whole || operation.asked == Edn::Nil => self.steps(&operation.function, told)?,
+            _ if whole => Vec::new(),
+            _ => self.steps(&operation.function, &operation.asked)?,
         };
+        let told = told.map_or(Ok(Vec::new()), |told| self.steps(&operation.function, told))?;
         if ok
             && (steps.len() != told.len() || steps.iter().zip(&told).any(|(asked, told)| asked.read != told.read || asked.key != told.key))
         {
@@ -247,6 +286,9 @@ impl RowMaker {
                         if lists { "appends" } else { "writes" },
                         self.model.name()
                     ));
+                }
+                if *step.value == Edn::Nil && self.model != Model::MultiRegister && row.outcome != Outcome::Error {
+                    return Err("a value other than nil for what a transaction writes: nil stands for what was never written".to_owned());
                 }
                 writes.push(Pair { key, value: Some(self.interner.number(step.value)) });
                 continue;
@@ -273,6 +315,42 @@ impl RowMaker {
         (row.reads, row.writes) = (Some(reads), Some(writes));
         row.results = ok.then_some(results);
         Ok(row)
+    }
+
+    /// The steps of a transaction; registers may also be read and written as a map of them.
+    fn steps<'a>(&self, word: &str, value: &'a Edn) -> Result<Vec<Micro<'a>>, String> {
+        let read = is_read(word);
+        match value.untagged() {
+            Edn::Map(pairs) if self.model == Model::MultiRegister && (read || is_write(word)) => {
+                Ok(pairs.iter().map(|(key, value)| Micro { read, append: false, key, value }).collect())
+            }
+            Edn::Nil if self.model == Model::MultiRegister && read => Ok(Vec::new()),
+            _ => micro_operations(value),
+        }
+    }
+}
+
+fn is_read(word: &str) -> bool {
+    matches!(&*word.to_ascii_lowercase(), "read" | "r" | "get")
+}
+
+fn is_write(word: &str) -> bool {
+    matches!(&*word.to_ascii_lowercase(), "write" | "w" | "put" | "set")
+}
+
+/// What a read of a bank shows: a map, its entries, or the balances of the accounts 0, 1, 2 and so on.
+fn accounts(told: &Edn) -> Option<Vec<(Edn, Edn)>> {
+    let entry = |form: &Edn| match form.sequence()? {
+        [account, balance] => Some((account.clone(), balance.clone())),
+        _ => None,
+    };
+    match told {
+        Edn::Map(pairs) => Some(pairs.clone()),
+        told => {
+            let forms = told.sequence()?;
+            let entries: Option<Vec<(Edn, Edn)>> = forms.iter().map(entry).collect();
+            entries.or_else(|| Some((0..).map(Edn::Integer).zip(forms.iter().cloned()).collect()))
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub enum Problem {
 /// # Errors
 /// A row that refutes the run by itself, or that the model cannot take.
 pub fn objects(index: &RunIndex<'_>, imported: &Imported) -> Result<Vec<Object>, Problem> {
-    let reader = Rows { index, imported };
+    let reader = Rows { index, imported, empty: empty_text(index, imported) };
     match imported.model {
         Model::MultiRegister => Ok(vec![reader.multi_register()?]),
         Model::Bank => Ok(vec![super::bank::object(index, imported)?]),
@@ -59,12 +59,24 @@ pub fn objects(index: &RunIndex<'_>, imported: &Imported) -> Result<Vec<Object>,
     }
 }
 
+/// The number of the empty text, where it stands for no value: in a store whose reads never say nil.
+fn empty_text(index: &RunIndex<'_>, imported: &Imported) -> Option<u64> {
+    let table = index.operations();
+    let says_nil = |row: usize| {
+        let answered = table.function.get(row) == Function::Read && table.outcome.get(row) == Outcome::Ok;
+        answered && table.result.get(row).is_none()
+    };
+    let never = imported.model == Model::Kv && !index.operation_rows().any(says_nil);
+    imported.number(&Edn::text("")).filter(|_| never)
+}
+
 /// Keys with values.
 type Values = Vec<(u64, u64)>;
 
 struct Rows<'a> {
     index: &'a RunIndex<'a>,
     imported: &'a Imported,
+    empty: Option<u64>,
 }
 
 /// Calls, and the rows they come from.
@@ -103,7 +115,7 @@ impl Rows<'_> {
 
     /// A value as models take it.
     fn number(&self, value: Option<u64>) -> u64 {
-        value.and_then(|value| self.imported.present(value)).unwrap_or(NOTHING)
+        value.and_then(|value| self.imported.present(value)).filter(|_| value != self.empty).unwrap_or(NOTHING)
     }
 
     /// What a read saw; none when that is not known.
@@ -121,6 +133,7 @@ impl Rows<'_> {
             Model::Set => ("set", self.set(rows)?),
             Model::Queue => ("queue", self.queue(rows)?),
             Model::Counter => ("counter", self.counter(rows)?),
+            Model::Mutex => ("lock", self.register(rows)?),
             Model::Kv if texts => ("text", self.text(rows)?),
             _ => ("register", self.register(rows)?),
         };

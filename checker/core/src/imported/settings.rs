@@ -33,11 +33,13 @@ pub enum Model {
     Counter,
     /// Accounts: transfer, read of all balances.
     Bank,
+    /// Locks: acquire, release.
+    Mutex,
 }
 
 impl Model {
     /// All models.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Register,
         Self::CasRegister,
         Self::MultiRegister,
@@ -48,6 +50,7 @@ impl Model {
         Self::Queue,
         Self::Counter,
         Self::Bank,
+        Self::Mutex,
     ];
 
     /// The name on the command line and in files.
@@ -64,6 +67,7 @@ impl Model {
             Self::Queue => "queue",
             Self::Counter => "counter",
             Self::Bank => "bank",
+            Self::Mutex => "mutex",
         }
     }
 
@@ -125,8 +129,16 @@ pub struct Imported {
     pub given_up: u64,
     /// Operations whose invocation the file lacks.
     pub without_invocation: u64,
+    /// Lines of a log that are no operations, left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_lines: u64,
     /// In EDN, the values that are no whole numbers from 0 on; the first has number 2^63.
     pub values: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize, Deserialize)]

@@ -18,6 +18,7 @@ fn settings_come_back_from_the_options_of_a_run() {
         fault_events: 1,
         given_up: 2,
         without_invocation: 3,
+        skipped_lines: 4,
         values: vec!["\"apple\"".to_owned(), "-4".to_owned(), "nil".to_owned()],
     };
     let run = vopr_schema::Run { options: settings.to_options(), ..vopr_schema::Run::default() };

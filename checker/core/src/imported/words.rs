@@ -30,6 +30,9 @@ fn request(index: &RunIndex<'_>, imported: &Imported, row: usize) -> String {
         Function::Read => format!("reads the register{of}"),
         Function::Write => format!("writes {value} to the register{of}"),
         Function::Delete => format!("deletes{of}"),
+        Function::CompareAndSet if imported.model == Model::Mutex => {
+            format!("{} the lock{of}", if table.expected.get(row).is_none() { "takes" } else { "gives back" })
+        }
         Function::CompareAndSet => format!("sets the register{of} from {} to {value}", optional(table.expected.get(row))),
         Function::TextAppend => format!("appends {value} to the text{of}"),
         Function::CounterAdd => format!("adds {value} to the counter{of}"),

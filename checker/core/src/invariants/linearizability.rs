@@ -36,7 +36,7 @@ use vopr_schema::{Kind, Outcome};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "linearizability",
-    version: 1,
+    version: 2,
     category: Category::Client,
     reads: &[Reads { kind: Kind::Run, columns: &["options"] }, REPLAYED, APPLIED_REQUESTS],
     statement: "a legal total order exists of each object's answered operations, and any subset of the unknown ones, that respects \

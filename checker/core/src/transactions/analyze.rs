@@ -30,6 +30,7 @@ pub fn analyze(history: &Transactions, options: &Options, meter: &Meter) -> Resu
 struct Course<'a> {
     history: &'a Transactions,
     findings: Findings,
+    lists: Lists,
     registers: Registers,
     touches: Vec<Touch>,
     /// Levels at which the search for one kind of cycle was given up.
@@ -52,7 +53,7 @@ impl<'a> Course<'a> {
         lists.infer(history, &mut findings);
         let touches = registers.infer(history, options, &mut findings);
         let sound = findings.doubts.is_empty();
-        Self { history, findings, registers, touches, given_up: Vec::new(), sound, proven: None }
+        Self { history, findings, lists, registers, touches, given_up: Vec::new(), sound, proven: None }
     }
 
     fn finish(mut self, meter: &Meter) -> Result<Analysis, Exhausted> {
@@ -161,7 +162,7 @@ impl<'a> Course<'a> {
             (Order::Session, Level::StrongSessionSerializable),
             (Order::Data, Level::Serializable),
         ];
-        if self.sound {
+        if self.sound || !self.lists.are_traceable() {
             return Ok(());
         }
         let data = self.findings.graph.edges.iter().filter(|edge| edge.kind & TIME == 0).copied().collect();

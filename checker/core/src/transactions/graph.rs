@@ -165,11 +165,21 @@ pub(super) fn session_pairs(history: &Transactions, chosen: &[u32]) -> Vec<(u32,
     let transactions = history.transactions();
     let mut rows = chosen.to_vec();
     rows.sort_by_key(|row| (transactions[*row as usize].process, transactions[*row as usize].invoke));
-    let follows = |pair: &&[u32]| {
-        let [before, after] = [pair[0], pair[1]].map(|row| &transactions[row as usize]);
-        before.process == after.process && before.complete < after.invoke
-    };
-    rows.windows(2).filter(follows).map(|pair| (pair[0], pair[1])).collect()
+    // One of unknown outcome completes never: what follows it follows the one before it.
+    let mut before: Option<u32> = None;
+    let mut pairs = Vec::new();
+    for row in rows {
+        let after = &transactions[row as usize];
+        let follows = |before: &u32| {
+            let before = &transactions[*before as usize];
+            before.process == after.process && before.complete < after.invoke
+        };
+        pairs.extend(before.filter(follows).map(|before| (before, row)));
+        if after.complete != NEVER {
+            before = Some(row);
+        }
+    }
+    pairs
 }
 
 /// The transactions that take part.
@@ -255,6 +265,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_process_goes_on_behind_a_transaction_of_unknown_outcome() {
+        let mut history = Transactions::default();
+        for (process, invoke, complete) in [(0, 0, 1), (0, 2, NEVER), (0, 4, 5), (1, 6, 7), (1, 7, 8)] {
+            history.begin(process, invoke);
+            history.end(complete, if complete == NEVER { Outcome::Unknown } else { Outcome::Committed });
+        }
+        assert_eq!(session_pairs(&history, &[0, 1, 2, 3, 4]), [(0, 1), (0, 2)]);
     }
 
     #[test]

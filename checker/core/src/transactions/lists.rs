@@ -36,8 +36,8 @@ pub(super) struct Lists {
     order: Vec<u32>,
     /// Elements in that order, [`NONE`] likewise.
     order_elements: Vec<u32>,
-    /// Elements that were appended twice: who wrote what was read is not known.
-    twice: bool,
+    /// Per key, whether an element was appended to it twice: who wrote what was read of it is not known, and nothing is made of it.
+    repeated: Vec<bool>,
 }
 
 /// One read of a list, as its transaction did it.
@@ -79,6 +79,7 @@ impl Lists {
                 if new {
                     latest.push((NONE, NONE));
                     self.longest.push((0, 0, NONE));
+                    self.repeated.push(false);
                 }
                 match *micro {
                     Micro::Append { value, .. } => {
@@ -109,12 +110,15 @@ impl Lists {
             self.previous.push(NONE);
             self.places.push(NONE);
         } else {
-            self.twice = true;
+            self.repeated[key as usize] = true;
         }
         element
     }
 
     fn order_versions(&mut self, history: &Transactions) {
+        for (longest, _) in self.longest.iter_mut().zip(&self.repeated).filter(|(_, repeated)| **repeated) {
+            *longest = (0, 0, NONE);
+        }
         for (key, &(start, end, _)) in self.longest.iter().enumerate() {
             let begin = self.order.len() as u32;
             self.starts.push(begin);
@@ -151,6 +155,7 @@ impl Lists {
             for (place, step) in micro.iter().enumerate() {
                 if let Micro::ReadList { key: raw_key, start, end } = *step
                     && row.outcome == Outcome::Committed
+                    && !self.repeated[self.key_of[number] as usize]
                 {
                     let (before, after) = (&micro[..place], &micro[place + 1..]);
                     visit(Read { transaction, before, after, key: self.key_of[number], raw_key, list: history.elements(start, end) });
@@ -169,9 +174,14 @@ impl Lists {
         self.starts[key as usize] as usize..self.starts[key as usize + 1] as usize
     }
 
+    /// Whether no element was appended to one key twice.
+    pub fn are_traceable(&self) -> bool {
+        !self.repeated.contains(&true)
+    }
+
     /// Everything that the lists say.
     pub fn infer(&self, history: &Transactions, findings: &mut Findings) {
-        if self.twice {
+        if !self.are_traceable() {
             findings.doubt("an element was appended to one key twice: who wrote what was read is not known");
         }
         let mut overwriters = vec![NONE; self.order.len()];
@@ -410,7 +420,7 @@ impl Lists {
         let mut unread = vec![Vec::new(); self.keys.len()];
         for (element, (key, _)) in self.elements.items().iter().enumerate() {
             let writer = self.writers[element];
-            if self.places[element] == NONE && findings.is_included(writer) {
+            if self.places[element] == NONE && findings.is_included(writer) && !self.repeated[*key as usize] {
                 unread[*key as usize].push(writer);
             }
         }

@@ -96,6 +96,19 @@ pub enum Workload {
     Register,
     /// Registers whose commit order was recorded.
     RecordedRegister,
+    /// Lists to which the same elements are appended again and again.
+    RepeatedList,
+    /// Registers to which the same values are written again and again.
+    RepeatedRegister,
+}
+
+impl Workload {
+    /// All.
+    pub const ALL: [Self; 5] = [Self::ListAppend, Self::Register, Self::RecordedRegister, Self::RepeatedList, Self::RepeatedRegister];
+
+    fn is_of_lists(self) -> bool {
+        matches!(self, Self::ListAppend | Self::RepeatedList)
+    }
 }
 
 /// A transaction of a drawn history.
@@ -113,7 +126,11 @@ struct Drawn {
 /// that may be old, and damaged now and then.
 #[must_use]
 pub fn random_history(random: &mut Random, workload: Workload, length: u64) -> Transactions {
-    let drawn = draw(random, length);
+    let mut drawn = draw(random, length);
+    if matches!(workload, Workload::RepeatedList | Workload::RepeatedRegister) {
+        let values = 2 + random.below(8);
+        drawn.iter_mut().flat_map(|row| &mut row.micro).for_each(|(_, _, value)| *value = 1 + *value % values);
+    }
     let stale_percent = [0, 0, 30][usize::try_from(random.below(3)).unwrap_or(0)];
     let damage_percent = [0, 0, 10][usize::try_from(random.below(3)).unwrap_or(0)];
     let mut by_commit: Vec<usize> = (0..drawn.len()).collect();
@@ -188,12 +205,12 @@ fn answer(random: &mut Random, workload: Workload, drawn: &Drawn, snapshot: Stat
             told.push(Vec::new());
             continue;
         }
-        let mut seen = if workload == Workload::ListAppend { list.clone() } else { list.last().copied().into_iter().collect() };
+        let mut seen = if workload.is_of_lists() { list.clone() } else { list.last().copied().into_iter().collect() };
         if random.chance(damage_percent) {
             match random.below(4) {
                 0 => _ = seen.pop(),
                 1 => seen.reverse(),
-                2 if workload == Workload::ListAppend => seen.push(1 + random.below(16)),
+                2 if workload.is_of_lists() => seen.push(1 + random.below(16)),
                 _ => seen = list.first().copied().into_iter().collect(),
             }
         }
@@ -213,11 +230,11 @@ fn record(drawn: &[Drawn], answers: &BTreeMap<usize, Vec<Vec<u64>>>, by_commit: 
         }
         for (place, (writes, key, value)) in transaction.micro.iter().enumerate() {
             let told = answers.get(&row).map_or(&[][..], |told| &told[place]);
-            match (writes, workload) {
-                (true, Workload::ListAppend) => history.append(*key, *value),
-                (true, _) => history.write(*key, *value),
-                (false, Workload::ListAppend) => history.read_list(*key, told.iter().copied()),
-                (false, _) => history.read(*key, told.last().copied()),
+            match (writes, workload.is_of_lists()) {
+                (true, true) => history.append(*key, *value),
+                (true, false) => history.write(*key, *value),
+                (false, true) => history.read_list(*key, told.iter().copied()),
+                (false, false) => history.read(*key, told.last().copied()),
             }
         }
         history.end(transaction.complete, transaction.outcome);

@@ -103,7 +103,7 @@ impl Registers {
     pub fn infer(&self, history: &Transactions, options: Options, findings: &mut Findings) -> Vec<Touch> {
         let touches = self.touches(history, options, findings);
         self.lost_updates(history, &touches, findings);
-        if self.is_recorded(history, findings) {
+        if Self::is_recorded(history, &touches) {
             self.follow_positions(history, &touches, findings);
         } else {
             if !touches.is_empty() {
@@ -124,12 +124,10 @@ impl Registers {
         })
     }
 
-    /// Whether every writer that takes part has its place in a recorded commit order.
-    fn is_recorded(&self, history: &Transactions, findings: &Findings) -> bool {
-        self.writers
-            .iter()
-            .filter(|writer| findings.is_included(**writer))
-            .all(|writer| history.transactions()[*writer as usize].position.is_some())
+    /// Whether every transaction that writes has its place in a recorded commit order.
+    fn is_recorded(history: &Transactions, touches: &[Touch]) -> bool {
+        let mut writes = touches.iter().filter(|touch| touch.wrote != NONE);
+        writes.all(|touch| history.transactions()[touch.transaction as usize].position.is_some())
     }
 
     /// Judges all reads by themselves and adds the wr edges; what each transaction did with each register is returned.

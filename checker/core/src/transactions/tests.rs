@@ -69,6 +69,25 @@ fn g0() {
 }
 
 #[test]
+fn nothing_is_made_of_a_list_to_which_an_element_was_appended_twice() {
+    let appends = "0 0 1 ok: a x 1\n0 2 3 ok: a x 1\n";
+    for (more, lost) in [("0 4 5 ok: r x 1 1", false), ("0 4 5 ok: r x 1", true), ("0 4 5 fail: a x 2\n0 6 7 ok: r x 1 1 2", true)] {
+        let analysis = judged(&format!("{appends}{more}"), Options::default());
+        assert_eq!(analysis.standing(Level::StrictSerializable), Standing::Undecided, "{more}, lost or aborted: {lost}");
+        assert!(analysis.anomalies.is_empty(), "{analysis:?}");
+    }
+    assert_eq!(anomalies("0 0 1 fail: a x 1\n0 2 3 ok: a x 1\n0 4 5 ok: r x 1"), [""; 0]);
+    assert_eq!(anomalies(&format!("{appends}1 4 5 fail: a y 1\n0 6 7 ok: r x 1 1, r y 1")), ["G1a"]);
+}
+
+/// The last one to write each value aborted, which says nothing about the order of the others.
+#[test]
+fn values_written_again_order_nobody() {
+    let text = "0 1 9 ok: v x 2, w x 2\n1 2 2 ok: v x, w x 1, v x 1\n1 5 10 ok: v x 1, w x 2\n2 8 11 fail: w x 1, w x 2\n0 10 14 ok: v x 2";
+    assert_eq!(anomalies(text), [""; 0]);
+}
+
+#[test]
 fn g1a() {
     assert_eq!(anomalies("0 0 1 fail: a x 1\n1 2 3 ok: r x 1"), ["G1a"]);
     assert_eq!(anomalies("0 0 1 info: a x 1\n1 2 3 ok: r x 1"), [""; 0]);
@@ -264,4 +283,9 @@ fn registers_never_contradict_brute_force() {
     let tally = against_brute_force(Workload::Register, 2, 3_000);
     assert!(tally.undecided * 10 < tally.hold + tally.refuted, "{tally:?}");
     against_brute_force(Workload::RecordedRegister, 3, 1_000);
+    // Of lists whose elements repeat nothing is made; other keys of the same history are judged.
+    let tally = against_brute_force(Workload::RepeatedList, 4, 3_000);
+    assert!(tally.hold > 300 && tally.undecided > 300, "{tally:?}");
+    let tally = against_brute_force(Workload::RepeatedRegister, 5, 3_000);
+    assert!(tally.refuted > 150 && tally.undecided > 300, "{tally:?}");
 }
