@@ -4,7 +4,9 @@
 //! timers fire at the worst moment. What a random simulation finds with luck, an exhaustive one finds within its bounds, or
 //! proves absent there.
 
-pub mod cluster;
+pub mod bounds;
 pub mod facts;
 pub mod machine;
-pub mod model;
+pub mod node;
+pub mod search;
+pub mod tables;

@@ -2,42 +2,44 @@
 
 use anyhow::Result;
 use clap::Parser;
-use model::model::{Bounds, Protocol};
-use stateright::{Checker, Expectation, HasDiscoveries, Model};
+use model::bounds::{Bounds, REPLICAS_MAX};
+use model::search::{End, Reductions, Search, Violation};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Explores every interleaving of a small cluster: messages lost, duplicated and reordered, crashes between any two steps.
 #[derive(Parser)]
 struct Options {
-    /// Voting members.
-    #[arg(long, default_value_t = 3)]
+    /// Voting members, 5 at most.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=REPLICAS_MAX as i64))]
     replicas: u8,
     /// Client operations, 3 at most.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3))]
-    operations: u32,
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=3))]
+    operations: u8,
     /// Views, the first one included.
     #[arg(long, default_value_t = 2)]
     views: u64,
     /// Timers that fire.
     #[arg(long, default_value_t = 2)]
-    timers: u32,
+    timers: u8,
     /// Only this timer fires (again for another one); all timers unless given.
     #[arg(long = "timer", value_name = "TIMER", value_parser = find_timer)]
     kinds: Vec<vsr::io::Timer>,
     /// Crashes.
     #[arg(long, default_value_t = 1)]
-    crashes: u32,
+    crashes: u8,
     /// Messages delivered once more.
     #[arg(long, default_value_t = 0)]
-    duplicates: u32,
+    duplicates: u8,
     /// Crashes that damage the newest durable entry of the replica's disk.
     #[arg(long, default_value_t = 0)]
-    damage: u32,
+    damage: u8,
     /// Writes are durable at once.
     #[arg(long)]
     eager_disk: bool,
+    /// What one end sends to another does not overtake what it sent before; lost and repeated it may be.
+    #[arg(long)]
+    ordered_links: bool,
     /// Switch off a guard of the replica, by the name that `vopr bugs` lists.
     #[arg(long)]
     bug: Option<String>,
@@ -47,78 +49,60 @@ struct Options {
     /// Stop after so many seconds (not exhaustive then).
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Go deep first: less memory, but the way to a violation is not the shortest.
-    #[arg(long)]
-    deep: bool,
-    /// Threads.
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
 }
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
-    let bug = options.bug.as_deref().map(find_bug).transpose()?;
     let bounds = Bounds {
         replicas: options.replicas,
         operations: options.operations,
         views: options.views,
         timers: options.timers,
-        kinds: options.kinds.clone(),
+        kinds: options.kinds,
         crashes: options.crashes,
         duplicates: options.duplicates,
         damage: options.damage,
         eager_disk: options.eager_disk,
-        bug,
+        ordered_links: options.ordered_links,
+        bug: options.bug.as_deref().map(find_bug).transpose()?,
     };
     println!("{bounds:?}");
-    let begin = Instant::now();
-    let protocol = Protocol::new(bounds);
-    let (stop, limit) = (protocol.stop(), Duration::from_secs(options.seconds));
-    std::thread::spawn(move || {
-        std::thread::sleep(limit);
-        stop.store(true, Ordering::Relaxed);
+    let (begin, limit) = (Instant::now(), Duration::from_secs(options.seconds));
+    let mut search = Search::new(&bounds, Reductions::ALL);
+    let end = search.run(|search| {
+        if search.visited() % 1_000_000 == 999_999 {
+            eprintln!("{} of {} states visited, {:.0} s", search.visited(), search.states(), begin.elapsed().as_secs_f64());
+        }
+        begin.elapsed() >= limit || options.states.is_some_and(|states| search.states() >= states)
     });
-    let mut checker = protocol.checker().threads(options.threads).finish_when(HasDiscoveries::AnyFailures);
-    if let Some(states) = options.states {
-        checker = checker.target_state_count(states);
-    }
-    let holds = if options.deep {
-        report(&checker.spawn_dfs().join(), &options, begin)
-    } else {
-        report(&checker.spawn_bfs().join(), &options, begin)
-    };
-    Ok(ExitCode::from(u8::from(!holds)))
+    report(&search, &end, begin.elapsed(), bounds.views);
+    Ok(ExitCode::from(u8::from(matches!(end, End::Violated(_)))))
 }
 
-/// Prints what was found; whether every property holds as far as explored.
-fn report(checker: &impl Checker<Protocol>, options: &Options, begin: Instant) -> bool {
-    let (states, unique, depth) = (checker.state_count(), checker.unique_state_count(), checker.max_depth());
-    println!("{unique} different states of {states} reached, depth {depth}, {:.1} s", begin.elapsed().as_secs_f64());
-    let ran_out = checker.model().stop().swap(false, Ordering::Relaxed);
-    let found = checker.discoveries();
-    let properties = checker.model().properties();
-    // The first violation ends the search, too.
-    let refuted = properties.iter().any(|property| property.expectation == Expectation::Always && found.contains_key(property.name));
-    let stopped = refuted || options.states.is_some_and(|limit| states >= limit) || ran_out;
-    let mut holds = true;
-    for property in properties {
-        let path = found.get(property.name);
-        let verdict = match (&property.expectation, path) {
-            (Expectation::Always, None) if stopped => "held as far as explored",
-            (Expectation::Always, None) => "holds in every state",
-            (Expectation::Always, Some(_)) => "VIOLATED",
-            (_, Some(_)) => "happens",
-            (_, None) => "was not seen",
+/// Prints what was found.
+fn report(search: &Search, end: &End, took: Duration, views: u64) {
+    let (nodes, messages, facts) = search.sizes();
+    println!("{} different states, {} transitions, {:.1} s", search.states(), search.transitions(), took.as_secs_f64());
+    println!("made of {nodes} different replicas, {messages} messages, {facts} sets of facts");
+    for property in Violation::ALL {
+        let verdict = match end {
+            End::Violated(violation) if *violation == property => "VIOLATED",
+            End::Complete => "holds in every state",
+            _ => "held as far as explored",
         };
-        println!("{verdict:24} {}", property.name);
-        if let (Expectation::Always, Some(path)) = (&property.expectation, path) {
-            holds = false;
-            for (step, action) in path.clone().into_actions().into_iter().enumerate() {
-                println!("  {:3} {action:?}", step + 1);
+        println!("{verdict:24} {}", property.name());
+        if verdict == "VIOLATED" {
+            for (step, words) in search.way().iter().enumerate() {
+                println!("  {:3} {words}", step + 1);
             }
         }
     }
-    holds
+    let (all_commit, later_view) = search.happened();
+    let examples = [(all_commit, "all operations commit"), (later_view, "a later view commits")];
+    // In a single view there is no later one.
+    for (happens, what) in examples.into_iter().take(if views > 1 { 2 } else { 1 }) {
+        println!("{:24} {what}", if happens { "happens" } else { "was not seen" });
+    }
 }
 
 fn find_bug(name: &str) -> Result<vsr::Bug> {

@@ -1,8 +1,7 @@
 //! Small bounds explored to the end, and each planted bug of the replica refuted within bounds of its own.
 
-use model::model::{Bounds, Protocol};
-use stateright::{Checker, Expectation, HasDiscoveries, Model};
-use std::collections::BTreeSet;
+use model::bounds::Bounds;
+use model::search::{End, Reductions, Search};
 use vsr::Bug;
 use vsr::io::Timer;
 
@@ -16,40 +15,79 @@ const BOUNDS: Bounds = Bounds {
     duplicates: 0,
     damage: 0,
     eager_disk: false,
+    ordered_links: false,
     bug: None,
 };
 
-/// States reached, properties violated, and examples that were not found.
-fn explore(bounds: Bounds) -> (usize, BTreeSet<&'static str>, BTreeSet<&'static str>) {
-    let checker = Protocol::new(bounds).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let found: BTreeSet<_> = checker.discoveries().into_keys().collect();
-    let named = |expectation: Expectation| {
-        let properties = checker.model().properties().into_iter().filter(move |property| property.expectation == expectation);
-        properties.map(|property| property.name).collect::<BTreeSet<_>>()
-    };
-    let violated = named(Expectation::Always).intersection(&found).copied().collect();
-    let unseen = named(Expectation::Sometimes).difference(&found).copied().collect();
-    (checker.unique_state_count(), violated, unseen)
+/// Visits all states of the bounds, of which there are so many; nothing is violated, and what should happen happens.
+fn holds(bounds: &Bounds, at_least: usize) {
+    let mut search = Search::new(bounds, Reductions::ALL);
+    assert_eq!(search.run(|_| false), End::Complete, "{bounds:?}: {:#?}", search.way());
+    assert!(search.happened().0, "{bounds:?}: the operations never commit");
+    assert!(search.states() > at_least, "{} states are too few: something is not explored", search.states());
 }
 
 #[test]
 fn two_operations_in_one_view_with_a_duplicate_hold() {
-    let (states, violated, unseen) = explore(Bounds { operations: 2, views: 1, duplicates: 1, ..BOUNDS });
-    assert_eq!((violated, unseen), (BTreeSet::new(), BTreeSet::new()));
-    assert!(states > 10_000, "{states} states are too few: something is not explored");
+    holds(&Bounds { operations: 2, views: 1, duplicates: 1, ..BOUNDS }, 10_000);
 }
 
 #[test]
 fn a_crash_at_any_moment_of_one_view_holds() {
-    let (states, violated, unseen) = explore(Bounds { crashes: 1, views: 1, ..BOUNDS });
-    assert_eq!((violated, unseen), (BTreeSet::new(), BTreeSet::new()));
-    assert!(states > 5_000, "{states} states are too few: something is not explored");
+    holds(&Bounds { crashes: 1, views: 1, ..BOUNDS }, 5_000);
+}
+
+#[test]
+fn a_view_change_with_a_duplicate_on_ordered_links_holds() {
+    let bounds = Bounds { duplicates: 1, ordered_links: true, ..one_view_change() };
+    holds(&bounds, 50_000);
+    let mut search = Search::new(&bounds, Reductions::ALL);
+    search.run(|_| false);
+    assert!(search.happened().1, "no entry of the later view is ever committed");
+}
+
+/// What is left out must be done by something that is not: the same replicas in the same company, the same facts, and fewer states.
+#[test]
+fn reductions_leave_nothing_out() {
+    let alone = Bounds { operations: 0, duplicates: 1, ..one_view_change() };
+    let two_crashes = Bounds { views: 1, crashes: 2, eager_disk: true, ..BOUNDS };
+    let ordered = Bounds { ordered_links: true, duplicates: 1, ..one_view_change() };
+    for bounds in [alone, two_crashes, ordered, Bounds { operations: 2, views: 1, duplicates: 1, ..BOUNDS }] {
+        let explored = |reductions| {
+            let mut search = Search::new(&bounds, reductions);
+            assert_eq!(search.run(|_| false), End::Complete);
+            (search.states(), search.cores())
+        };
+        let (every, cores) = explored(Reductions::NONE);
+        for reductions in
+            [Reductions { settled: false, ..Reductions::ALL }, Reductions { covered: false, ..Reductions::ALL }, Reductions::ALL]
+        {
+            let (states, reached) = explored(reductions);
+            assert!(states <= every, "{bounds:?} {reductions:?}: {states} of {every}");
+            assert!(reached == cores, "{bounds:?} {reductions:?}: {} of {}", reached.len(), cores.len());
+        }
+    }
+}
+
+/// Without a network that reorders there is less to see, and never anything else.
+#[test]
+fn ordered_links_show_a_part_of_what_a_network_without_order_shows() {
+    let cores = |ordered_links| {
+        let mut search = Search::new(&Bounds { ordered_links, ..one_view_change() }, Reductions::ALL);
+        assert_eq!(search.run(|_| false), End::Complete);
+        search.cores()
+    };
+    let (ordered, unordered) = (cores(true), cores(false));
+    assert!(ordered.len() < unordered.len() && ordered.is_subset(&unordered), "{} of {}", ordered.len(), unordered.len());
 }
 
 /// The bounds in which a bug shows, and what it breaks there.
 fn refuted(bug: Bug, bounds: Bounds, property: &str) {
-    let (_, violated, _) = explore(Bounds { bug: Some(bug), ..bounds });
-    assert!(violated.contains(property), "{} breaks {violated:?}", bug.name());
+    let bounds = Bounds { bug: Some(bug), ..bounds };
+    let mut search = Search::new(&bounds, Reductions::ALL);
+    let End::Violated(violation) = search.run(|_| false) else { panic!("{} breaks nothing", bug.name()) };
+    assert_eq!(violation.name(), property, "{}: {:#?}", bug.name(), search.way());
+    assert!(!search.way().is_empty());
 }
 
 #[test]
