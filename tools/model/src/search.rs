@@ -101,11 +101,17 @@ struct Reached {
     replica: u8,
     event: Event,
     /// Where its messages begin in the pool.
-    pool: usize,
+    pool: u32,
     /// The state before.
     before: u32,
-    /// Another state with the same core.
-    twin: u32,
+}
+
+/// A state that was reached, among those with the same core.
+#[derive(Clone, Copy, Debug)]
+struct Twin {
+    /// A bit for each of its messages, several messages sharing one: whose bits are not all here cannot be a part of this network.
+    signature: u32,
+    state: u32,
 }
 
 const NONE: u32 = u32::MAX;
@@ -129,8 +135,8 @@ pub struct Search {
     states: Vec<Reached>,
     /// Numbers of messages, those of one link together and in order.
     pool: Vec<u16>,
-    /// By fingerprint of a core, the newest state that has it.
-    newest: HashMap<u64, u32>,
+    /// By fingerprint of a core, the states that have it.
+    twins: HashMap<u64, Vec<Twin>>,
     visited: usize,
     transitions: u64,
     violation: Option<Violation>,
@@ -154,7 +160,7 @@ impl Search {
             tables: Tables::new(bounds),
             states: Vec::new(),
             pool: Vec::new(),
-            newest: HashMap::new(),
+            twins: HashMap::new(),
             visited: 0,
             transitions: 0,
             violation: None,
@@ -174,16 +180,7 @@ impl Search {
             search.send(&mut network, request);
         }
         search.reach(
-            Reached {
-                core,
-                spent: Spent::default(),
-                messages: 0,
-                replica: 0,
-                event: Event::WriteCompletes,
-                pool: 0,
-                before: NONE,
-                twin: NONE,
-            },
+            Reached { core, spent: Spent::default(), messages: 0, replica: 0, event: Event::WriteCompletes, pool: 0, before: NONE },
             &network,
         );
         search
@@ -262,7 +259,7 @@ impl Search {
     }
 
     fn network(&self, state: &Reached) -> &[u16] {
-        &self.pool[state.pool..state.pool + usize::from(state.messages)]
+        &self.pool[state.pool as usize..][..usize::from(state.messages)]
     }
 
     /// Everything that may happen: to which replica, what, and whether the message that arrives stays under way.
@@ -337,7 +334,7 @@ impl Search {
         self.forget(&mut network, &core, spent);
         let before = u32::try_from(self.visited).expect("fewer than 2^32 states");
         self.transitions += 1;
-        self.reach(Reached { core, spent, messages: 0, replica, event, pool: 0, before, twin: NONE }, &network);
+        self.reach(Reached { core, spent, messages: 0, replica, event, pool: 0, before }, &network);
     }
 
     /// Puts a message behind those of its link. Right behind its like it makes no difference.
@@ -370,22 +367,24 @@ impl Search {
 
     /// Keeps a state, unless it is known or another one covers it.
     fn reach(&mut self, mut state: Reached, network: &[u16]) {
+        let signature = network.iter().fold(0, |bits, message| bits | 1u32 << (message % 32));
         let key = fingerprint(&state.core);
-        state.twin = self.newest.get(&key).copied().unwrap_or(NONE);
-        let mut at = state.twin;
-        while let Some(other) = self.states.get(at as usize) {
-            let does_as_much = if self.reductions.covered {
+        let does_as_much = |twin: &&Twin| {
+            let other = &self.states[twin.state as usize];
+            let covers = if self.reductions.covered {
                 other.spent.is_within(state.spent) && is_part(network, self.network(other))
             } else {
                 other.spent == state.spent && network == self.network(other)
             };
-            if does_as_much && other.core == state.core {
-                return;
-            }
-            at = other.twin;
+            covers && other.core == state.core
+        };
+        let twins = self.twins.get(&key).map_or(&[][..], Vec::as_slice);
+        if twins.iter().filter(|twin| signature & !twin.signature == 0).any(|twin| does_as_much(&twin)) {
+            return;
         }
-        self.newest.insert(key, u32::try_from(self.states.len()).expect("fewer than 2^32 states"));
-        state.pool = self.pool.len();
+        let number = u32::try_from(self.states.len()).expect("fewer than 2^32 states");
+        self.twins.entry(key).or_default().push(Twin { signature, state: number });
+        state.pool = u32::try_from(self.pool.len()).expect("fewer than 2^32 messages");
         state.messages = u16::try_from(network.len()).expect("few messages");
         self.pool.extend_from_slice(network);
         self.judge(&state);
