@@ -175,6 +175,9 @@ pub fn bring(files: &[PathBuf], reading: &ReadingArguments) -> Result<Vec<Brough
 fn summary(brought: &Brought) -> String {
     let settings = &brought.settings;
     let mut parts = vec![format!("{}, model {}", counted(brought.rows.len() as u64, "operation"), settings.model.name())];
+    if let Some(other) = settings.alternative {
+        parts.push(format!("or {}, which has the same functions: --model says it", other.name()));
+    }
     parts.push(format!("read as {}", settings.format));
     if settings.keyed {
         parts.push("independent keys".to_owned());

@@ -22,7 +22,7 @@ pub fn format(text: &str) -> Option<Format> {
             return Some(Format::JepsenEdn);
         }
         // Records of Jepsen say what happened under "type"; others are rows with a column for each thing.
-        let record = start.lines().take(20).collect::<String>();
+        let record = start.lines().take(200).collect::<String>();
         return Some(if record.contains("\"process\"") && record.contains("\"type\"") { Format::JepsenJson } else { Format::JsonLines });
     }
     if start.lines().take(1000).any(log::looks_like) {

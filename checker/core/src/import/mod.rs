@@ -82,11 +82,16 @@ impl Format {
         }
     }
 
+    /// Jepsen's queues promise no order more often than one; who wrote a table or a log for a checker of queues means one.
+    fn is_of_jepsen(self) -> bool {
+        matches!(self, Self::JepsenEdn | Self::JepsenJson | Self::Knossos | Self::Maelstrom)
+    }
+
     /// What nil as an answer says in histories of this format.
     fn nil_read(self, model: Model) -> NilRead {
-        let knossos = matches!(self, Self::JepsenEdn | Self::JepsenJson | Self::Knossos | Self::Maelstrom);
-        let register = !matches!(model, Model::Kv | Model::Queue) && !model.is_transactional();
-        if knossos && register { NilRead::Any } else { NilRead::Absent }
+        let knossos = self.is_of_jepsen();
+        let register = !matches!(model, Model::Kv | Model::Queue | Model::Bag) && !model.is_transactional();
+        if (knossos && register) || model == Model::MultiRegister { NilRead::Any } else { NilRead::Absent }
     }
 }
 
@@ -182,6 +187,7 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
         model,
         format: format.name().to_owned(),
         file: file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        alternative: (request.model.is_none() && model == Model::Queue && format.is_of_jepsen()).then_some(Model::Bag),
         nil_read: request.nil_read.unwrap_or_else(|| format.nil_read(model)),
         failed_cas,
         initial,
@@ -207,6 +213,13 @@ fn initial(file: &Path, model: Model, request: &Request) -> Result<Option<Edn>, 
     let mut reader = Reader::new(text);
     match (reader.form(), reader.form()) {
         (Ok(Some(Edn::Nil)), Ok(None)) => Ok(None),
+        (Ok(Some(_)), Ok(None)) if !model.has_initial() => Err(ImportError::file(
+            file,
+            format!("what the model {} holds at first is nothing, and no initial value can be said", model.name()),
+        )),
+        (Ok(Some(value)), Ok(None)) if model == Model::Counter && value.integer().is_none() => {
+            Err(ImportError::file(file, format!("counters hold a whole number at first; {text:?} is none")))
+        }
         (Ok(Some(value)), Ok(None)) if model == Model::Bank && !are_balances(&value) => Err(ImportError::file(
             file,
             format!("accounts hold a whole number at first, or a map says what each of them holds; {text:?} is neither"),

@@ -53,9 +53,9 @@ pub fn function(model: Model, word: &str) -> Option<Function> {
         Model::Set if remove => Some(Function::SetRemove),
         Model::Set if word == "contains" => Some(Function::SetContains),
         Model::Set if read => Some(Function::SetRead),
-        Model::Queue if matches!(&*word, "enqueue" | "enq") => Some(Function::Enqueue),
-        Model::Queue if matches!(&*word, "dequeue" | "deq") => Some(Function::Dequeue),
-        Model::Queue if word == "drain" => Some(Function::Drain),
+        Model::Queue | Model::Bag if matches!(&*word, "enqueue" | "enq") => Some(Function::Enqueue),
+        Model::Queue | Model::Bag if matches!(&*word, "dequeue" | "deq") => Some(Function::Dequeue),
+        Model::Queue | Model::Bag if word == "drain" => Some(Function::Drain),
         Model::Counter if word == "add" || RISES.contains(&&*word) || FALLS.contains(&&*word) => Some(Function::CounterAdd),
         Model::Counter if read => Some(Function::Read),
         // Locks are registers that hold 1 or nothing.
@@ -124,6 +124,9 @@ impl RowMaker {
             Function::Write | Function::Enqueue | Function::SetAdd | Function::SetRemove => row.value = Some(self.value(asked)),
             Function::TextAppend if asked.word().is_some() => row.value = Some(self.value(asked)),
             Function::CompareAndSet if self.model == Model::Mutex => self.lock(&mut row, word),
+            Function::CompareAndSet if told == Some(&Edn::Bool(false)) => {
+                return Err("what is :ok to have been done, or :fail if the value was another one; found :ok and false".to_owned());
+            }
             Function::CompareAndSet => self.compare_and_set(&mut row, asked, operation)?,
             Function::SetContains => {
                 row.value = Some(self.value(asked));

@@ -149,7 +149,7 @@ pub(super) fn object(index: &RunIndex<'_>, imported: &Imported) -> Result<Object
     let calls: Vec<Call<LedgerAction>> = calls.iter().map(|call| call.of_ledger(credit)).collect();
     let ledger = |balances| History::Bank(Ledger { credit, ..Ledger::new(accounts.clone(), balances) }, calls.clone());
     let starts = known.into_iter().map(ledger).collect();
-    Ok(Object { name: "the bank".to_owned(), kind: "accounts", keys: accounts.clone(), rows, starts })
+    Ok(Object { name: "the bank".to_owned(), kind: "accounts", keys: accounts.clone(), rows, starts, only_proves: false })
 }
 
 /// The accounts, in order: those that the user named, or those that operations name.

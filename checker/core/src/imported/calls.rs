@@ -29,6 +29,8 @@ pub struct Object {
     pub rows: Vec<usize>,
     /// The calls, once for each start that is possible.
     pub starts: Vec<History>,
+    /// Whether only an order can be believed: that there is none refutes nothing.
+    pub only_proves: bool,
 }
 
 /// Why a run has no objects.
@@ -53,6 +55,10 @@ pub fn objects(index: &RunIndex<'_>, imported: &Imported) -> Result<Vec<Object>,
             let mut by_key: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
             for row in index.operation_rows() {
                 by_key.entry(index.operations().key[row]).or_default().push(row);
+            }
+            if imported.model == Model::Bag {
+                let bags: Result<Vec<Vec<Object>>, Problem> = by_key.into_values().map(|rows| reader.bag(&rows)).collect();
+                return Ok(bags?.into_iter().flatten().collect());
             }
             by_key.into_iter().map(|(key, rows)| reader.single(key, &rows)).collect()
         }
@@ -139,7 +145,31 @@ impl Rows<'_> {
         };
         let several = self.imported.keyed || self.imported.model == Model::Kv || key != 0;
         let name = if several { format!("{kind} {}", self.imported.words(key)) } else { format!("the {kind}") };
-        Ok(Object { name, kind, keys: vec![key], rows, starts: vec![history] })
+        Ok(Object { name, kind, keys: vec![key], rows, starts: vec![history], only_proves: false })
+    }
+
+    /// A queue without order falls into one for each value; whoever found it empty found all of them empty at once, which an
+    /// order that is first-in-first-out proves, and nothing here refutes.
+    fn bag(&self, rows: &[usize]) -> Result<Vec<Object>, Problem> {
+        let (rows, calls) = self.queue_calls(rows)?;
+        let told = |call: &Call<QueueAction>, told| call.action == QueueAction::Dequeue { told };
+        let found_empty = calls.iter().any(|call| told(call, Dequeued::Empty));
+        let values: BTreeSet<u64> = calls.iter().filter_map(|call| call.action.value()).collect();
+        let part = |kind, name, keys, only_proves, is_part: &dyn Fn(&Call<QueueAction>) -> bool| {
+            let kept = rows.iter().zip(&calls).filter(|(_, call)| is_part(call));
+            let (rows, calls) = kept.map(|(row, call)| (*row, *call)).unzip();
+            Object { name, kind, keys, rows, starts: vec![History::Queue(calls)], only_proves }
+        };
+        let of = |value: u64| {
+            let name = format!("element {}", self.imported.words(value));
+            // Where nobody finds it empty, nobody need have taken what nobody saw taken.
+            part("element", name, vec![value], false, &|call| call.action.value().map_or(found_empty, |other| other == value))
+        };
+        let mut objects: Vec<Object> = values.iter().map(|value| of(*value)).collect();
+        if found_empty {
+            objects.push(part("bag", "the bag".to_owned(), Vec::new(), true, &|_| true));
+        }
+        Ok(objects)
     }
 
     fn register(&self, rows: &[usize]) -> Result<(Vec<usize>, History), Problem> {
@@ -215,6 +245,11 @@ impl Rows<'_> {
     }
 
     fn queue(&self, rows: &[usize]) -> Result<(Vec<usize>, History), Problem> {
+        let (rows, calls) = self.queue_calls(rows)?;
+        Ok((rows, History::Queue(calls)))
+    }
+
+    fn queue_calls(&self, rows: &[usize]) -> Result<(Vec<usize>, Vec<Call<QueueAction>>), Problem> {
         let table = self.index.operations();
         let Calls { rows, calls } = self.calls(rows, |row| {
             let answered = self.answered(row);
@@ -229,7 +264,7 @@ impl Rows<'_> {
                 _ => return Err(foreign(row)),
             })
         })?;
-        Ok((rows, History::Queue(calls)))
+        Ok((rows, calls))
     }
 
     fn counter(&self, rows: &[usize]) -> Result<(Vec<usize>, History), Problem> {
@@ -274,7 +309,7 @@ impl Rows<'_> {
         })?;
         let model = Keys { keys: keys.clone(), initial: Some(self.number(self.imported.initial)) };
         let starts = vec![History::Store(model, calls)];
-        Ok(Object { name: "the registers".to_owned(), kind: "registers", keys, rows, starts })
+        Ok(Object { name: "the registers".to_owned(), kind: "registers", keys, rows, starts, only_proves: false })
     }
 
     /// What a transaction saw of others, and what it left behind; what it saw of its own writes is tested at once.

@@ -35,6 +35,10 @@ pub fn decide(object: &Object, meter: &Meter) -> Found {
             None => undecided = outcome.undecided.or_else(|| Some("not decided".to_owned())),
         }
     }
+    if object.only_proves {
+        let why = "it was found empty, which ties all elements together, and no first-in-first-out order explains it";
+        undecided = undecided.or_else(|| Some(why.to_owned()));
+    }
     if let Some(why) = undecided {
         return Found::Undecided(format!("{}: {why}", object.name));
     }

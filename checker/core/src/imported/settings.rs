@@ -35,11 +35,13 @@ pub enum Model {
     Bank,
     /// Locks: acquire, release.
     Mutex,
+    /// Queues without order: enqueue, dequeue, drain.
+    Bag,
 }
 
 impl Model {
     /// All models.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Register,
         Self::CasRegister,
         Self::MultiRegister,
@@ -51,6 +53,7 @@ impl Model {
         Self::Counter,
         Self::Bank,
         Self::Mutex,
+        Self::Bag,
     ];
 
     /// The name on the command line and in files.
@@ -68,7 +71,14 @@ impl Model {
             Self::Counter => "counter",
             Self::Bank => "bank",
             Self::Mutex => "mutex",
+            Self::Bag => "bag",
         }
+    }
+
+    /// Whether objects may be said to hold something at first.
+    #[must_use]
+    pub fn has_initial(self) -> bool {
+        matches!(self, Self::Register | Self::CasRegister | Self::MultiRegister | Self::Kv | Self::Counter | Self::Bank)
     }
 
     /// Whether its operations are transactions, whose isolation is judged and not their linearizability.
@@ -107,6 +117,9 @@ pub struct Imported {
     pub format: String,
     /// Name of that file.
     pub file: String,
+    /// Another model that has the same functions, where nobody said which it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<Model>,
     /// What a read that was answered with nil says.
     pub nil_read: NilRead,
     /// What a compare-and-set that failed says.

@@ -8,6 +8,7 @@ fn settings_come_back_from_the_options_of_a_run() {
         model: Model::CasRegister,
         format: "jepsen-edn".to_owned(),
         file: "a.edn".to_owned(),
+        alternative: Some(Model::Bag),
         nil_read: NilRead::Any,
         failed_cas: FailedCas::Compared,
         initial: Some(3),

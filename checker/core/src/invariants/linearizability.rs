@@ -96,6 +96,19 @@ fn imported_objects(index: &RunIndex<'_>, imported: &Imported, meter: &Meter) ->
         let why = format!("operations are transactions ({}): their isolation is judged instead", imported.model.name());
         return Err(Box::new(Verdict::not_applicable(why)));
     }
+    match (objects_of(index, imported, meter), imported.alternative) {
+        (Err(verdict), Some(model)) if verdict.is_violation() => {
+            let (name, other) = (imported.model.name(), model.name());
+            let otherwise = Imported { model, alternative: None, ..imported.clone() };
+            objects_of(index, &otherwise, meter)?;
+            let why = format!("as a {name} it is not linearizable, as a {other} it is, and nobody said which it was: say --model");
+            Err(Box::new(Verdict::unknown(why)))
+        }
+        (decision, _) => decision,
+    }
+}
+
+fn objects_of(index: &RunIndex<'_>, imported: &Imported, meter: &Meter) -> Decision {
     let objects = match imported::objects(index, imported) {
         Ok(objects) => objects,
         Err(imported::Problem::Impossible(row, why)) => return Err(impossible(index, row, &why).into()),

@@ -213,6 +213,57 @@ fn files_of_texts_and_of_several_registers_are_judged_as_brute_force_judges_them
     agree(Model::MultiRegister, &Keys::absent(vec![0, 1, 2]), 6, 7);
 }
 
+/// Whether elements can be put in and taken out in some order; whoever never learns what was taken may have taken anything.
+fn is_a_bag(calls: &[Call<QueueAction>], done: u32, held: &[u64]) -> bool {
+    let open = |number: usize| done & (1 << number) == 0;
+    let precedes = |one: usize, other: usize| calls[one].returned < calls[other].invoke;
+    if (0..calls.len()).all(|number| !open(number) || calls[number].returned == NEVER) {
+        return true;
+    }
+    let free = (0..calls.len()).filter(|number| open(*number) && !(0..calls.len()).any(|other| open(other) && precedes(other, *number)));
+    free.into_iter().any(|number| {
+        let without = |place: usize| [&held[..place], &held[place + 1..]].concat();
+        let next: Vec<Vec<u64>> = match calls[number].action {
+            QueueAction::Enqueue { value } => vec![[held, &[value]].concat()],
+            QueueAction::Dequeue { told: Dequeued::Empty } => held.is_empty().then(Vec::new).into_iter().collect(),
+            QueueAction::Dequeue { told: Dequeued::Value(value) } => {
+                held.iter().position(|own| *own == value).map(without).into_iter().collect()
+            }
+            QueueAction::Dequeue { told: Dequeued::Unknown } => (0..held.len()).map(without).collect(),
+        };
+        next.iter().any(|held| is_a_bag(calls, done | 1 << number, held))
+    })
+}
+
+#[test]
+fn files_of_bags_are_judged_as_brute_force_judges_them() {
+    let request = Request { model: Some(Model::Bag), keyed: Some(false), ..Request::default() };
+    let (mut random, mut verdicts, mut undecided) = (Random(7), [0; 2], 0);
+    for case in 0..3_000 {
+        let mut calls = history_of(&Queue, &mut random, 7, case % 2 == 0, Queue::request);
+        if case % 3 > 0 {
+            calls.retain(|call| call.action != QueueAction::Dequeue { told: Dequeued::Empty });
+        }
+        let text = text(file(&Queue, &calls, Style(case), None, 0));
+        let expected = is_a_bag(&calls, 0, &[]);
+        if calls.is_empty() {
+            continue;
+        }
+        for verdict in twice(&text, &request) {
+            match verdict.name() {
+                "pass" | "not_applicable" => assert!(expected, "case {case}: {verdict:?}\n{text}"),
+                "violation" => assert!(!expected, "case {case}: {verdict:?}\n{text}"),
+                _ => {
+                    undecided += 1;
+                    assert!(case % 3 == 0, "case {case}: {verdict:?}\n{text}");
+                }
+            }
+        }
+        verdicts[usize::from(expected)] += 1;
+    }
+    assert!(verdicts.iter().all(|count| *count > 150) && undecided < 200, "{verdicts:?}, {undecided}");
+}
+
 /// The file of a history of transactions.
 fn transactions_text(history: &Transactions, style: Style) -> String {
     let mut events = Vec::new();

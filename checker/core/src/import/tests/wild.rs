@@ -151,6 +151,7 @@ fn an_empty_text_is_no_value_where_reads_never_say_nil() {
 fn what_cannot_be_written_is_refused() {
     let text = in_turn(&[(0, "txn", "[[:w 1 5]]", "[[:w 1 5]]", "ok"), (0, "txn", "[[:w 1 nil]]", "[[:w 1 nil]]", "ok")]);
     assert!(refusal(&text).contains("h:3:1: a value other than nil"), "{}", refusal(&text));
+    assert!(refusal(&in_turn(&[(0, "cas", "[1 2]", "false", "ok")])).contains("found :ok and false"));
     // Nobody sees what failed.
     let text = in_turn(&[(0, "txn", "[[:w 1 5]]", "[[:w 1 5]]", "ok"), (0, "txn", "[[:w 1 nil]]", "[[:w 1 nil]]", "fail")]);
     assert_eq!(brought(&text).rows.len(), 2);
@@ -205,4 +206,39 @@ fn logs_of_every_age_are_read() {
         assert_eq!((read.settings.format.as_str(), read.settings.fault_events, read.settings.skipped_lines), ("porcupine-log", 1, 1));
         assert_eq!((read.rows.len(), verdict(&log("1")), verdict(&log("2"))), (2, "pass", "violation"), "{before}");
     }
+}
+
+#[test]
+fn queues_may_promise_no_order() {
+    let text = |seen: [&str; 2]| {
+        let enqueue = |value| (0, "enqueue", value, value, "ok");
+        let empty = (1, "dequeue", "nil", "nil", "fail");
+        in_turn(&[empty, enqueue("1"), enqueue("2"), (1, "dequeue", "nil", seen[0], "ok"), (1, "drain", "nil", seen[1], "ok")])
+    };
+    let told = |text: &str, model| judge(text, &Request { model, ..Request::default() });
+    for (seen, queue, bag, guessed) in [
+        (["1", "[2]"], "pass", "pass", "pass"),
+        (["2", "[1]"], "violation", "pass", "unknown"),
+        (["2", "[2]"], "violation", "violation", "violation"),
+        (["3", "[]"], "violation", "violation", "violation"),
+    ] {
+        let names = [Some(Model::Queue), Some(Model::Bag), None].map(|model| told(&text(seen), model).name());
+        assert_eq!(names, [queue, bag, guessed], "{seen:?}");
+    }
+    let Verdict::Unknown { reason } = told(&text(["2", "[1]"]), None) else { panic!("it may be either") };
+    assert!(reason.contains("say --model"), "{reason}");
+    // In a table the first out is the first in, for that is what its checkers are about.
+    let table = "call,return,client,op,value,output\n1,2,0,ENQ,a,\n3,4,0,ENQ,b,\n5,6,1,DEQ,,b\n7,8,1,DEQ,,a\n";
+    assert_eq!(verdict(table), "violation");
+}
+
+#[test]
+fn an_initial_value_that_means_nothing_is_refused() {
+    let text = in_turn(&[(0, "add", "1", "1", "ok"), (1, "read", "nil", "#{1}", "ok")]);
+    let error = |model, initial: &str| {
+        let request = Request { model: Some(model), initial: Some(initial.to_owned()), ..Request::default() };
+        bring_as(&text, &request).expect_err("nothing can be made of it").to_string()
+    };
+    assert!(error(Model::Set, "#{1}").contains("the model set holds at first is nothing"));
+    assert!(error(Model::Counter, "1.5").contains("a whole number at first"));
 }
