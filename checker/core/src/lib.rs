@@ -22,6 +22,7 @@ pub mod testing;
 pub mod transactions;
 pub mod verdict;
 pub mod witness;
+pub mod words;
 pub mod writers;
 
 pub use budget::{Budget, Exhausted, Meter};

@@ -40,8 +40,8 @@ pub const INVARIANTS: &[&Invariant] = &[
     &invariants::scrub_tour::INVARIANT,
     &invariants::clock::INVARIANT,
     &invariants::resource_limits::INVARIANT,
-    &invariants::liveness::INVARIANT,
     &invariants::repair_completion::INVARIANT,
+    &invariants::liveness::INVARIANT,
     // What clients see.
     &invariants::idempotency::INVARIANT,
     &invariants::client_session::INVARIANT,

@@ -356,6 +356,10 @@ impl Report {
     }
 }
 
+/// Violations, by invariant and shape, that nothing else explains: a stall was over before the heal phase, and what lies damaged at
+/// the end need not have held anybody up then; nor does it make an assertion fail.
+const ROOTS: &[(&str, &str)] = &[("liveness", "stalled"), ("liveness", "panicked")];
+
 /// The broken invariants of a run, roots first.
 #[must_use]
 pub fn failure(run: &RunVerdicts) -> Option<Failure> {
@@ -364,7 +368,7 @@ pub fn failure(run: &RunVerdicts) -> Option<Failure> {
     let finding = |(id, witness): &(InvariantId, &Witness)| Finding {
         invariant: id.name(),
         witness: (*witness).clone(),
-        because_of: explanation(*id, &names),
+        because_of: explanation(*id, &names).filter(|_| !ROOTS.contains(&(id.name(), &witness.shape))),
     };
     let mut findings: Vec<_> = broken.iter().map(finding).collect();
     findings.sort_by_key(|finding| finding.because_of.is_some());
@@ -404,7 +408,7 @@ mod tests {
     use crate::budget::Budget;
     use crate::check::judge_run;
     use crate::testing::Story;
-    use vopr_schema::TransitionEvent as Event;
+    use vopr_schema::{Ended, Status, TransitionEvent as Event};
 
     fn verdicts(story: &Story) -> RunVerdicts {
         judge_run(&story.history(), 0, &Selection::all(), &Budget::default())
@@ -416,6 +420,30 @@ mod tests {
         story.accept(0, 3, 0);
         story.commit(0, 3, 0, Some(0b001));
         story
+    }
+
+    #[test]
+    fn damage_that_could_have_been_repaired_explains_a_cluster_that_does_not_settle_and_no_stall() {
+        let chosen = Selection::only(&["repair_completion", "liveness"]).unwrap();
+        let judged = |story: &Story| judge_run(&story.history(), 0, &chosen, &Budget::default());
+        let roots = |story: &Story| failure(&judged(story)).unwrap().roots().map(|finding| finding.invariant).collect::<Vec<_>>();
+        let mut story = Story::clean(4);
+        (story.run.ended, story.run.heal_time_ns) = (Ended::Stuck, Some(50_000_000));
+        story.event(1, Event::CorruptionDetected, |row| row.op = Some(4));
+        (0..600_000).for_each(|_| {
+            story.tick();
+        });
+        assert_eq!(roots(&story), ["repair_completion"]);
+        // Nobody is normal: no peer can be asked, and why that is so is what is to be told.
+        let mut nobody = story.clone();
+        for replica in 0..3 {
+            nobody.event(replica, Event::StatusChanged, |row| row.status = Status::ViewChange);
+        }
+        assert_eq!(roots(&nobody), ["liveness"]);
+        let mut stalled = story.clone();
+        stalled.run.ended = Ended::TimeLimit;
+        stalled.event(0, Event::Stalled, |_| {});
+        assert_eq!(roots(&stalled), ["repair_completion", "liveness"]);
     }
 
     #[test]

@@ -11,10 +11,12 @@
 //! replica that is up is unsettled at the end of a run that has settled after its heal phase: such a run ends when everything is
 //! committed and applied everywhere and no disk has anything left to
 //! do. In a run that did not settle the same holds when faults have been healed for 500 ms, r was up from then on, and the report is
-//! as old.
+//! as old. But where such a run is stuck, r and another replica must have ended normal: else there was nobody to repair, or nobody to
+//! ask, the verdict is unknown, and `liveness` tells what went wrong.
 //!
 //! **Evidence.** run: ended, `end_time_ns`, `heal_time_ns`, options (`cluster.log_slots`; without it no slot is used again). transition:
-//! replica, event, op, commit.
+//! replica, event,
+//! status, op, commit.
 //!
 //! **Deliberately not checked.** Damaged copies of superblocks and checkpoints: the next ones are written over them in turn. That what
 //! was written is the right entry: `repair_safety`. That damage is reported at all: `corruption_detection`.
@@ -24,19 +26,20 @@ use crate::index::{EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::Verdict;
 use crate::witness::Witness;
-use vopr_schema::{Ended, Kind, TransitionEvent as Event};
+use crate::words::counted;
+use vopr_schema::{Ended, Kind, Status, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "repair_completion",
-    version: 2,
+    version: 3,
     category: Category::Storage,
     reads: &[
         Reads { kind: Kind::Run, columns: &["ended", "end_time_ns", "heal_time_ns", "options"] },
-        Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit"] },
+        Reads { kind: Kind::Transition, columns: &["replica", "event", "status", "op", "commit"] },
     ],
     statement: "each detected corrupt entry is repaired, or needed no more, before the end of the run",
-    because_of: &["liveness"],
+    because_of: &[],
     check,
 };
 
@@ -84,11 +87,19 @@ fn check(index: &RunIndex<'_>, meter: &Meter) -> Verdict {
     Verdict::decide("no stored entry was found damaged", || {
         let (replicas, settled) = follow(index, meter)?;
         let unsettled = replicas.iter().map(|replica| replica.reports.len()).sum::<usize>();
-        if let Some(row) = late(index, &replicas) {
+        let is_stuck = index.meta().ended == Ended::Stuck;
+        if let Some(row) = late(index, &replicas, |replica| !is_stuck || could_repair(index, replica)) {
             return Err(left_lying(index, row).into());
         }
+        if late(index, &replicas, |_| true).is_some() {
+            let words = "damaged entries are left in a cluster that is stuck, in which no two replicas could have repaired them";
+            return Err(Box::new(Verdict::unknown(words)));
+        }
         if settled == 0 && unsettled > 0 {
-            return Err(Box::new(Verdict::unknown(format!("{unsettled} damaged entries were reported too late in the run"))));
+            return Err(Box::new(Verdict::unknown(format!(
+                "{} reported too late in the run to be repaired",
+                counted(unsettled, "damaged entry")
+            ))));
         }
         Ok(settled)
     })
@@ -173,16 +184,27 @@ fn log_slots(index: &RunIndex<'_>) -> u64 {
     options.pointer("/cluster/log_slots").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)
 }
 
-/// The first report that there was time enough to settle.
-fn late(index: &RunIndex<'_>, replicas: &[Replica]) -> Option<usize> {
+/// The first report, of the replicas that count, that there was time enough to settle.
+fn late(index: &RunIndex<'_>, replicas: &[Replica], counts: impl Fn(u8) -> bool) -> Option<usize> {
     let (table, meta) = (index.transitions(), index.meta());
     let healed_ns = meta.heal_time_ns?;
+    let replicas = || (0_u8..).zip(replicas).filter(|(number, _)| counts(*number)).map(|(_, replica)| replica);
     if matches!(meta.ended, Ended::Completed | Ended::EventLimit) {
-        return replicas.iter().filter(|replica| !replica.stopped).flat_map(|replica| &replica.reports).copied().min();
+        return replicas().filter(|replica| !replica.stopped).flat_map(|replica| &replica.reports).copied().min();
     }
     let passed = |since_ns: u64| meta.end_time_ns.saturating_sub(since_ns);
-    let running = replicas.iter().filter(|replica| !replica.stopped && passed(replica.since_ns.max(healed_ns)) >= HEALED_NS_MIN);
+    let running = replicas().filter(|replica| !replica.stopped && passed(replica.since_ns.max(healed_ns)) >= HEALED_NS_MIN);
     running.flat_map(|replica| &replica.reports).copied().filter(|row| passed(table.time_ns[*row]) >= REPORTED_NS_MIN).min()
+}
+
+/// Whether a replica, and another one that it could have asked, ended normal.
+fn could_repair(index: &RunIndex<'_>, replica: u8) -> bool {
+    let table = index.transitions();
+    let is_normal = |replica: u8| {
+        let last = index.transition_rows().rfind(|row| table.replica[*row] == replica);
+        last.is_some_and(|row| table.status.get(row) == Status::Normal)
+    };
+    is_normal(replica) && (0..u8::MAX).take(index.replicas()).any(|peer| peer != replica && is_normal(peer))
 }
 
 fn left_lying(index: &RunIndex<'_>, row: usize) -> Witness {
@@ -253,6 +275,20 @@ mod tests {
         assert_eq!(down.verdict(NAME).name(), "unknown");
         story.event(1, Event::Repaired, |row| row.op = Some(3));
         assert_eq!(story.verdict(NAME).facts(), 1);
+    }
+
+    #[test]
+    fn a_stuck_run_is_judged_where_repairs_were_possible() {
+        let mut story = end(story());
+        story.run.ended = Ended::Stuck;
+        assert!(story.verdict(NAME).is_violation());
+        let mut alone = story.clone();
+        for replica in [0, 2] {
+            alone.event(replica, Event::StatusChanged, |row| row.status = Status::ViewChange);
+        }
+        assert_eq!(alone.verdict(NAME).name(), "unknown");
+        story.event(1, Event::StatusChanged, |row| row.status = Status::Recovering);
+        assert_eq!(story.verdict(NAME).name(), "unknown");
     }
 
     #[test]

@@ -96,3 +96,15 @@ fn a_run_that_stands_still_says_what_each_replica_waits_for() {
     assert!(diagnosis.waits.iter().flat_map(|waiting| &waiting.rows).all(|step| step.seq <= seq));
     assert!(diagnosis.waits[0].sentence.starts_with("for votes for op "), "{:?}", diagnosis.waits[0]);
 }
+
+#[test]
+fn damage_that_holds_a_cluster_up_is_told_as_its_cause_and_a_stall_of_another_cause_is_not() {
+    let findings = |bug: &str, seed: u64| {
+        let diagnosis = diagnose(&run("corruption_torn_write", seed, Some(bug)), 0).expect("the bug shows");
+        let failure = diagnosis.failure.expect("an invariant is broken");
+        failure.findings.iter().map(|finding| (finding.invariant, finding.because_of)).collect::<Vec<_>>()
+    };
+    assert_eq!(findings("leaves_damage_lying", 4), [("repair_completion", None), ("liveness", Some("repair_completion"))]);
+    // Nothing is applied any more, and whatever is damaged is repaired all the same.
+    assert_eq!(findings("stalls_on_refused_command", 1)[0], ("liveness", None));
+}
