@@ -122,7 +122,7 @@ pub fn grouped(number: u64) -> String {
 /// `n thing` or `n things`.
 #[must_use]
 pub fn counted(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+    format!("{} {}", grouped(number), vopr_checker::words::plural(number, thing))
 }
 
 /// A table with aligned columns: the first to the left, the others to the right.

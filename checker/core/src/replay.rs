@@ -7,6 +7,7 @@ use crate::index::RunIndex;
 use crate::models::layout::Layout;
 use crate::models::store::{Inexecutable, Store};
 use crate::registry::Reads;
+use crate::words::value as value_words;
 use vopr_schema::column::Niche;
 use vopr_schema::{Function, Kind, Outcome};
 
@@ -125,7 +126,7 @@ pub fn client_words(index: &RunIndex<'_>, row: usize) -> String {
 pub fn request_words(index: &RunIndex<'_>, row: usize) -> String {
     let table = index.operations();
     let key = table.key[row];
-    let optional = |value: Option<u64>, absent: &str| value.map_or_else(|| absent.to_owned(), |value| value.to_string());
+    let optional = |held: Option<u64>, absent: &str| held.map_or_else(|| absent.to_owned(), value_words);
     let last = optional(table.key_last.get(row), "?");
     let value = optional(table.value.get(row), "?");
     let expected = table.expected.get(row);
@@ -162,13 +163,16 @@ pub fn answer_words(index: &RunIndex<'_>, row: usize) -> String {
         }
         Outcome::Ok => {
             if let Some(pairs) = table.results.get(row) {
-                return format!("and is told {}", crate::models::store::words_of_pairs(pairs.map(|pair| (pair.key, pair.value))));
+                return format!(
+                    "and is told {}",
+                    crate::models::store::words_of_pairs(pairs.map(|pair| (pair.key, pair.value.map(value_words))))
+                );
             }
             match (table.result.get(row), table.function.get(row)) {
                 (Some(1), Function::CompareAndSet) => "and succeeds".to_owned(),
                 (Some(0), Function::CompareAndSet) => "and is told that it held something else".to_owned(),
                 (Some(result), Function::StreamAppend) => format!("and is told offset {result}"),
-                (Some(result), _) => format!("and is told {result}"),
+                (Some(result), _) => format!("and is told {}", value_words(result)),
                 (None, Function::Read) => "and is told that it is absent".to_owned(),
                 (None, _) => "and is told that it is done".to_owned(),
             }

@@ -104,7 +104,7 @@ impl Client {
         let ClientName { tenant, client } = self.name;
         match &self.stage {
             Stage::Waiting(_) => Some(format!(
-                "request {} of session {} of client {tenant}/{client} is pending after {} attempts",
+                "request {} of session {} of client {client} of tenant {tenant} is pending, attempt {}",
                 self.request, self.session, self.attempts
             )),
             _ => None,

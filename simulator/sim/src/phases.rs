@@ -7,7 +7,7 @@ use crate::node::Process;
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::{Event, World};
 use std::fmt::Write as _;
-use vopr_schema::Ended;
+use vopr_schema::{Dictionary, Ended};
 use vsr::io::Status;
 
 /// The heal phase looks this often whether everything has settled, nominal nanoseconds.
@@ -174,10 +174,11 @@ impl World {
                 continue;
             };
             let (summary, applied) = (replica.summary(), replica.applied().0);
+            let status = crate::recorder::convert::status(summary.status).name().replace('_', " ");
             let _ = write!(
                 words,
-                "replica {} is {:?} in view {} with op {}, commit {} of {head}, applied {applied}; ",
-                node.id, summary.status, summary.view, summary.op, summary.commit
+                "replica {} is {status} in view {} with op {}, commit {} of {head}, applied {applied}; ",
+                node.id, summary.view, summary.op, summary.commit
             );
         }
         for client in &self.clients {

@@ -5,7 +5,7 @@
 
 use crate::exit::Exit;
 use crate::output::Context;
-use crate::terminal::Sink;
+use crate::terminal::{Sink, counted};
 use std::io;
 use vopr_checker::Report;
 use vopr_checker::report::InvariantCounts;
@@ -30,7 +30,7 @@ pub fn report(report: &Report, context: &Context, sink: &mut Sink<'_>) -> io::Re
     );
     sink.line("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     sink.line(&format!("<testsuites name=\"vopr-check\" {totals}>"))?;
-    sink.line(&format!("  <testsuite name=\"{} runs\" {totals}>", report.runs))?;
+    sink.line(&format!("  <testsuite name=\"{}\" {totals}>", counted(report.runs, "run")))?;
     for case in &cases {
         let open = format!("    <testcase classname=\"{}\" name=\"{}\"", escaped(case.class), escaped(&case.name));
         if case.outcome.is_empty() {
@@ -56,7 +56,7 @@ fn case(counts: &InvariantCounts, report: &Report, context: &Context) -> Case {
         ("failure", sentences(counts.invariant, report))
     } else if counts.unknown > 0 {
         let reasons = report.undecided.iter().filter(|undecided| undecided.invariant == counts.invariant);
-        let text = reasons.map(|undecided| format!("unknown in {} runs: {}", undecided.runs, undecided.reason));
+        let text = reasons.map(|undecided| format!("unknown in {}: {}", counted(undecided.runs, "run"), undecided.reason));
         let certain = matches!(context.exit, Exit::Held | Exit::Violated | Exit::Refused);
         (if certain { "skipped" } else { "error" }, text.collect::<Vec<_>>().join("\n"))
     } else if counts.pass == 0 {

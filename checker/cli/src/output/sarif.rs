@@ -6,7 +6,7 @@
 use crate::exit::Exit;
 use crate::output::Context;
 use crate::shell;
-use crate::terminal::Sink;
+use crate::terminal::{Sink, counted};
 use crate::version::VERSION;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -112,7 +112,7 @@ fn row(step: &Step, file: Option<&Path>) -> Value {
 /// What could not be decided, and what could not be read.
 fn notifications(report: &Report) -> Vec<Value> {
     let undecided = report.undecided.iter().map(|undecided| {
-        let text = format!("{}: unknown in {} runs: {}", undecided.invariant, undecided.runs, undecided.reason);
+        let text = format!("{}: unknown in {}: {}", undecided.invariant, counted(undecided.runs, "run"), undecided.reason);
         json!({ "level": "warning", "message": { "text": text } })
     });
     let refused = report.refused.iter().map(|refused| {

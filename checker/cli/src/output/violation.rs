@@ -6,7 +6,7 @@
 use crate::inputs;
 use crate::output::Context;
 use crate::shell;
-use crate::terminal::Paint;
+use crate::terminal::{Paint, counted};
 use std::path::Path;
 use vopr_checker::import::Format;
 use vopr_checker::{Failure, Finding, InvariantId, Step, Witness};
@@ -36,7 +36,7 @@ pub fn screen(failure: &Failure, root: &Finding, seen: u64, context: &Context, p
         remarks.push(format!("also violated because of this: {names}"));
     }
     if seen > 1 {
-        remarks.push(format!("seen in {seen} runs, this is the first ({})", failure.fingerprint()));
+        remarks.push(format!("seen in {}, this is the first ({})", counted(seen, "run"), failure.fingerprint()));
     }
     if !remarks.is_empty() {
         lines.push(String::new());

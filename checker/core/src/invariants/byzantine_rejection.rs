@@ -65,12 +65,12 @@ fn messages(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         let Some((fitting, decoded)) = admitted(index, mutation, row).filter(|_| table.fate.get(row) == Fate::Delivered) else { continue };
         facts += 1;
         let Some(reason) = reason else {
-            let summary = format!("a message changed by {mutation} was delivered and not refused");
+            let summary = format!("a message that a fault had changed ({mutation}) was delivered and not refused");
             return Err(witness(index, "attack_accepted", summary, row).into());
         };
         let fits = fitting.contains(&reason) || (decoded && LOOKED_AT_FIRST.contains(&reason));
         if !fits {
-            let summary = format!("a message changed by {mutation} was refused for a reason that does not fit: {reason}");
+            let summary = format!("a message that a fault had changed ({mutation}) was refused for a reason that does not fit: {reason}");
             return Err(witness(index, "attack_refused_for_another_reason", summary, row).into());
         }
     }

@@ -16,6 +16,7 @@ use crate::index::{RequestName, RunIndex, applied_request};
 use crate::registry::{Category, Invariant};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::counted;
 use vopr_schema::TransitionEvent;
 use vopr_schema::column::Niche;
 
@@ -78,7 +79,8 @@ fn applied_twice(index: &RunIndex<'_>, first: usize, second: usize) -> Witness {
     let request_words = format!("request {request} of session {session} of client {client} of tenant {tenant}");
     let operations = index.requests().find(index, tenant, client, Some(session), request);
     let asked = operations.first().map(|row| *row as usize).map(|row| {
-        let words = format!("{}; it was sent {} times", crate::replay::operation_words(index, row), index.operations().attempts[row]);
+        let sent = counted(index.operations().attempts[row], "time");
+        let words = format!("{}; it was sent {sent}", crate::replay::operation_words(index, row));
         index.operation_step(row, words)
     });
     let step = |row: usize| index.transition_step(row, format!("replica {} applies it at op {}", table.replica[row], table.op.0[row]));

@@ -20,6 +20,7 @@ use crate::index::{EntryId, EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::{counted, replicas};
 use std::collections::BTreeMap;
 use vopr_schema::column::Niche;
 use vopr_schema::{Command, Kind, TransitionEvent as Event};
@@ -68,8 +69,8 @@ fn departures(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         let Some(last) = until.last() else { continue };
         // Who learns of a new epoch while the view changes need not collect votes again.
         if !until.iter().any(|known| known.decides(*members)) {
-            let (who, needed) = (crate::invariants::quorum_commit::members(*members & last.voters), last.quorum());
-            let summary = format!("replica {replica} sent its log for view {view} when only {who} had left for it, not {needed} members");
+            let (who, needed) = (replicas(*members & last.voters), counted(last.quorum(), "member"));
+            let summary = format!("replica {replica} sent its log for view {view} when only {who} had left for it: that takes {needed}");
             let words = format!("replica {replica} casts its do_view_change for view {view}");
             return Err(Witness::new("left_without_quorum", summary).step(index.transition_step(row, words)).into());
         }

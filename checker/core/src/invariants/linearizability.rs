@@ -31,6 +31,7 @@ use crate::replay::REPLAYED;
 use crate::replay::{operation_words, returned};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::{counted, values_in};
 use vopr_schema::{Kind, Outcome};
 
 /// See the module.
@@ -171,6 +172,10 @@ fn impossible(index: &RunIndex<'_>, row: usize, why: &str) -> Witness {
         .step(index.operation_step(row, operation_words(index, row)))
 }
 
+fn operations(number: usize) -> String {
+    counted(number, "operation")
+}
+
 /// A counter-example as a witness.
 fn tell(index: &RunIndex<'_>, story: &Story) -> Witness {
     let table = index.operations();
@@ -184,7 +189,7 @@ fn tell(index: &RunIndex<'_>, story: &Story) -> Witness {
     };
     let mut summary = match &story.conflict {
         Some(conflict) => format!("{object}: {}", conflict_words(index, conflict)),
-        None => format!("{object}: no order of these {count} operations explains all answers"),
+        None => format!("{object}: no order of these {} explains all answers", operations(count)),
     };
     if let (None, Some(last)) = (&story.conflict, story.last) {
         summary = format!("{summary}: {}", last_words(index, story, last));
@@ -207,7 +212,7 @@ fn tell(index: &RunIndex<'_>, story: &Story) -> Witness {
             (_, false) => format!("from {} on, its return plays no part", table.seq[row]),
             (returned, true) => format!("from {} to {returned}", table.seq[row]),
         };
-        let skipped = if place == hidden && hidden > 0 { format!("(after {hidden} operations more) ") } else { String::new() };
+        let skipped = if place == hidden && hidden > 0 { format!("(after {} more) ", operations(hidden)) } else { String::new() };
         let last = if story.last == Some(row) { format!("; {}", states_words(index, story)) } else { String::new() };
         witness = witness.step(index.operation_step(row, format!("{skipped}{} [{interval}]{last}", operation_words(index, row))));
     }
@@ -220,7 +225,7 @@ fn last_words(index: &RunIndex<'_>, story: &Story, last: usize) -> String {
 
 fn states_words(index: &RunIndex<'_>, story: &Story) -> String {
     let words = states_plain(story);
-    index.imported().map_or_else(|| words.clone(), |imported| imported::step_words(imported, &words))
+    index.imported().map_or_else(|| values_in(&words), |imported| imported::step_words(imported, &words))
 }
 
 fn states_plain(story: &Story) -> String {

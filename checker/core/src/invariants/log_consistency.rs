@@ -22,6 +22,7 @@ use crate::index::{EntryId, EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::counted;
 use brought::Brought;
 use vopr_schema::column::Niche;
 use vopr_schema::{Command, Fate, Kind, TransitionEvent as Event};
@@ -118,8 +119,9 @@ fn tails(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         facts += 1;
         if op.checked_sub(commit) != Some(carried.into()) {
             let (command, from, to) = (table.command.get(row), table.from[row], table.to[row]);
-            let summary = format!("replica {to} took a {command} with commit number {commit} and op {op} that carries {carried} entries");
-            let words = format!("{command} from {from} to {to}: {carried} entries between {commit} and {op}");
+            let carried = counted(carried, "entry");
+            let summary = format!("replica {to} took a {command} with commit number {commit} and op {op} that carries {carried}");
+            let words = format!("{command} from {from} to {to}: {carried} between {commit} and {op}");
             return Err(Witness::new("tail_not_as_claimed", summary).step(index.message_step(row, words)).into());
         }
     }

@@ -22,6 +22,7 @@ use crate::registry::{Category, Invariant, Reads};
 use crate::replay::{operation_words, returned};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::{counted, value as told};
 use vopr_schema::column::Niche;
 use vopr_schema::{Function, Kind, Outcome};
 
@@ -140,8 +141,11 @@ impl<'a> Streams<'a> {
         let mut expected = first;
         for pair in table.results.get(row).into_iter().flatten() {
             if pair.key != expected || expected - first >= count {
-                let summary =
-                    format!("a read of {count} elements from offset {first} shows offset {} in the place of {expected}", pair.key);
+                let summary = format!(
+                    "a read of {} from offset {first} shows offset {} in the place of {expected}",
+                    counted(count, "element"),
+                    pair.key
+                );
                 let step = self.index.operation_step(row, operation_words(self.index, row));
                 return Err(Witness::new("offsets_not_in_a_row", summary).step(step).into());
             }
@@ -159,7 +163,7 @@ impl<'a> Streams<'a> {
         let stream = table.key[row];
         if let Some(append) = known.append.checked_sub(1) {
             if table.value.0[append] != value {
-                let summary = format!("offset {offset} of stream {stream} shows {value}, but another value was appended there");
+                let summary = format!("offset {offset} of stream {stream} shows {}, but another value was appended there", told(value));
                 return Err(self.pair("element_is_not_what_was_appended", summary, append, row).into());
             }
             if table.seq[append] > returned(self.index, row) {

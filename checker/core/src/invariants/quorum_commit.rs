@@ -25,6 +25,7 @@ use crate::index::{EntryId, EventSet, RunIndex};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
+use crate::words::{replicas, votes_among, votes_of};
 use vopr_schema::{Kind, Mutation, TransitionEvent as Event};
 
 /// See the module.
@@ -90,7 +91,7 @@ fn backed(index: &RunIndex<'_>, row: usize, entry: EntryId, quorum: u32) -> Resu
     let table = index.transitions();
     let (replica, view, op) = (table.replica[row], table.view[row], table.op.0[row]);
     let commit = |words: String| index.transition_step(row, words);
-    let set = || format!("replica {replica} commits op {op} in view {view} with the votes of {}", members(quorum));
+    let set = || format!("replica {replica} commits op {op} in view {view} with {}", votes_of(quorum));
     if index.primary(view) != Some(replica) {
         let summary = format!("replica {replica} counted votes for op {op} in view {view}, of which it is not the primary");
         return Err(Witness::new("not_primary", summary).step(commit(set())).into());
@@ -98,15 +99,20 @@ fn backed(index: &RunIndex<'_>, row: usize, entry: EntryId, quorum: u32) -> Resu
     let known = index.configurations();
     let Some(voters) = known.of_epoch(table.epoch[row]) else { return Err(Box::new(unknown_epoch(table.epoch[row]))) };
     let next = known.after(voters.epoch).filter(|next| next.since == op).unwrap_or(voters);
-    let foreign = quorum & !(voters.voters | next.voters) != 0;
-    if foreign || !voters.decides(quorum) || !next.decides(quorum) {
-        let (shape, what) = if foreign { ("no_member", "a vote of no member") } else { ("below_quorum", "too few votes") };
-        let summary = format!("op {op} was committed with {what}: {} of {} members", members(quorum), voters.voters.count_ones());
+    let strangers = quorum & !(voters.voters | next.voters);
+    if strangers != 0 || !voters.decides(quorum) || !next.decides(quorum) {
+        let (shape, what) = if strangers != 0 {
+            let all = replicas(voters.voters | next.voters);
+            ("no_member", format!("{}, where only these vote: {all}", votes_of(strangers)))
+        } else {
+            ("below_quorum", format!("too few votes: {}", votes_among(quorum, voters.voters.count_ones())))
+        };
+        let summary = format!("op {op} was committed with {what}");
         return Err(Witness::new(shape, summary).step(commit(set())).into());
     }
     for member in (0..32_u8).filter(|member| quorum >> member & 1 == 1) {
         if let Err(missing) = vote(index, row, entry, member) {
-            let summary = format!("op {op} was committed with a vote of replica {member} that {}", missing.summary);
+            let summary = format!("op {op} was committed with a vote of replica {member}, which {}", missing.summary);
             return Err(Witness::new(missing.shape, summary).steps(missing.step).step(commit(set())).into());
         }
     }
@@ -122,15 +128,15 @@ fn confirmed(index: &RunIndex<'_>, row: usize, quorum: u32) -> Result<(), Box<Ve
     let until = || known.all().iter().take_while(|known| known.epoch <= epoch);
     let foreign = quorum & !until().fold(0, |all, known| all | known.voters) != 0;
     let (shape, what) = if index.primary(view) != Some(replica) {
-        ("reader_not_primary", format!("which is not the primary of view {view}"))
+        ("reader_not_primary", format!("and is not the primary of view {view}"))
     } else if quorum.checked_shr(replica.into()).unwrap_or(0) & 1 == 0 {
-        ("reader_not_in_quorum", "which is none of them".to_owned())
+        ("reader_not_in_quorum", "and is none of them".to_owned())
     } else if foreign || !until().any(|known| known.decides(quorum)) {
-        ("read_below_quorum", format!("which are no majority of {}", members(voters.voters)))
+        ("read_below_quorum", format!("no majority of {}", replicas(voters.voters)))
     } else {
         return Ok(());
     };
-    let summary = format!("replica {replica} answered a read without an entry on the word of {}, {what}", members(quorum));
+    let summary = format!("replica {replica} answered a read without an entry on the word of {}, {what}", replicas(quorum));
     Err(Witness::new(shape, summary).step(index.transition_step(row, format!("replica {replica} replies in view {view}"))).into())
 }
 
@@ -152,7 +158,7 @@ fn vote(index: &RunIndex<'_>, row: usize, entry: EntryId, member: u8) -> Result<
     let said = index.testimony().about(entry);
     let cast = said.iter().find(|said| said.replica == member && said.event == Event::Acknowledged && said.view == view && said.seq < seq);
     let Some(cast) = cast else {
-        return Err(Missing { shape: "vote_never_cast", summary: "that replica never cast in this view", step: None });
+        return Err(Missing { shape: "vote_never_cast", summary: "it never cast in this view", step: None });
     };
     let cast_row = cast.row as usize;
     let durable = said.iter().any(|said| said.replica == member && said.event == Event::EntryDurable && said.seq < cast.seq);
@@ -176,12 +182,6 @@ fn vote(index: &RunIndex<'_>, row: usize, entry: EntryId, member: u8) -> Result<
     }
     let step = Some(index.transition_step(cast_row, format!("replica {member} votes in view {view}")));
     Err(Missing { shape: "vote_never_arrived", summary: "never arrived", step })
-}
-
-/// A bit set of replicas in words.
-pub(crate) fn members(set: u32) -> String {
-    let list: Vec<_> = (0..32).filter(|member| set >> member & 1 == 1).map(|member| member.to_string()).collect();
-    if list.is_empty() { "nobody".to_owned() } else { format!("replicas {}", list.join(", ")) }
 }
 
 #[cfg(test)]

@@ -21,10 +21,11 @@
 
 use crate::budget::Meter;
 use crate::index::{Configuration, EventSet, RunIndex};
-use crate::invariants::quorum_commit::{members, unknown_epoch};
+use crate::invariants::quorum_commit::unknown_epoch;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::{replicas, votes_of};
 use vopr_schema::column::Niche;
 use vopr_schema::{Command, Fate, Kind, TransitionEvent as Event};
 
@@ -113,7 +114,7 @@ impl Run<'_, '_> {
         self.facts += 1;
         let (op, voters) = (table.op.0[row], table.quorum.0[row]);
         if (op, voters) != (first.since, first.voters) {
-            let (own, others) = (members(voters), members(first.voters));
+            let (own, others) = (replicas(voters), replicas(first.voters));
             let summary = format!(
                 "epoch {epoch} has two configurations: {own} from op {op} on replica {replica}, {others} from op {} before",
                 first.since
@@ -169,14 +170,14 @@ impl Run<'_, '_> {
     ) -> Result<(), Box<Verdict>> {
         let strangers = quorum & !(voters.voters | change.map_or(0, |next| next.voters));
         if strangers != 0 {
-            let (who, all) = (members(strangers), members(voters.voters));
-            let summary = format!("{what} {number} was decided in epoch {} with a vote of {who}; its voters are {all}", voters.epoch);
+            let (who, all) = (votes_of(strangers), replicas(voters.voters));
+            let summary = format!("{what} {number} was decided in epoch {} with {who}, where only these vote: {all}", voters.epoch);
             return Err(self.violation("stranger_counted", row, summary).into());
         }
         for needed in core::iter::once(voters).chain(change) {
             if !needed.decides(quorum) {
-                let (who, all) = (members(quorum), members(needed.voters));
-                let summary = format!("{what} {number} was decided by {who}, which is no majority of epoch {}: {all}", needed.epoch);
+                let (who, all) = (replicas(quorum), replicas(needed.voters));
+                let summary = format!("{what} {number} was decided by {who}, no majority of epoch {}: {all}", needed.epoch);
                 return Err(self.violation("below_quorum", row, summary).into());
             }
         }
@@ -195,9 +196,9 @@ impl Run<'_, '_> {
         if next.decides(senders) {
             return Ok(());
         }
-        let (who, all) = (members(senders), members(next.voters));
+        let (who, all) = (replicas(senders), replicas(next.voters));
         let summary = format!(
-            "view {view} began with the logs of {who} and a log that ends with the change to epoch {}, of whose voters {all} a majority is needed",
+            "view {view} began with the logs of {who} and a log that ends with the change to epoch {}, of whose voters ({all}) a majority is needed",
             next.epoch
         );
         Err(self.violation("change_without_its_voters", row, summary).into())
@@ -241,8 +242,8 @@ fn acknowledgements(run: &mut Run<'_, '_>, meter: &Meter) -> Decision {
         let (replica, op, voters) = (table.replica[row], table.op.0[row], run.of_epoch(row)?);
         let next = run.index.configurations().after(voters.epoch).filter(|next| next.since == op);
         if !voters.has(replica) && !next.is_some_and(|next| next.has(replica)) {
-            let all = members(voters.voters);
-            let summary = format!("replica {replica} acknowledged op {op} in epoch {}, whose voters are {all}", voters.epoch);
+            let all = replicas(voters.voters);
+            let summary = format!("replica {replica} acknowledged op {op} in epoch {}, where only these vote: {all}", voters.epoch);
             return Err(run.violation("stranger_votes", row, summary).into());
         }
     }

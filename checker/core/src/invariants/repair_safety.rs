@@ -166,7 +166,10 @@ impl<'a> Dialogue<'a> {
         if table.reject_reason.get(row) == Some(RejectReason::InvalidRange) {
             return Ok(1);
         }
-        Err(self.violation("served_an_invalid_range", row, "names a senseless range and was not refused for it").into())
+        let end = |op: Option<u64>| op.map_or_else(|| "nothing".to_owned(), |op| op.to_string());
+        let (first, last) = (end(table.log_first.get(row)), end(table.op.get(row)));
+        let what = format!("names a senseless range, {first} to {last}, and was not refused for it");
+        Err(self.violation("served_an_invalid_range", row, &what).into())
     }
 
     /// A range is one, and as long as it says.

@@ -143,9 +143,10 @@ fn leak(index: &RunIndex<'_>, row: usize, trespass: &Trespass) -> Witness {
         Trespass::Key(key) => {
             ("foreign_key_shown", format!("a client of tenant {tenant} was shown key {key}, which belongs to {}", range(key)))
         }
-        Trespass::Value(value) => {
-            ("foreign_value_shown", format!("a client of tenant {tenant} was shown the value {value}, which belongs to {}", owner(value)))
-        }
+        Trespass::Value(value) => (
+            "foreign_value_shown",
+            format!("a client of tenant {tenant} was shown the value {}, which belongs to {}", crate::words::value(value), owner(value)),
+        ),
     };
     let written = match trespass {
         Trespass::Value(value) => index.operation_rows().find(|other| table.value.get(*other) == Some(*value)),

@@ -21,10 +21,10 @@
 
 use crate::budget::Meter;
 use crate::index::{Configuration, EntryId, EventSet, RunIndex};
-use crate::invariants::quorum_commit::members;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::{counted, replicas};
 use vopr_schema::{Kind, TransitionEvent as Event};
 
 /// See the module.
@@ -225,7 +225,9 @@ impl Disks<'_, '_> {
             return Ok(());
         }
         let committed = self.index.op_index(op).map_or(0, |place| self.committed[place]);
-        let summary = format!("committed op {op} is kept by {} only, of {} members", members(keepers), self.in_force.voters.count_ones());
+        let only = if keepers == 0 { "" } else { " only" };
+        let all = counted(self.in_force.voters.count_ones(), "member");
+        let summary = format!("committed op {op} is kept by {}{only}, of {all}", replicas(keepers));
         let commit = |row: usize| {
             self.index.transition_step(row, format!("replica {} commits op {op}, hash {:016x}", table.replica[row], entries.hash(entry)))
         };

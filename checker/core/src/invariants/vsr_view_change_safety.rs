@@ -17,10 +17,11 @@
 
 use crate::budget::Meter;
 use crate::index::{EntryId, EventSet, RunIndex};
-use crate::invariants::quorum_commit::{members, unknown_epoch};
+use crate::invariants::quorum_commit::unknown_epoch;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
+use crate::words::{replicas, votes_among, votes_of};
 use vopr_schema::column::Niche;
 use vopr_schema::{Command, Fate, Kind, Mutation, TransitionEvent as Event};
 
@@ -146,24 +147,20 @@ fn views(index: &RunIndex<'_>, votes: &[Vote], commits: &[Commit], meter: &Meter
 fn backed(index: &RunIndex<'_>, row: usize, quorum: u32, votes: &[Vote]) -> Result<(), Box<Verdict>> {
     let table = index.transitions();
     let (replica, view, seq) = (table.replica[row], table.view[row], table.seq[row]);
-    let entered = || index.transition_step(row, format!("replica {replica} enters view {view} with the votes of {}", members(quorum)));
+    let entered = || index.transition_step(row, format!("replica {replica} enters view {view} with {}", votes_of(quorum)));
     let Some(in_force) = index.configurations().of_epoch(table.epoch[row]) else {
         return Err(Box::new(unknown_epoch(table.epoch[row])));
     };
-    let (foreign, short) = (quorum & !in_force.voters != 0, !in_force.decides(quorum));
-    if foreign || short || index.primary(view) != Some(replica) {
-        let shape = if foreign {
-            "vote_of_no_member"
+    let (strangers, short) = (quorum & !in_force.voters, !in_force.decides(quorum));
+    if strangers != 0 || short || index.primary(view) != Some(replica) {
+        let (shape, what) = if strangers != 0 {
+            ("vote_of_no_member", format!(" with {}, where only these vote: {}", votes_of(strangers), replicas(in_force.voters)))
         } else if short {
-            "below_quorum"
+            ("below_quorum", format!(" with too few votes: {}", votes_among(quorum, in_force.voters.count_ones())))
         } else {
-            "not_primary"
+            ("not_primary", ", which is not its primary".to_owned())
         };
-        let summary = format!(
-            "view {view} began on replica {replica} with the votes of {}, of {} members",
-            members(quorum),
-            in_force.voters.count_ones()
-        );
+        let summary = format!("view {view} began on replica {replica}{what}");
         return Err(Witness::new(shape, summary).step(entered()).into());
     }
     let of_view = votes.partition_point(|vote| vote.view < view)..votes.partition_point(|vote| vote.view <= view);
@@ -173,7 +170,7 @@ fn backed(index: &RunIndex<'_>, row: usize, quorum: u32, votes: &[Vote]) -> Resu
         let exists = |to: Option<u16>| votes.iter().any(|vote| vote.from == member && vote.to == to && vote.seq < seq);
         let (shape, what) = match (exists(None), member == primary || exists(Some(primary))) {
             (true, true) => continue,
-            (false, _) => ("vote_never_cast", "never cast"),
+            (false, _) => ("vote_never_cast", "which it never cast"),
             (true, false) => ("vote_never_arrived", "which never arrived"),
         };
         let summary = format!("view {view} began with a vote of replica {member}, {what}");

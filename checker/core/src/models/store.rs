@@ -236,13 +236,13 @@ impl Told {
     /// In words.
     #[must_use]
     pub fn words(&self) -> String {
-        let held = |value: Option<u64>| value.map_or_else(|| "absent".to_owned(), |value| value.to_string());
+        let held = |held: Option<u64>| held.map_or_else(|| "absent".to_owned(), crate::words::value);
         if let Some(error) = self.error {
             return format!("refused: {error}");
         }
         if self.has_pairs {
             let pairs = self.keys.iter().zip(&self.values);
-            return words_of_pairs(pairs.map(|(key, value)| (*key, (*value != ABSENT).then_some(*value))));
+            return words_of_pairs(pairs.map(|(key, value)| (*key, (*value != ABSENT).then(|| crate::words::value(*value)))));
         }
         held(self.result)
     }

@@ -243,7 +243,7 @@ impl Transactions {
     /// A value in words.
     #[must_use]
     pub fn value_name(&self, value: u64) -> String {
-        name(&self.names.values, value)
+        if self.names.values.is_empty() { crate::words::value(value) } else { name(&self.names.values, value) }
     }
 
     /// A transaction in words: `T7 (process 2): append 3 to x, read y: [1, 2]`.

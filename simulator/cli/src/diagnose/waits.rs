@@ -6,6 +6,7 @@
 use super::scene::Scene;
 use std::collections::{BTreeMap, BTreeSet};
 use vopr_checker::Step;
+use vopr_checker::words::counted;
 use vopr_schema::{Command, Dictionary, History, Status, TransitionEvent as Event};
 
 /// Open repairs that are told one by one.
@@ -184,7 +185,8 @@ impl Replica<'_> {
             (*times, *last) = (*times + 1, row);
         }
         let step = |(name, (times, last)): (&'static str, (usize, usize))| {
-            let words = format!("its timer {name} fired {times} times since it last changed its status or view: the last time");
+            let words =
+                format!("its timer {name} fired {} since it last changed its status or view: the last time", counted(times, "time"));
             self.scene.transition(last, words)
         };
         fired.into_iter().map(step).collect()
@@ -208,8 +210,9 @@ impl Replica<'_> {
         }
         let more = open.len().saturating_sub(REPAIRS_MAX);
         let step = |(place, (op, (times, last))): (usize, (u64, (usize, usize)))| {
-            let more = if more > 0 && place + 1 == REPAIRS_MAX { format!("; {more} more ops are open") } else { String::new() };
-            self.scene.transition(last, format!("it asked for op {op} {times} times and has not got it: the last time{more}"))
+            let more =
+                if more > 0 && place + 1 == REPAIRS_MAX { format!("; open besides: {}", counted(more, "op")) } else { String::new() };
+            self.scene.transition(last, format!("it asked for op {op} {} and has not got it: the last time{more}", counted(times, "time")))
         };
         open.into_iter().take(REPAIRS_MAX).enumerate().map(step).collect()
     }

@@ -8,6 +8,7 @@ use crate::imported::{self, Imported, Model, Problem};
 use crate::index::RunIndex;
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
+use crate::words::counted;
 
 /// Each snapshot is a fact.
 pub(super) fn snapshots(index: &RunIndex<'_>, imported: &Imported, meter: &Meter) -> Decision {
@@ -29,7 +30,7 @@ pub(super) fn snapshots(index: &RunIndex<'_>, imported: &Imported, meter: &Meter
     let summary = format!("in a read of all balances {}", imported.in_words(&worst.summary));
     let others = faults.iter().filter(|fault| fault.snapshot != worst.snapshot).map(|fault| fault.snapshot);
     let others = others.collect::<std::collections::BTreeSet<usize>>().len();
-    let summary = if others == 0 { summary } else { format!("{summary} ({others} more of {} reads are wrong)", rows.len()) };
+    let summary = if others == 0 { summary } else { format!("{summary} (wrong: {} of {})", others + 1, counted(rows.len(), "read")) };
     let shape = worst.fault.name().replace('-', "_");
     Err(story(index, rows[worst.snapshot], Witness::new(shape, summary), good).into())
 }

@@ -169,6 +169,6 @@ impl Slots<'_, '_> {
         let op = read.op;
         Witness::new("damaged_entry_not_reported", format!("replica {replica} read op {op} damaged and did not say so"))
             .step(self.index.storage_step(read.access, format!("the read of op {op} returns damaged bytes")))
-            .step(self.index.transition_step(row, format!("replica {replica} goes on: {}", self.index.transitions().event.get(row))))
+            .step(self.index.transition_step(row, format!("what replica {replica} does next: {}", self.index.transitions().event.get(row))))
     }
 }

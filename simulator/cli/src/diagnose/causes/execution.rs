@@ -3,6 +3,7 @@
 use crate::diagnose::scene::{Scene, Sign, Strength, is_damaged_read};
 use std::collections::BTreeMap;
 use vopr_checker::index::{EventSet, applied_request, is_read, operation_request};
+use vopr_checker::words::counted;
 use vopr_schema::{Function, Outcome, TransitionEvent as Event, Zone};
 
 /// Commands that a pipeline holds, at most: so far back an update that is worked out too early can look.
@@ -207,7 +208,7 @@ pub(super) fn stalled_behind_a_command(scene: &Scene<'_>) -> Option<Sign> {
         return None;
     }
     let refused = usize::try_from(op).ok().and_then(|op| scene.index.journal().operation_at(op));
-    let sentence = format!("{together} replicas applied op {op} and nothing behind it, though they went on committing");
+    let sentence = format!("{} applied op {op} and nothing behind it, though commits went on", counted(together, "replica"));
     Some(
         Sign::proven(sentence)
             .row_if(

@@ -2,6 +2,7 @@
 
 use crate::diagnose::scene::{Scene, Sign};
 use vopr_checker::index::EventSet;
+use vopr_checker::words::counted;
 use vopr_schema::{Command, Mutation, TransitionEvent as Event};
 
 /// A message is never larger, bytes.
@@ -89,7 +90,7 @@ pub(super) fn tail_not_as_claimed(scene: &Scene<'_>) -> Option<Sign> {
     };
     taken(scene, fits, |row| {
         let (carried, claimed) = (table.log_count.get(row).unwrap_or_default(), claimed(row).unwrap_or_default());
-        format!("replica {} took a log that claims {claimed} entries and carries {carried}", table.to[row])
+        format!("replica {} took a log that claims {} and carries {carried}", table.to[row], counted(claimed, "entry"))
     })
 }
 
@@ -126,7 +127,7 @@ pub(super) fn oversized_message_taken(scene: &Scene<'_>) -> Option<Sign> {
     };
     taken(scene, fits, |row| {
         let (entries, bytes) = (table.log_count.get(row).unwrap_or_default(), table.size_bytes[row]);
-        format!("replica {} took a message of {entries} entries and {bytes} bytes", table.to[row])
+        format!("replica {} took a message of {} and {}", table.to[row], counted(entries, "entry"), counted(bytes, "byte"))
     })
 }
 
@@ -137,7 +138,7 @@ pub(super) fn senseless_range_served(scene: &Scene<'_>) -> Option<Sign> {
         |row| is(scene, row, Command::RepairRequest) && (mutated(scene, row, &[Mutation::Range]) || table.log_count.get(row) == Some(0));
     taken(scene, fits, |row| {
         let (first, count) = (table.log_first.get(row).unwrap_or_default(), table.log_count.get(row).unwrap_or_default());
-        format!("replica {} served a repair request for {count} entries from op {first} on", table.to[row])
+        format!("replica {} served a repair request for {} from op {first} on", table.to[row], counted(count, "entry"))
     })
 }
 

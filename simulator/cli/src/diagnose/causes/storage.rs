@@ -58,7 +58,7 @@ fn silent(scene: &Scene<'_>, outcome: StorageOutcome, what: &str) -> Option<Sign
         Some(
             Sign::proven(sentence)
                 .row(scene.index.storage_step(access, format!("the read of op {op} returns it {what}")))
-                .row(scene.transition(row, format!("replica {replica} goes on: {}", scene.event(row)))),
+                .row(scene.transition(row, format!("what replica {replica} does next: {}", scene.event(row)))),
         )
     }))
 }

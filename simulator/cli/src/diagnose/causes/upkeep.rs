@@ -3,6 +3,7 @@
 use crate::diagnose::scene::{Scene, Sign};
 use std::collections::BTreeMap;
 use vopr_checker::index::EventSet;
+use vopr_checker::words::counted;
 use vopr_schema::{Command, Detail, TransitionEvent as Event};
 
 /// A scrubber reads so many places per tick.
@@ -226,9 +227,8 @@ pub(super) fn cold_entries_passed_over(scene: &Scene<'_>) -> Option<Sign> {
         }
     }
     Sign::first(found.into_iter().map(|(row, began, durable, op, missed)| {
-        let replica = table.replica[row];
-        let sentence =
-            format!("a tour of the scrubber of replica {replica} passed over {missed} entries that a checkpoint covers, op {op} first");
+        let (replica, missed) = (table.replica[row], counted(missed, "entry"));
+        let sentence = format!("a tour of the scrubber of replica {replica} passed over {missed} that a checkpoint covers, op {op} first");
         Sign::proven(sentence)
             .row(scene.transition(durable, format!("op {op} is on the disk of replica {replica}")))
             .row(scene.transition(began, "the tour begins".to_owned()))

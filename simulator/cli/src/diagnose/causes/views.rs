@@ -3,6 +3,7 @@
 use crate::diagnose::scene::{Scene, Sign};
 use std::collections::BTreeMap;
 use vopr_checker::index::EventSet;
+use vopr_checker::words::counted;
 use vopr_schema::{Command, Mutation, TransitionEvent as Event};
 
 /// A restart in an older view than one that the replica had voted for.
@@ -151,7 +152,8 @@ pub(super) fn left_view_alone(scene: &Scene<'_>) -> Option<Sign> {
             return None;
         }
         let (known, needed) = ((set & configuration.voters).count_ones(), configuration.quorum());
-        let sentence = format!("replica {replica} sent its log for view {view} when {known} members had called for it, not {needed}");
+        let sentence =
+            format!("replica {replica} sent its log for view {view} when {known} of {} had called for it", counted(needed, "member"));
         Some(Sign::proven(sentence).row(scene.transition(row, format!("replica {replica} votes for view {view} with its log"))))
     });
     Sign::first(alone)

@@ -2,6 +2,7 @@
 
 use crate::diagnose::scene::{Scene, Sign};
 use vopr_checker::index::{Configuration, EntryId, EventSet};
+use vopr_checker::words::{replicas, votes_of};
 use vopr_schema::TransitionEvent as Event;
 
 /// A commit that a primary counted votes for.
@@ -30,11 +31,6 @@ fn counts<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = Count> + 'a {
     })
 }
 
-fn members(set: u32) -> String {
-    let names: Vec<String> = (0..32).filter(|bit| set >> bit & 1 == 1).map(|bit: u32| bit.to_string()).collect();
-    names.join(", ")
-}
-
 impl Count {
     fn voters(&self) -> u32 {
         self.configuration.voters | self.next.map_or(0, |next| next.voters)
@@ -47,7 +43,7 @@ impl Count {
     }
 
     fn step(&self, scene: &Scene<'_>) -> vopr_checker::Step {
-        let words = format!("replica {} commits op {} by the votes of {}", self.replica, self.op, members(self.quorum));
+        let words = format!("replica {} commits op {} by {}", self.replica, self.op, votes_of(self.quorum));
         scene.transition(self.row, words)
     }
 
@@ -102,7 +98,7 @@ pub(super) fn committed_below_quorum(scene: &Scene<'_>) -> Option<Sign> {
     let short = counts(scene).filter(|count| count.is_short() && count.twice(scene).is_none() && count.outdated(scene).is_none());
     let sign = |count: Count| {
         let (op, needed) = (count.op, count.configuration.quorum());
-        let sentence = format!("op {op} was committed by the votes of {}, where {needed} are needed", members(count.quorum));
+        let sentence = format!("op {op} was committed by {}, where {needed} are needed", votes_of(count.quorum));
         Sign::proven(sentence).row(count.step(scene))
     };
     Sign::first(short.map(sign))
@@ -118,7 +114,7 @@ pub(super) fn votes_counted_twice(scene: &Scene<'_>) -> Option<Sign> {
     let sign = |(count, (first, second)): (&Count, &(usize, usize))| {
         let from = scene.index.messages().from[*second];
         let sentence =
-            format!("op {} was committed by replicas {} only: the vote of replica {from} had come twice", count.op, members(count.quorum));
+            format!("op {} was committed by {} only: the vote of replica {from} had come twice", count.op, replicas(count.quorum));
         Sign::proven(sentence).row(scene.message(*first, "")).row(scene.message(*second, ": once more")).row(count.step(scene))
     };
     Sign::first(short.iter().zip(&pairs).map(sign))
@@ -151,12 +147,13 @@ pub(super) fn removed_member_counted(scene: &Scene<'_>) -> Option<Sign> {
         let voters = count.voters();
         let strangers = count.quorum & !voters;
         let sentence = format!(
-            "op {} was committed in epoch {} with the vote of replica {}, which does not vote there",
+            "op {} was committed in epoch {} with {}, where only these vote: {}",
             count.op,
             count.configuration.epoch,
-            members(strangers)
+            votes_of(strangers),
+            replicas(voters)
         );
-        let entered = count.configuration.row.map(|row| scene.transition(row, format!("the voters are {} from here on", members(voters))));
+        let entered = count.configuration.row.map(|row| scene.transition(row, format!("from here on these vote: {}", replicas(voters))));
         (strangers != 0).then(|| Sign::proven(sentence).row_if(entered).row(count.step(scene)))
     });
     Sign::first(strangers)
@@ -167,12 +164,12 @@ pub(super) fn old_configuration_decided(scene: &Scene<'_>) -> Option<Sign> {
     let old = counts(scene).filter_map(|count| {
         let older = count.outdated(scene).filter(|_| count.is_short())?;
         let sentence = format!(
-            "op {} was committed by {}: enough for epoch {}, but epoch {} with the voters {} was in force",
+            "op {} was committed by {}: enough for epoch {}, but epoch {} was in force (voters: {})",
             count.op,
-            members(count.quorum),
+            replicas(count.quorum),
             older.epoch,
             count.configuration.epoch,
-            members(count.configuration.voters)
+            replicas(count.configuration.voters)
         );
         let entered = count.configuration.row.map(|row| scene.transition(row, format!("epoch {} begins", count.configuration.epoch)));
         Some(Sign::proven(sentence).row_if(entered).row(count.step(scene)))

@@ -48,7 +48,7 @@ fn a_total_that_changes_is_a_violation_with_the_story_around_it() {
     let verdict = verdict(&text, &Request::default());
     let witness = verdict.witness().expect("4 are gone");
     assert_eq!(witness.shape, "wrong_total");
-    assert_eq!(witness.summary, "in a read of all balances the balances add up to 6 instead of 10 (1 more of 3 reads are wrong)");
+    assert_eq!(witness.summary, "in a read of all balances the balances add up to 6 instead of 10 (wrong: 2 of 3 reads)");
     let steps: Vec<&str> = witness.steps.iter().map(|step| step.words.as_str()).collect();
     assert_eq!(
         steps,
