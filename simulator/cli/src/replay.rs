@@ -240,10 +240,10 @@ fn excerpt(text: &str) -> String {
 fn first_difference(first: &Difference) -> Vec<String> {
     let mut lines = vec![format!("  the first different row is {} row {} at {}", first.kind.name(), first.seq, seconds(first.time_ns))];
     let mut rows = vec![["    column", "recorded", "simulated", ""].map(str::to_owned).to_vec()];
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let text = |name: &str, value: &Option<String>| value.clone().map_or_else(|| "-".to_owned(), |value| crate::rows::told(name, value));
     for (name, left, right) in &first.cells {
         let mark = if left == right { "" } else { "<" };
-        rows.push(vec![format!("    {name}"), text(left), text(right), mark.to_owned()]);
+        rows.push(vec![format!("    {name}"), text(name, left), text(name, right), mark.to_owned()]);
     }
     lines.extend(table(&rows));
     lines

@@ -4,6 +4,7 @@
 
 use core::ops::Range;
 use vopr_check::output::violation::seconds;
+use vopr_checker::words;
 use vopr_schema::column::ColumnRef;
 use vopr_schema::tables::ColumnSpec;
 use vopr_schema::{Dictionary, History, Kind};
@@ -70,7 +71,7 @@ impl Rows<'_> {
     /// One line: position, time, kind, and every column that has a value.
     #[must_use]
     pub fn line(&self, row: usize) -> String {
-        let cells: Vec<String> = self.cells(row).map(|(name, value)| format!("{name}={value}")).collect();
+        let cells: Vec<String> = self.cells(row).map(|(name, value)| format!("{name}={}", told(name, value))).collect();
         format!("{:>8}  {:>13}  {:<10} {}", self.seq[row], seconds(self.time_ns[row]), self.kind.name(), cells.join(" "))
     }
 
@@ -78,6 +79,20 @@ impl Rows<'_> {
     pub fn cells(&self, row: usize) -> impl Iterator<Item = (&'static str, String)> {
         let columns = self.specs.iter().zip(&self.columns);
         columns.filter_map(move |(spec, column)| Some((spec.name, cell(column, spec.nullable, row)?)))
+    }
+}
+
+/// A cell as people read it: hashes as witnesses tell them, large values in their parts, a set of votes as its members.
+#[must_use]
+pub fn told(column: &str, cell: String) -> String {
+    match column {
+        "value" | "expected" | "result" | "results" | "reads" | "writes" => words::values_in(&cell),
+        "quorum" => cell.parse().map_or(cell, |set: u32| {
+            let members: Vec<String> = (0..u32::BITS).filter(|member| set >> member & 1 == 1).map(|member| member.to_string()).collect();
+            format!("{{{}}}", members.join(","))
+        }),
+        _ if column.ends_with("_hash") => cell.parse().map_or(cell, words::hash),
+        _ => cell,
     }
 }
 
@@ -110,12 +125,15 @@ mod tests {
         let mut history = History::default();
         history.operations.push(OperationRow { seq: 2, time_ns: 1_500_000, key: 7, ..OperationRow::default() });
         history.messages.push(MessageRow { seq: 1, ..MessageRow::default() });
-        history.messages.push(MessageRow { seq: 3, view: Some(4), ..MessageRow::default() });
+        history.messages.push(MessageRow { seq: 3, view: Some(4), entry_hash: Some(255), ..MessageRow::default() });
         history.close_run(Run::default());
         let kinds = rows((&history, 0));
         let lines: Vec<String> = in_order(&kinds).into_iter().map(|(place, row)| kinds[place].line(row)).collect();
         assert!(lines[1].starts_with("       2     0.001500 s  operation "), "{lines:?}");
         assert!(lines[1].contains(" key=7") && !lines[1].contains("value="), "{lines:?}");
         assert!(lines[0].contains("message") && lines[2].contains(" view=4"), "{lines:?}");
+        assert!(lines[2].contains(" entry_hash=00000000000000ff"), "{lines:?}");
+        let votes = told("quorum", "5".to_owned());
+        assert_eq!([votes, told("writes", "[7=281474976710666]".to_owned())], ["{0,2}", "[7=1.0.10]"]);
     }
 }

@@ -209,7 +209,7 @@ class View {
     const chosen = index === this.violation;
     const head = [element("b", { textContent: violation.invariant })];
     if (violation.because_of !== null) head.push(element("span", { className: "also", textContent: `follows from ${violation.because_of}` }));
-    if (chosen || violation.because_of === null) head.push(element("p", { textContent: shortened(violation.summary), title: violation.summary }));
+    if (chosen || violation.because_of === null) head.push(element("p", { textContent: violation.summary }));
     const open = element("button", { onclick: () => this.openViolation(index) }, head);
     const card = element("div", { className: chosen ? "violation chosen" : "violation" }, [open]);
     if (chosen) card.append(element("ol", { className: "steps" }, violation.marks.map((mark, at) => this.stepLine(mark, at + 1))));
@@ -219,8 +219,8 @@ class View {
   stepLine(mark, number) {
     const placed = this.marks[number - 1];
     const where = `${mark.kind} row ${mark.seq}${placed.time === null ? "" : ` at ${seconds(placed.time)}`}`;
-    const words = element("span", {}, [shortened(mark.words), element("small", { textContent: where })]);
-    const button = element("button", { title: mark.words, onclick: () => this.goTo(number) }, [
+    const words = element("span", {}, [mark.words, element("small", { textContent: where })]);
+    const button = element("button", { onclick: () => this.goTo(number) }, [
       element("span", { className: "number", textContent: String(number) }), words]);
     if (this.step === number) button.className = "chosen";
     return element("li", {}, [button]);

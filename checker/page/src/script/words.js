@@ -8,7 +8,7 @@ function short(value) {
   return `${big >> 48n}.${(big >> 32n) & 0xffffn}.${big & 0xffffffffn}`;
 }
 
-// The same for numbers inside a sentence; longer numbers without such parts stay as they are.
+// The same for the keys and values of a list.
 function shortened(text) {
   return text.replace(/\b\d{10,20}\b/g, (digits) => short(BigInt(digits)));
 }

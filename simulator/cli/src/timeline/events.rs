@@ -2,8 +2,8 @@
 
 use crate::args::explain::TimelineArguments;
 use std::collections::BTreeSet;
-use vopr_checker::Step;
-use vopr_schema::rows::{Fate, Function, Outcome, TransitionEvent};
+use vopr_checker::{Step, words};
+use vopr_schema::rows::{Command, Fate, Function, Outcome, TransitionEvent};
 use vopr_schema::{Dictionary, History, MessageRow, OperationRow, TransitionRow};
 
 /// Endpoints from here on are clients.
@@ -36,6 +36,8 @@ pub(crate) struct Event {
 pub(crate) struct Shown {
     pub(crate) from: u64,
     pub(crate) to: u64,
+    /// From and to, nanoseconds, in their order: only what lies in one of them is told, unless there is none.
+    pub(crate) windows: Vec<(u64, u64)>,
     rows: core::ops::RangeInclusive<u64>,
     messages: bool,
     faults: bool,
@@ -52,6 +54,7 @@ impl Shown {
         Self {
             from: arguments.from.map_or(0, nanoseconds),
             to: arguments.to.map_or(u64::MAX, nanoseconds),
+            windows: Vec::new(),
             rows: arguments.from_row.unwrap_or(0)..=arguments.to_row.unwrap_or(u64::MAX),
             messages: arguments.show_messages,
             faults: arguments.show_faults,
@@ -73,7 +76,19 @@ impl Shown {
     fn event(&self, event: &Event) -> bool {
         // What the violation cites is told, whatever its kind.
         let is_told = if event.lane == Lane::All { self.faults || event.step.is_some() } else { self.lane(event.lane) };
-        is_told && (self.from..=self.to).contains(&event.time_ns) && self.rows.contains(&event.seq)
+        let is_near = self.windows.is_empty() || self.window(event.time_ns).is_some();
+        is_told && is_near && (self.from..=self.to).contains(&event.time_ns) && self.rows.contains(&event.seq)
+    }
+
+    /// The place of the window that a time lies in.
+    pub(crate) fn window(&self, time_ns: u64) -> Option<usize> {
+        self.windows.iter().position(|(from, to)| (*from..=*to).contains(&time_ns))
+    }
+
+    /// Whether a message is told: one of the upkeep only where a row that is told follows from it.
+    fn message(&self, message: &MessageRow, causes: &BTreeSet<u64>) -> bool {
+        let is_upkeep = matches!(message.command, Command::Ping | Command::Pong | Command::Commit);
+        self.messages && (self.verbose || !is_upkeep || causes.contains(&message.id))
     }
 }
 
@@ -102,17 +117,19 @@ pub(crate) fn of_run(history: &History, run: usize, shown: &Shown, steps: &[Step
             operation_events(&operation, &mut events);
         }
     }
+    let mut causes = BTreeSet::new();
     for row in history.transitions.rows_of_run(run) {
         let transition = history.transitions.row(row);
         let marked = steps.iter().any(|step| step.seq == transition.seq);
         if shown.verbose || marked || is_telling(transition.event) {
             let (seq, time_ns, lane) = (transition.seq, transition.time_ns, Lane::Replica(transition.replica));
+            causes.extend(transition.cause);
             events.push(Event { seq, time_ns, lane, words: transition_words(&transition), step: None });
         }
     }
     for row in history.messages.rows_of_run(run) {
         let message = history.messages.row(row);
-        if shown.messages || steps.iter().any(|step| step.seq == message.seq) {
+        if shown.message(&message, &causes) || steps.iter().any(|step| step.seq == message.seq) {
             message_events(&message, &mut events);
         }
     }
@@ -173,20 +190,15 @@ fn operation_events(operation: &OperationRow, events: &mut Vec<Event>) {
     }
 }
 
-/// A number; large ones hold several and are told in parts of 16, 16 and 32 bits, which is exact and can be compared at a glance.
-fn short(value: u64) -> String {
-    if value >> 32 == 0 { value.to_string() } else { format!("{}.{}.{}", value >> 48, (value >> 32) & 0xffff, value & 0xffff_ffff) }
-}
-
 pub(super) fn call_words(operation: &OperationRow) -> String {
     let key = operation.key;
-    let value = operation.value.map(short).unwrap_or_default();
+    let value = operation.value.map(words::value).unwrap_or_default();
     let last = operation.key_last.map(|last| last.to_string()).unwrap_or_default();
     match operation.function {
         Function::Write => format!("write k{key} = {value}"),
         Function::Read => format!("read k{key}"),
         Function::ReadModifyWrite => format!("add {value} to k{key}"),
-        Function::CompareAndSet => format!("cas k{key}: {} => {value}", operation.expected.map_or_else(|| "none".to_owned(), short)),
+        Function::CompareAndSet => format!("cas k{key}: {} => {value}", operation.expected.map_or_else(|| "none".to_owned(), words::value)),
         Function::Scan => format!("scan k{key}..k{last}"),
         Function::StreamAppend => format!("append {value} to stream {key}"),
         Function::StreamRead => format!("read stream {key} from {value}"),
@@ -200,8 +212,8 @@ pub(super) fn answer_words(operation: &OperationRow) -> String {
         Outcome::Unknown => "unknown: may have happened".to_owned(),
         Outcome::Error => operation.error.map_or("refused", Dictionary::name).replace('_', " "),
         Outcome::Ok => match (&operation.results, operation.result) {
-            (Some(pairs), _) => format!("ok, {} pairs", pairs.len()),
-            (None, Some(result)) => format!("ok {}", short(result)),
+            (Some(pairs), _) => format!("ok, {}", words::counted(pairs.len(), "pair")),
+            (None, Some(result)) => format!("ok {}", words::value(result)),
             (None, None) if operation.function == Function::Read => "ok: nothing there".to_owned(),
             (None, None) => "ok".to_owned(),
         },
@@ -210,11 +222,13 @@ pub(super) fn answer_words(operation: &OperationRow) -> String {
 
 pub(super) fn transition_words(transition: &TransitionRow) -> String {
     let name = transition.event.name().replace('_', " ");
-    let op = transition.op.map(|op| format!(" {op}")).unwrap_or_default();
+    let op = transition.op.map(|op| format!(" op {op}")).unwrap_or_default();
     let detail = transition.detail.map(|detail| format!(" ({})", detail.name().replace('_', " "))).unwrap_or_default();
     match transition.event {
         TransitionEvent::Crashed => "CRASHED".to_owned(),
         TransitionEvent::ViewEntered => format!("VIEW {} ENTERED", transition.view),
+        // With its log it votes for the new primary, without it only against the old one.
+        TransitionEvent::VoteCast if transition.entry_hash.is_some() => format!("vote for view {}, with its log", transition.view),
         TransitionEvent::VoteCast => format!("vote for view {}", transition.view),
         TransitionEvent::StatusChanged => format!("{}, view {}", transition.status.name().replace('_', " "), transition.view),
         _ => format!("{name}{op}{detail}"),
@@ -231,12 +245,33 @@ pub(super) fn message_lanes(message: &MessageRow) -> (Option<Lane>, Option<Lane>
     (lane(message.from), lane(message.to))
 }
 
+/// What a message is: the numbers that its receiver acts upon, and whether a fault has changed it.
+fn matter_words(message: &MessageRow) -> String {
+    use Command as C;
+    let with = |word: &str, number: Option<u64>| number.map(|number| format!("{word}{number}")).unwrap_or_default();
+    let (op, commit, view) = (message.op, with(", commit ", message.commit), with(" ", message.view));
+    let matter = match message.command {
+        C::Ping | C::Pong => String::new(),
+        C::Prepare => with(" op ", op) + &commit,
+        C::Commit => with(" ", message.commit),
+        C::StartViewChange | C::GetView => view,
+        C::DoViewChange | C::StartView | C::RecoveryResponse => view + &with(", op ", op) + &commit,
+        C::RepairRequest | C::RepairResponse => match message.log_first.filter(|first| Some(*first) != op) {
+            Some(first) => format!(" ops {first}{}", with("-", op)),
+            None => with(" op ", op),
+        },
+        C::Request | C::Reply => with(" ", message.request_number) + &with(", op ", op.filter(|op| *op > 0)),
+        _ => with(" op ", op),
+    };
+    let changed = message.mutation.map(|mutation| format!(" (changed: {})", mutation.name().replace('_', " "))).unwrap_or_default();
+    format!("{}{matter}{changed}", message.command.name().replace('_', " "))
+}
+
 /// What a message is, and what became of it if it did not arrive or was refused.
 pub(super) fn message_words(message: &MessageRow) -> String {
-    let op = message.op.map(|op| format!(" {op}")).unwrap_or_default();
     let fate = if message.fate == Fate::Delivered { String::new() } else { format!(" X {}", message.fate.name().replace('_', " ")) };
     let refused = message.reject_reason.map(|reason| format!(" X {}", reason.name().replace('_', " "))).unwrap_or_default();
-    format!("{}{op}{fate}{refused}", message.command.name().replace('_', " "))
+    format!("{}{fate}{refused}", matter_words(message))
 }
 
 fn message_events(message: &MessageRow, events: &mut Vec<Event>) {
@@ -245,7 +280,7 @@ fn message_events(message: &MessageRow, events: &mut Vec<Event>) {
         Some(Lane::Client(_, client)) => format!("c{client}"),
         Some(Lane::All) | None => "?".to_owned(),
     };
-    let what = format!("{}{}", message.command.name().replace('_', " "), message.op.map(|op| format!(" {op}")).unwrap_or_default());
+    let what = matter_words(message);
     let (from, to) = message_lanes(message);
     let delivered = message.fate == Fate::Delivered;
     let fate = if delivered { String::new() } else { format!(" X {}", message.fate.name().replace('_', " ")) };
@@ -260,13 +295,69 @@ fn message_events(message: &MessageRow, events: &mut Vec<Event>) {
 }
 
 #[cfg(test)]
+impl Shown {
+    /// All rows of a run but its messages, its faults and its bookkeeping.
+    pub(crate) fn everything() -> Self {
+        Self {
+            from: 0,
+            to: u64::MAX,
+            windows: Vec::new(),
+            messages: false,
+            faults: false,
+            verbose: false,
+            rows: 0..=u64::MAX,
+            replicas: Vec::new(),
+            clients: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use vopr_schema::{FaultRow, Kind, Run, StorageOutcome, StorageRow, Zone};
 
     #[test]
-    fn large_numbers_are_told_in_parts() {
-        assert_eq!([short(7), short(281_483_566_645_253)], ["7".to_owned(), "1.2.5".to_owned()]);
+    fn a_message_is_told_with_the_numbers_that_matter() {
+        let base = MessageRow { op: Some(7), commit: Some(5), view: Some(2), ..MessageRow::default() };
+        let told = |command, log_first| message_words(&MessageRow { command, log_first, fate: Fate::Delivered, ..base.clone() });
+        assert_eq!(told(Command::Prepare, None), "prepare op 7, commit 5");
+        assert_eq!(told(Command::PrepareOk, None), "prepare ok op 7");
+        assert_eq!(told(Command::Commit, None), "commit 5");
+        assert_eq!(told(Command::StartView, Some(6)), "start view 2, op 7, commit 5");
+        assert_eq!(told(Command::RepairRequest, Some(3)), "repair request ops 3-7");
+        let changed = MessageRow { mutation: Some(vopr_schema::Mutation::Range), fate: Fate::Lost, ..base };
+        assert!(message_words(&changed).ends_with(" (changed: range) X lost"), "{}", message_words(&changed));
+    }
+
+    #[test]
+    fn two_votes_for_one_view_read_differently() {
+        let vote = |entry_hash| {
+            transition_words(&TransitionRow { event: TransitionEvent::VoteCast, view: 3, entry_hash, ..TransitionRow::default() })
+        };
+        assert_eq!([vote(None), vote(Some(1))], ["vote for view 3", "vote for view 3, with its log"]);
+    }
+
+    #[test]
+    fn pings_and_heartbeats_are_told_only_where_they_play_a_part() {
+        let mut history = History::default();
+        let message = |seq, id, command| MessageRow { seq, id, command, to: 1, fate: Fate::Lost, ..MessageRow::default() };
+        for row in
+            [message(1, 1, Command::Ping), message(2, 2, Command::Commit), message(3, 3, Command::Commit), message(4, 4, Command::Pong)]
+        {
+            history.messages.push(row);
+        }
+        history.messages.push(message(5, 5, Command::Prepare));
+        history.transitions.push(TransitionRow { seq: 6, event: TransitionEvent::Committed, cause: Some(3), ..TransitionRow::default() });
+        history.close_run(Run { replicas: 3, ..Run::default() });
+        let shown = Shown { messages: true, ..Shown::everything() };
+        let told = |shown: &Shown| {
+            of_run(&history, 0, shown, &[Step::new(Kind::Message, 4, "cited")]).iter().map(|event| event.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&shown), [3, 4, 5, 6]);
+        assert_eq!(told(&Shown { verbose: true, ..shown.clone() }), [1, 2, 3, 4, 5, 6]);
+        assert!(told(&Shown { windows: vec![(1, 2)], ..shown }).is_empty(), "nothing happens then");
     }
 
     #[test]
@@ -283,17 +374,7 @@ mod tests {
             history.operations.push(OperationRow { seq, key: 9, ..OperationRow::default() });
         }
         history.close_run(Run { replicas: 3, ..Run::default() });
-        let shown = Shown {
-            from: 0,
-            to: u64::MAX,
-            messages: false,
-            faults: false,
-            verbose: false,
-            rows: 0..=u64::MAX,
-            replicas: Vec::new(),
-            clients: Vec::new(),
-            keys: vec![1],
-        };
+        let shown = Shown { keys: vec![1], ..Shown::everything() };
         let steps = [(Kind::Storage, 1), (Kind::Fault, 3), (Kind::Operation, 5)].map(|(kind, seq)| Step::new(kind, seq, "cited"));
         let told: Vec<(u64, Option<usize>)> = of_run(&history, 0, &shown, &steps).iter().map(|event| (event.seq, event.step)).collect();
         assert_eq!(told, [(1, Some(1)), (3, Some(2)), (5, Some(3))]);

@@ -25,8 +25,11 @@ use vopr_schema::History;
 /// Time for the verdicts that mark rows; what is not decided by then is not marked.
 const JUDGING: Duration = Duration::from_mins(1);
 
-/// Virtual time shown on both sides of a violation, nanoseconds.
-const AROUND_NS: u64 = 20_000_000;
+/// Virtual time shown before each row of a violation, nanoseconds: what led to it.
+const BEFORE_NS: u64 = 20_000_000;
+
+/// The same behind it: what it does at once.
+const AFTER_NS: u64 = 5_000_000;
 
 /// The headline is wrapped at the width that was asked for, unless that is narrower than this.
 const HEADLINE_MIN: usize = 60;
@@ -64,12 +67,10 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     let steps = steps.unwrap_or_default();
     let mut shown = Shown::of(arguments);
     if arguments.around_violation {
-        let times = || steps.iter().filter_map(|step| events::time_of(&history, run, step.seq).or(step.time_ns));
-        let (Some(first), Some(last)) = (times().min(), times().max()) else {
+        shown.windows = windows(steps.iter().filter_map(|step| events::time_of(&history, run, step.seq).or(step.time_ns)));
+        if shown.windows.is_empty() {
             return Err(Problem::nothing("no invariant is violated in this run: leave out --around-violation"));
-        };
-        shown.from = shown.from.max(first.saturating_sub(AROUND_NS));
-        shown.to = shown.to.min(last.saturating_add(AROUND_NS));
+        }
     }
     let lanes = events::lanes(&history, run, &shown);
     let all: Vec<Event> = events::of_run(&history, run, &shown, steps);
@@ -82,13 +83,28 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
         parts.try_for_each(|part| sink.line(&format!("  {part}")))?;
         sink.line("")?;
     }
-    for line in text::lines(&lanes, &all, arguments.width, Paint::for_stdout()) {
+    for line in text::lines(&lanes, &all, &shown, arguments.width, Paint::for_stdout()) {
         sink.line(&line)?;
     }
     if all.is_empty() {
         note("note: nothing in this run passes the filters");
     }
     Ok(Exit::Held)
+}
+
+/// What is near these times, in their order; what overlaps is one window.
+fn windows(times: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let mut times: Vec<u64> = times.collect();
+    times.sort_unstable();
+    let mut windows: Vec<(u64, u64)> = Vec::new();
+    for time in times {
+        let (from, to) = (time.saturating_sub(BEFORE_NS), time.saturating_add(AFTER_NS));
+        match windows.last_mut() {
+            Some((_, end)) if *end >= from => *end = to,
+            _ => windows.push((from, to)),
+        }
+    }
+    windows
 }
 
 /// The run of a file with this seed, or its only one, and its place in the history.
@@ -116,4 +132,16 @@ fn page_of(history: &History, run: usize, file: Option<&str>, failure: Option<&F
     let violations = failure.map(page::violations).unwrap_or_default();
     page.add(history, run, file, &violations);
     page.html()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_that_lie_far_apart_have_windows_of_their_own() {
+        let second = 1_000_000_000;
+        let found = windows([5 * second, second, second + BEFORE_NS].into_iter());
+        assert_eq!(found, [(second - BEFORE_NS, second + BEFORE_NS + AFTER_NS), (5 * second - BEFORE_NS, 5 * second + AFTER_NS)]);
+    }
 }
