@@ -410,6 +410,10 @@ fn time_ends_a_campaign_and_its_commands_can_be_pasted() {
         .says("\"type\":\"start\"");
     let _ = sandbox.run("vopr campaign baseline --seeds 2 --seed 1 --max-events 100 --dir v --require-evidence").exits(3).says("vacuous");
     let _ = sandbox.run("vopr campaign resume v").exits(3);
+    // What a failure has cut short is not vacuous.
+    let cut = "vopr campaign byzantine_invalid_metadata --bug skips_prepare_metadata_check --seeds 3 --seed 1 --dir cut";
+    let cut = sandbox.run(cut).exits(1).says("not shown  byzantine_invalid_metadata: 0 of 3 runs show what it promises; 3 failing runs");
+    assert!(!cut.out.contains("vacuous"), "{}", cut.out);
 }
 
 #[test]

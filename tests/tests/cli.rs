@@ -321,6 +321,45 @@ fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_is_named_before_any_work() {
+    let sandbox = sandbox();
+    let _ = sandbox.run("vopr --scenario baseline --bug lost_update --seed 1 -n 3 --save-failures kept && mkdir taken").exits(1);
+    let bundle = sandbox.files("kept", ".kmb").into_iter().next().expect("it fails");
+    let bundle = format!("kept/{}", bundle.file_name().unwrap().to_string_lossy());
+    sandbox.write("calls.edn", "{:type :invoke, :f :write, :value 1, :process 0}\n{:type :ok, :f :write, :value 1, :process 0}\n");
+    let run = "vopr --scenario baseline -n 1 --max-events 100";
+    for (command, is_directory) in [
+        (format!("vopr minimize {bundle} -o"), false),
+        (format!("vopr timeline {bundle} --html"), false),
+        (format!("vopr timeline {bundle} --perfetto"), false),
+        (format!("vopr-check {bundle} --report"), false),
+        ("vopr-check import calls.edn --model register -o".to_owned(), false),
+        (format!("{run} --checkpoint-file"), false),
+        (format!("{run} --out"), true),
+        (format!("{run} --save-failures"), true),
+        ("vopr campaign baseline --seeds 1 --max-events 100 --dir".to_owned(), true),
+    ] {
+        let places = ["/proc/none/x.kmb", &format!("{bundle}/x.kmb")].map(str::to_owned);
+        for place in places.into_iter().chain((!is_directory).then(|| "taken".to_owned())) {
+            let told = sandbox.run(&format!("{command} {place}")).exits(2).warns(&place).warns("cannot be written there");
+            assert!(!told.out.contains("before  "), "{}: {}", told.line, told.out);
+        }
+    }
+    assert!(sandbox.files(".", ".partial").is_empty(), "nothing is left behind");
+}
+
+#[test]
+fn a_selection_is_echoed_in_the_words_that_made_it() {
+    let sandbox = sandbox();
+    let run = "vopr --scenario phase:1 -n 1 --seed 1 --max-events 100 --no-check";
+    let _ = sandbox.run(run).exits(0).says("vopr run --scenario phase:1 --seed 1 ");
+    let campaign = "vopr campaign phase:1,baseline --seeds 1 --seed 1 --max-events 100 --dir runs";
+    let told = sandbox.run(campaign).exits(0).says("vopr campaign phase:1 baseline --seeds 1 ");
+    let echoed = told.out.lines().find(|line| line.starts_with("vopr campaign ")).unwrap().replace("--dir runs", "--dir again");
+    let _ = sandbox.run(&echoed).exits(0).says(&echoed);
+}
+
+#[test]
 fn output_for_files_has_no_colours() {
     let outcome = recorded().run("vopr-check histories; vopr --scenario baseline -n 1; vopr --scenario basline");
     assert!(!outcome.out.contains('\u{1b}') && !outcome.err.contains('\u{1b}'), "{outcome:?}");

@@ -128,6 +128,15 @@ impl Problem {
         if is_misplaced { Self::usage(message) } else { Self::internal(message) }
     }
 
+    /// The same for a history.
+    #[must_use]
+    pub fn unwritten(path: &Path, what: &str, error: &vopr_schema::WriteError) -> Self {
+        match error {
+            vopr_schema::WriteError::File { source, .. } => Self::unwritable(path, what, source),
+            other => Self::internal(format!("{}: {other}", path.display())),
+        }
+    }
+
     /// The program, the disk or the system failed.
     pub fn internal(message: impl Into<String>) -> Self {
         Self { exit: Exit::Internal, message: message.into() }

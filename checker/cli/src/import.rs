@@ -203,11 +203,16 @@ fn summary(brought: &Brought) -> String {
     parts.join("; ")
 }
 
+/// What is written, in the words of a refusal.
+const WHAT: &str = "the imported history";
+
 /// Imports files into one history.
 ///
 /// # Errors
 /// When a file is refused, or the history cannot be written.
 pub fn run(arguments: &ImportArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+    let output = &arguments.output;
+    crate::page::try_place(output).map_err(|error| Problem::unwritable(output, WHAT, &error))?;
     let brought = bring(&arguments.files, &arguments.reading)?;
     let history = import::history(&brought);
     let values: Vec<&Vec<String>> = brought.iter().map(|file| &file.settings.values).collect();
@@ -222,7 +227,7 @@ pub fn run(arguments: &ImportArguments, sink: &mut Sink<'_>) -> Result<Exit, Pro
         notes: BTreeMap::from([("import.values".to_owned(), values)]),
         ..Provenance::default()
     };
-    write(&arguments.output, provenance, &history).map_err(|error| Problem::internal(error.to_string()))?;
+    write(output, provenance, &history).map_err(|error| Problem::unwritten(output, WHAT, &error))?;
     let operations = history.operations.len() as u64;
     let path = arguments.output.display();
     sink.line(&format!("{path}: {}, {}", counted(brought.len() as u64, "run"), counted(operations, "operation")))?;

@@ -96,6 +96,23 @@ pub fn select(list: &str) -> Result<Vec<&'static Scenario>, SelectionError> {
     if selected.is_empty() { Err(SelectionError::Nothing) } else { Ok(selected) }
 }
 
+/// The shortest words for which [`select`] gives these scenarios in this order; names that it does not know are told as they are.
+#[must_use]
+pub fn told(chosen: &[&str]) -> Vec<String> {
+    let of_phase = |phase: u8| all().iter().filter(move |scenario| scenario.phase == phase).map(|scenario| scenario.name);
+    let mut groups = vec![("all".to_owned(), all().iter().map(|scenario| scenario.name).collect::<Vec<_>>())];
+    groups.extend((0..=u8::MAX).map(|phase| (format!("phase:{phase}"), of_phase(phase).collect())));
+    groups.retain(|(_, names)| names.len() > 1);
+    let mut words = Vec::new();
+    let mut rest = chosen;
+    while let Some((first, others)) = rest.split_first() {
+        let group = groups.iter().find(|(_, names)| rest.starts_with(names));
+        words.push(group.map_or_else(|| (*first).to_owned(), |(word, _)| word.clone()));
+        rest = group.map_or(others, |(_, names)| &rest[names.len()..]);
+    }
+    words
+}
+
 fn names(scenario: &'static Scenario) -> impl Iterator<Item = &'static str> {
     core::iter::once(scenario.name).chain(scenario.aliases.iter().copied())
 }
@@ -108,6 +125,23 @@ fn suggest(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_selection_is_told_in_words_that_select_it_again() {
+        for (list, words) in [
+            ("all", "all"),
+            ("phase:1,swizzle", "phase:1,swizzle_clogging"),
+            ("baseline", "baseline"),
+            ("swizzle,all", ""),
+            ("phase:2,phase:1", "phase:2,phase:1"),
+        ] {
+            let names = |list: &str| select(list).unwrap().iter().map(|scenario| scenario.name).collect::<Vec<_>>();
+            let told = told(&names(list)).join(",");
+            assert_eq!(names(&told), names(list), "{list}");
+            assert!(words.is_empty() || told == words, "{list} is told as {told}");
+        }
+        assert_eq!(super::told(&["mine", "baseline"]), ["mine", "baseline"]);
+    }
 
     #[test]
     fn names_and_aliases_are_unique_and_found() {

@@ -7,7 +7,7 @@ pub mod plan;
 pub mod worker;
 
 use crate::args::{JudgementArguments, RunArguments};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::output::{Renderer, Summary};
 use crate::rig::JudgedRun;
 use crate::tally::Tally;
@@ -38,7 +38,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     interrupt::listen("the runs and files under way are finished and the results printed");
     let resumed = match &arguments.checkpoint_file {
-        Some(path) => Checkpoint::read(path).map_err(|error| Problem::refused(error.to_string()))?,
+        Some(path) => checkpoint(path)?,
         None => None,
     };
     let plan = Plan::new(arguments, resumed.as_ref())?;
@@ -56,6 +56,17 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     let batches = plan.batches(&campaign.state);
     campaign.work(&batches)?;
     campaign.finish(&arguments.judgement)
+}
+
+/// What an earlier process left in a checkpoint file, if it is there.
+fn checkpoint(path: &Path) -> Result<Option<Checkpoint>, Problem> {
+    Checkpoint::read(path).map_err(|error| match error {
+        // Where no file can be, none can be written either.
+        CheckpointError::Read { source, .. } if path.is_dir() || source.kind() == std::io::ErrorKind::NotADirectory => {
+            Problem::unwritable(path, "the checkpoint", &source)
+        }
+        other => Problem::refused(other.to_string()),
+    })
 }
 
 /// Refuses the state of another campaign.

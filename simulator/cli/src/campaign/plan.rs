@@ -44,8 +44,6 @@ pub struct Plan {
     pub out: Option<PathBuf>,
     /// Where the histories of failing runs go.
     pub save_failures: Option<PathBuf>,
-    /// Whether the causes of failing runs are looked for, to group them.
-    pub explains: bool,
     /// Where the campaign's state is kept.
     pub checkpoint_file: Option<PathBuf>,
     /// What decides about the runs: words of a command line.
@@ -104,7 +102,6 @@ impl Plan {
             orders: Orders { overrides, selection, budget, twice: arguments.check_determinism },
             out: arguments.out.clone(),
             save_failures: arguments.save_failures.clone(),
-            explains: false,
             checkpoint_file: arguments.checkpoint_file.clone(),
             words,
             demands: arguments.judgement.demands(),
@@ -208,7 +205,7 @@ impl Plan {
         let mut words = vec!["vopr".to_owned(), "run".to_owned()];
         let registered: Vec<&str> = scenarios.iter().filter(|name| self.config_of(name).is_none()).copied().collect();
         if !registered.is_empty() {
-            words.extend(["--scenario".to_owned(), registered.join(",")]);
+            words.extend(["--scenario".to_owned(), scenarios::told(&registered).join(",")]);
         }
         let files = scenarios.iter().filter_map(|name| self.config_of(name));
         words.extend(files.flat_map(|path| ["--config".to_owned(), path_word(path)]));

@@ -143,9 +143,7 @@ impl<'a> Crew<'a> {
                 history.clear();
             }
             let mut run = rig.run(scenario, seed, &self.plan.orders, self.plan.needs_rows().then_some(&mut *history));
-            if self.plan.explains {
-                run.explain(history);
-            }
+            run.explain(history);
             if let Err(error) = self.keep(batch.scenario, &mut run, history) {
                 // The seed is not done: whoever resumes keeps it then.
                 drop(messages.send(Message::Broke(error)));

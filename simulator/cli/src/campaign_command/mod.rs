@@ -54,7 +54,12 @@ fn listen() {
 
 fn disk(path: &Path) -> impl Fn(std::io::Error) -> Problem {
     let path = path.to_owned();
-    move |error| Problem { message: format!("{}: {error}", path.display()), ..Problem::unwritable(&path, "the campaign", &error) }
+    move |error| Problem::unwritable(&path, "the campaign", &error)
+}
+
+fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> Problem {
+    let path = path.to_owned();
+    move |error| Problem::refused(format!("{}: {error}", path.display()))
 }
 
 fn start(arguments: &StartArguments) -> Result<Exit, Problem> {
@@ -68,7 +73,7 @@ fn start(arguments: &StartArguments) -> Result<Exit, Problem> {
     std::fs::create_dir_all(&dir).map_err(disk(&dir))?;
     plan::copy_configs(arguments, &mut record, &dir)?;
     if let Some(known) = &arguments.known {
-        let text = std::fs::read(known).map_err(disk(known))?;
+        let text = std::fs::read(known).map_err(unreadable(known))?;
         write_whole(&dir.join(format!("known-{}.toml", record.id)), &text).map_err(disk(&dir))?;
     }
     let directory = open_for_work(&dir)?;
@@ -79,7 +84,7 @@ fn start(arguments: &StartArguments) -> Result<Exit, Problem> {
 
 /// Opens a directory and refuses to work on one whose known failures cannot be read.
 fn open_for_work(dir: &Path) -> Result<Directory, Problem> {
-    let directory = Directory::open(dir).map_err(disk(dir))?;
+    let directory = Directory::open(dir).map_err(unreadable(dir))?;
     for damage in &directory.damage {
         note(&format!("warning: {}: {}", damage.place, damage.what));
     }
@@ -159,7 +164,7 @@ fn report(arguments: &ReportArguments) -> Result<Exit, Problem> {
     let mut sink = Sink::stdout();
     if let Some(out) = &arguments.html {
         let page = pages::campaign(&directory, &arguments.dir.display().to_string(), Links::Nowhere);
-        vopr_check::page::save(out, &page).map_err(disk(out))?;
+        vopr_check::page::save(out, &page).map_err(|error| Problem::unwritable(out, "the page", &error))?;
         sink.line(&format!("written: {}", out.display()))?;
     } else {
         let form = if arguments.json { Form::Json } else { Form::Human };

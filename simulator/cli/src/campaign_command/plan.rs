@@ -101,7 +101,7 @@ pub fn copy_configs(arguments: &StartArguments, record: &mut PlanRecord, dir: &P
     for path in &arguments.config {
         let scenario = own::read(path)?;
         let name = format!("scenario-{}-{}.toml", record.id, scenario.name);
-        let text = std::fs::read(path).map_err(super::disk(path))?;
+        let text = std::fs::read(path).map_err(super::unreadable(path))?;
         write_whole(&dir.join(&name), &text).map_err(super::disk(dir))?;
         record.configs.insert(scenario.name.to_owned(), name);
     }
@@ -131,7 +131,7 @@ pub fn of_record(record: &PlanRecord, dir: &Path, jobs: Option<u16>) -> Result<P
     };
     // The environment speaks to those who begin campaigns.
     (run.out, run.save_failures, run.checkpoint_file) = (None, None, None);
-    let plan = Plan { explains: true, ..Plan::new(&run, None)? };
+    let plan = Plan::new(&run, None)?;
     Ok(Prepared { record: record.clone(), plan })
 }
 
@@ -149,8 +149,8 @@ pub fn strictness(directory: &Directory) -> JudgementArguments {
 /// The command that begins the same campaign, its seed spelled out.
 pub fn command(record: &PlanRecord, dir: &Path) -> String {
     let mut words = vec!["vopr".to_owned(), "campaign".to_owned()];
-    let registered = record.scenarios.iter().filter(|name| !record.configs.contains_key(*name));
-    words.extend(registered.cloned());
+    let registered = record.scenarios.iter().filter(|name| !record.configs.contains_key(*name)).map(String::as_str);
+    words.extend(vopr_sim::scenarios::told(&registered.collect::<Vec<_>>()));
     words.extend(record.configs.values().flat_map(|file| ["--config".to_owned(), path_word(&dir.join(file))]));
     words.extend(record.seeds.iter().flat_map(|seeds| ["--seeds".to_owned(), seeds.to_string()]));
     words.extend(record.for_ms.iter().flat_map(|for_ms| ["--for".to_owned(), format!("{for_ms}ms")]));

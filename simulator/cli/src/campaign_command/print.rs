@@ -142,7 +142,10 @@ fn human(directory: &Directory, ending: &Ending, verbose: bool, sink: &mut Sink<
     sink.line("")?;
     for (name, scenario) in directory.scenarios.iter().filter(|(_, scenario)| scenario.tally.runs > 0 && !scenario.tally.is_exercised()) {
         let (shown, asked) = (grouped(scenario.tally.exercised), grouped(scenario.tally.promised));
-        sink.line(&format!("{}  {name}: {shown} of {asked} runs show what it promises", paint.doubt("vacuous")))?;
+        let word = if scenario.evidence().is_cut_short() { "not shown" } else { "vacuous" };
+        let failing = counted(scenario.cut_short, "failing run");
+        let why = if scenario.cut_short == 0 { String::new() } else { format!("; {failing} may have been cut short by the failure") };
+        sink.line(&format!("{}  {name}: {shown} of {asked} runs show what it promises{why}", paint.doubt(word)))?;
         for (words, runs) in &scenario.missing {
             sink.line(&format!("    missing in {}: {words}", counted(*runs, "run")))?;
         }
@@ -358,6 +361,7 @@ fn json(directory: &Directory, ending: &Ending, sink: &mut Sink<'_>) -> io::Resu
         object["ok"] = json!(scenario.tally.held());
         object["cpu_ns"] = json!(scenario.cpu_ns);
         object["vacuous"] = json!(!scenario.tally.is_exercised());
+        object["cut_short"] = json!(scenario.cut_short);
         object["missing"] = json!(scenario.missing);
         object["unknown"] = json!(scenario.undecided);
         object["situations"] = json!(scenario.situations);

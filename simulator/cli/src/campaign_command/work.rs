@@ -157,7 +157,7 @@ pub fn run(directory: Directory, prepared: &Prepared, time: Option<Duration>, te
     teller.progress.finish();
     drop(teller);
     // What is told at the end is what a reader of the directory finds, other processes' work included.
-    let directory = Directory::open(&dir).map_err(super::disk(&dir))?;
+    let directory = Directory::open(&dir).map_err(super::unreadable(&dir))?;
     let interrupted = interrupt::requested() && !super::is_finished(&directory, record);
     let judged = outcome(&directory, &plan::strictness(&directory));
     let exit = if interrupted { judged.and(Exit::Interrupted) } else { judged };

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use vopr_check::inputs::{BUNDLE_ENDING, ENDING};
+use vopr_checker::report::ScenarioEvidence;
 use vopr_checker::situations::{Counts, Coverage};
 
 /// Damages that are kept one by one of each file; more are counted.
@@ -92,10 +93,21 @@ pub struct Scenario {
     pub situations: Coverage,
     /// What was missing of its evidence, in words, and in how many runs.
     pub missing: BTreeMap<String, u64>,
+    /// Failing runs without all of it: a failure may have cut short what the scenario promises.
+    pub cut_short: u64,
     /// Invariants that could not be decided, and in how many runs.
     pub undecided: BTreeMap<String, u64>,
     /// Runs whose rows were kept although they hold: seed and file.
     pub kept: Vec<(u64, String)>,
+}
+
+impl Scenario {
+    /// Its evidence in the checker's words.
+    #[must_use]
+    pub fn evidence(&self) -> ScenarioEvidence {
+        let Tally { exercised, promised: runs, .. } = self.tally;
+        ScenarioEvidence { exercised, runs, cut_short: self.cut_short, ..ScenarioEvidence::default() }
+    }
 }
 
 /// What was done in one second.
@@ -380,6 +392,7 @@ impl Directory {
         scenario.tally.add(&run.tally());
         scenario.cpu_ns = scenario.cpu_ns.saturating_add(run.cpu_ns);
         scenario.situations.add(&Counts::from_names(&run.situations));
+        scenario.cut_short += u64::from(run.failure.is_some() && run.missing.as_ref().is_some_and(|missing| !missing.is_empty()));
         for words in run.missing.iter().flatten() {
             *scenario.missing.entry(words.clone()).or_default() += 1;
         }

@@ -28,6 +28,9 @@ use vopr_checker::Selection;
 use vopr_schema::History;
 use vopr_sim::RunRequest;
 
+/// What is written, in the words of a refusal.
+const WHAT: &str = "the smaller run";
+
 /// One way to make a run smaller.
 struct Pass {
     name: &'static str,
@@ -60,6 +63,7 @@ pub fn run(arguments: &MinimizeArguments, sink: &mut Sink<'_>) -> Result<Exit, P
         let text = format!("{} would be overwritten with the smaller run: name another output", arguments.file.display());
         return Err(Problem::usage(text));
     }
+    vopr_check::page::try_place(&arguments.output).map_err(|error| Problem::unwritable(&arguments.output, WHAT, &error))?;
     interrupt::listen("the smallest run so far is kept");
     let original = Bundle::read(&arguments.file, arguments.run)?;
     let (request, trial) = reproduced(&original)?;
@@ -242,7 +246,7 @@ impl Work<'_> {
         let mut origin = object(self.original.size());
         (origin["digest"], origin["seed"]) = (json!(hex(&run.digest)), json!(run.seed));
         bundle.origin = Some(origin);
-        bundle.write(output).map_err(|error| Problem::internal(error.to_string()))?;
+        bundle.write(output).map_err(|error| Problem::unwritten(output, WHAT, &error))?;
         Ok(bundle)
     }
 }
