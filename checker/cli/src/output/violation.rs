@@ -64,7 +64,7 @@ pub fn story(witness: &Witness, verbose: bool, paint: Paint) -> Vec<String> {
     let head = if hidden == 0 { witness.steps.len() } else { STEPS_SHOWN / 2 };
     for (index, step) in witness.steps.iter().enumerate() {
         if index == head && hidden > 0 {
-            lines.push(paint.faint(&format!("    ({hidden} more rows with --verbose)")));
+            lines.push(paint.faint(&format!("    ({} with --verbose)", counted(hidden as u64, "more row"))));
         }
         if index < head || index >= head + hidden {
             lines.extend(step_lines(step, paint));
