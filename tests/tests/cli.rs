@@ -323,7 +323,8 @@ fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
 #[test]
 fn a_place_that_cannot_be_written_is_named_before_any_work() {
     let sandbox = sandbox();
-    let _ = sandbox.run("vopr --scenario baseline --bug lost_update --seed 1 -n 3 --save-failures kept && mkdir taken").exits(1);
+    let _ = sandbox.run("vopr --scenario baseline --bug lost_update --seed 1 -n 3 --save-failures kept").exits(1);
+    std::fs::create_dir(sandbox.path("taken")).unwrap();
     let bundle = sandbox.files("kept", ".kmb").into_iter().next().expect("it fails");
     let bundle = format!("kept/{}", bundle.file_name().unwrap().to_string_lossy());
     sandbox.write("calls.edn", "{:type :invoke, :f :write, :value 1, :process 0}\n{:type :ok, :f :write, :value 1, :process 0}\n");

@@ -54,7 +54,7 @@ fn a_run_is_drawn_in_the_terminal_and_as_a_page() {
     let sandbox = recorded();
     let file = sandbox.files("failing", ".kmb").first().expect("a run failed").display().to_string();
     let around = sandbox.run(&format!("vopr timeline {file} --around-violation --show-messages --show-faults")).exits(0);
-    let around = around.says("VIOLATED").says("| replica 0").says("[1]").says("request -> r");
+    let around = around.says("VIOLATED").says("| replica 0").says("[1]").says("request 14 -> r").says("that the violation does not cite");
     let whole = sandbox.run(&format!("vopr timeline {file} --show-messages --show-faults")).exits(0);
     assert!(around.out.lines().count() * 2 < whole.out.lines().count(), "a part of the run is around the violation");
     let late = sandbox.run(&format!("vopr timeline {file} --from 2s --to 3s --replica 1 --client 0")).exits(0);
