@@ -58,16 +58,18 @@ fn partial(out: &Path) -> PathBuf {
     partial.into()
 }
 
-/// Writes a file in one step: a reader never meets a half of it.
+/// Writes a file in one step: a reader never meets a half of it, and nothing is left of one that could not be written.
 ///
 /// # Errors
 /// Whatever the file system reports.
 pub fn save(out: &Path, text: &str) -> std::io::Result<()> {
     let partial = partial(out);
     let mut file = std::fs::File::create(&partial)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&partial, out)
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&partial, out));
+    if written.is_err() {
+        std::fs::remove_file(&partial).unwrap_or_default();
+    }
+    written
 }
 
 /// Puts one run of a file onto a page; a run that is not in the file is left out.
