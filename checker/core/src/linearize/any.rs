@@ -20,6 +20,10 @@ use crate::models::text::{Text, TextAction};
 /// Steps of one attempt to shrink a counter-example.
 const SHRINK_STEPS: u64 = 20_000;
 
+/// Attempts that may take longer where only a search decides, and their steps: a violation that was found must be told soon.
+const LONG_ATTEMPTS: u32 = 20;
+const LONG_STEPS: u64 = 200_000;
+
 /// Calls of one model. Their order does not matter; every number in an [`Outcome`] is a place in this list.
 ///
 /// A call of unknown outcome has [`super::NEVER`] as its return; leave out reads of unknown outcome, and calls that certainly
@@ -132,7 +136,7 @@ fn one<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter, mut decide
     match answer {
         Answer::Linearizable => outcome,
         Answer::Undecided(why) => Outcome { undecided: Some(why), ..outcome },
-        Answer::Refuted(refutation) => match example(model, calls, &refutation, meter, decide) {
+        Answer::Refuted(refutation) => match example(model, calls, (&refutation, engine), meter, decide) {
             Some(example) => Outcome { example: Some(example), ..outcome },
             None => Outcome {
                 linearizable: None,
@@ -147,14 +151,21 @@ fn one<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter, mut decide
 fn example<M: Model>(
     model: &M,
     calls: &[Call<M::Action>],
-    refutation: &Refutation,
+    (refutation, engine): (&Refutation, Engine),
     meter: &Meter,
     mut decide: impl FnMut(&[Call<M::Action>]) -> Decision,
 ) -> Option<Example> {
+    let mut long_attempts = LONG_ATTEMPTS;
     let core: Core<M::Action> = shrink::minimal(model, calls, refutation, |calls| {
         // What is cheap for the whole is cheap for its parts; searches get a small number of steps instead.
-        let searched = frontier::decide(model, calls, &mut Effort::steps(meter, SHRINK_STEPS));
-        if let Answer::Undecided(_) = searched { decide(calls).answer } else { searched }
+        match frontier::decide(model, calls, &mut Effort::steps(meter, SHRINK_STEPS)) {
+            Answer::Undecided(_) if !matches!(engine, Engine::Frontier | Engine::DepthFirst) => decide(calls).answer,
+            Answer::Undecided(_) if long_attempts > 0 => {
+                long_attempts -= 1;
+                frontier::decide(model, calls, &mut Effort::steps(meter, LONG_STEPS))
+            }
+            answer => answer,
+        }
     });
     let plain: Vec<Call<M::Action>> = core.calls.iter().map(|(_, call)| call.clone()).collect();
     if wgl::decide(model, &plain, &mut Effort::steps(meter, SHRINK_STEPS)) == Answer::Linearizable {
