@@ -5,7 +5,7 @@
 use super::RunIndex;
 use super::entries::{EntryId, narrow};
 use vopr_schema::column::Niche;
-use vopr_schema::{Command, Fate};
+use vopr_schema::{Command, Fate, Mutation};
 
 const NONE: u32 = u32::MAX;
 
@@ -22,6 +22,12 @@ pub struct Vote {
     pub to: u16,
     /// Its row.
     pub row: u32,
+}
+
+/// Whether a message says what its sender has once sent: unchanged, or delivered once more by a fault.
+#[must_use]
+pub fn is_as_sent(mutation: Option<Mutation>) -> bool {
+    matches!(mutation, None | Some(Mutation::Flood | Mutation::Replayed))
 }
 
 /// Messages by number, acknowledgements by entry.

@@ -18,7 +18,7 @@ mod well_formed;
 
 pub use committed::CommittedLog;
 pub use configurations::{Configuration, Configurations};
-pub use deliveries::{Deliveries, Vote};
+pub use deliveries::{Deliveries, Vote, is_as_sent};
 pub use entries::{Entries, EntryId};
 pub use events::EventSet;
 pub use grid::Grid;

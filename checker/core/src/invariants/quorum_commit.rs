@@ -21,12 +21,12 @@
 //! backup finds e whole on disk and may vote for it, though no flush of e was ever confirmed.
 
 use crate::budget::Meter;
-use crate::index::{EntryId, EventSet, RunIndex};
+use crate::index::{EntryId, EventSet, RunIndex, is_as_sent};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
 use crate::words::{replicas, votes_among, votes_of};
-use vopr_schema::{Kind, Mutation, TransitionEvent as Event};
+use vopr_schema::{Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
@@ -173,8 +173,7 @@ fn vote(index: &RunIndex<'_>, row: usize, entry: EntryId, member: u8) -> Result<
     let messages = index.messages();
     let votes = index.deliveries().votes(entry);
     let arrived = votes.iter().any(|vote| {
-        // What a fault has only delivered once more is what its sender sent.
-        let genuine = matches!(messages.mutation.get(vote.row as usize), None | Some(Mutation::Flood | Mutation::Replayed));
+        let genuine = is_as_sent(messages.mutation.get(vote.row as usize));
         vote.from == from && vote.to == to && vote.view == view && vote.fate_seq < seq && genuine
     });
     if arrived {

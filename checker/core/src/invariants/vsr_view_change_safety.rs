@@ -2,12 +2,13 @@
 //!
 //! The new primary replaces everybody's log by its own, so whatever that log lacks is lost.
 //!
-//! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only the n voters of p's epoch and at
-//! least floor(n/2) + 1 of them; each m in Q has a `vote_cast` with a head for v before it, and, if m is not p, an unrefused
-//! `do_view_change` of v from m to p arrived before it, which no fault changed (but for `identical_claim`). (2) Let e be the entry
-//! with the largest op that any primary counted votes for in a view below v, at any time. The log that ends in the head with which
-//! the primary of v entered it holds e; so does the log of each `start_view` of v that no fault changed. A log holds e when following
-//! the entries' links down from its head ends at e.
+//! **Formally.** (1) A `view_entered` of view v with quorum Q on replica p: p is the primary of v, Q holds only the n voters of p's epoch
+//! and at least floor(n/2) + 1 of them; each m in Q has a `vote_cast` with a head for v before it, and, if m is not p, an unrefused
+//! `do_view_change` of v from m to p arrived before it, which no fault changed (but for `identical_claim`; a copy that a fault delivers
+//! later is what m sent: when m's own ones are lost, a replayed one may be the first to arrive). (2) Let e be the entry with the largest
+//! op that any primary counted votes for in a view below v, at any time. The log that ends in the head with which the primary of v
+//! entered it holds e; so does the log of each `start_view` of v that no fault changed. A log holds e when following the entries' links
+//! down from its head ends at e.
 //!
 //! **Evidence.** transition: replica, event, view, op, `entry_hash`, `previous_hash`, quorum, epoch. message: command, from, to, view, op,
 //! `entry_hash`, fate, `fate_seq`, `reject_reason`, mutation, epoch.
@@ -16,7 +17,7 @@
 //! are not known down to e (nobody appended an entry in between in this run): they count as no fact.
 
 use crate::budget::Meter;
-use crate::index::{EntryId, EventSet, RunIndex};
+use crate::index::{EntryId, EventSet, RunIndex, is_as_sent};
 use crate::invariants::quorum_commit::unknown_epoch;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
@@ -28,7 +29,7 @@ use vopr_schema::{Command, Fate, Kind, Mutation, TransitionEvent as Event};
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "vsr_view_change_safety",
-    version: 2,
+    version: 3,
     category: Category::Replication,
     reads: &[
         Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "entry_hash", "previous_hash", "quorum", "epoch"] },
@@ -77,7 +78,8 @@ fn votes_by_view(index: &RunIndex<'_>, meter: &Meter) -> Result<Vec<Vote>, Box<V
             continue;
         }
         // A lie about the log is the receiver's to refuse; one that it cannot tell from the truth is its sender's vote all the same.
-        let is_vote = matches!(messages.mutation.get(row), None | Some(Mutation::IdenticalClaim));
+        let mutation = messages.mutation.get(row);
+        let is_vote = is_as_sent(mutation) || mutation == Some(Mutation::IdenticalClaim);
         if messages.reject_reason.codes[row] != u8::NONE || !is_vote {
             continue;
         }
@@ -315,8 +317,10 @@ mod tests {
         story.messages[message].reject_reason = None;
         story.messages[message].mutation = Some(Mutation::TailContent);
         assert_eq!(shape(&story), "vote_never_arrived");
-        story.messages[message].mutation = Some(Mutation::IdenticalClaim);
-        assert!(story.verdict(NAME).is_pass());
+        for mutation in [Mutation::IdenticalClaim, Mutation::Replayed, Mutation::Flood] {
+            story.messages[message].mutation = Some(mutation);
+            assert!(story.verdict(NAME).is_pass(), "{mutation}");
+        }
         story.messages[message].mutation = None;
         story.messages[message].fate = Fate::Lost;
         assert_eq!(shape(&story), "vote_never_arrived");
