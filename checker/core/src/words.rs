@@ -2,6 +2,8 @@
 //!
 //! Each place that counts would else have its own way to be wrong about one of a kind.
 
+use crate::index::members;
+
 /// `thing` for one of it, its plural for any other number.
 #[must_use]
 pub fn plural(number: u64, thing: &str) -> String {
@@ -23,7 +25,7 @@ pub fn counted(number: impl TryInto<u64>, thing: &str) -> String {
 /// A bit set of replicas: `replica 4`, `replicas 0, 1`, or nobody.
 #[must_use]
 pub fn replicas(set: u32) -> String {
-    let list: Vec<String> = (0..u32::BITS).filter(|member| set >> member & 1 == 1).map(|member| member.to_string()).collect();
+    let list: Vec<String> = members(set).map(|member| member.to_string()).collect();
     if list.is_empty() { "nobody".to_owned() } else { format!("{} {}", plural(list.len() as u64, "replica"), list.join(", ")) }
 }
 
@@ -58,12 +60,6 @@ pub fn values_in(text: &str) -> String {
         rest = after;
     }
     words + rest
-}
-
-/// A hash, as witnesses and rows tell it.
-#[must_use]
-pub fn hash(hash: u64) -> String {
-    format!("{hash:016x}")
 }
 
 #[cfg(test)]

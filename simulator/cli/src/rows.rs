@@ -4,6 +4,7 @@
 
 use core::ops::Range;
 use vopr_check::output::violation::seconds;
+use vopr_checker::index::members;
 use vopr_checker::words;
 use vopr_schema::column::ColumnRef;
 use vopr_schema::tables::ColumnSpec;
@@ -88,10 +89,10 @@ pub fn told(column: &str, cell: String) -> String {
     match column {
         "value" | "expected" | "result" | "results" | "reads" | "writes" => words::values_in(&cell),
         "quorum" => cell.parse().map_or(cell, |set: u32| {
-            let members: Vec<String> = (0..u32::BITS).filter(|member| set >> member & 1 == 1).map(|member| member.to_string()).collect();
+            let members: Vec<String> = members(set).map(|member| member.to_string()).collect();
             format!("{{{}}}", members.join(","))
         }),
-        _ if column.ends_with("_hash") => cell.parse().map_or(cell, words::hash),
+        _ if column.ends_with("_hash") => cell.parse().map_or(cell, |hash: u64| format!("{hash:016x}")),
         _ => cell,
     }
 }

@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 pub(crate) use defaults::DEFAULT;
 use std::sync::LazyLock;
 
-/// All scenarios, in the order of their phases.
+/// All scenarios, those of one subject together.
 #[must_use]
 pub fn all() -> &'static [Scenario] {
     static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| {

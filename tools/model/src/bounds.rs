@@ -36,6 +36,21 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// One operation of three replicas in two views; messages are lost and reordered, and nothing else goes wrong.
+    pub const CALM: Self = Self {
+        replicas: 3,
+        operations: 1,
+        views: 2,
+        timers: 0,
+        kinds: Vec::new(),
+        crashes: 0,
+        duplicates: 0,
+        damage: 0,
+        eager_disk: false,
+        ordered_links: false,
+        bug: None,
+    };
+
     /// One replica's configuration for each member.
     ///
     /// # Panics

@@ -53,7 +53,9 @@ impl Node {
     /// A message arrives.
     #[must_use]
     pub fn receive(&self, message: &Message, eager_disk: bool) -> (Self, Outcome) {
-        self.after(Input::Message(message.clone()), eager_disk)
+        let (mut node, mut outcome) = (self.clone(), Outcome::default());
+        node.step(Input::Message(message.clone()), eager_disk, &mut outcome);
+        (node, outcome)
     }
 
     /// The oldest write becomes durable.
@@ -125,12 +127,6 @@ impl Node {
             _ => None,
         });
         views.max().unwrap_or_default()
-    }
-
-    fn after(&self, input: Input, eager_disk: bool) -> (Self, Outcome) {
-        let (mut node, mut outcome) = (self.clone(), Outcome::default());
-        node.step(input, eager_disk, &mut outcome);
-        (node, outcome)
     }
 
     /// Gives one input to the replica and carries out what follows. Reads are answered at once, and writes too on an eager disk.

@@ -8,7 +8,6 @@ use crate::facts::Facts;
 use crate::node::{Node, Outcome};
 use core::fmt;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use vsr::Config;
@@ -71,16 +70,34 @@ pub struct KnownMessage {
     view: Option<View>,
 }
 
+/// Values of one kind, each once, by number; two are the same when their fingerprints are.
+struct Numbered<T> {
+    all: Vec<T>,
+    numbers: HashMap<u64, u32>,
+}
+
+impl<T> Numbered<T> {
+    fn new() -> Self {
+        Self { all: Vec::new(), numbers: HashMap::new() }
+    }
+
+    /// The number of the value with this fingerprint, which is made when it is a new one.
+    fn number(&mut self, print: u64, make: impl FnOnce(u32) -> T) -> u32 {
+        *self.numbers.entry(print).or_insert_with(|| {
+            let next = number(self.all.len());
+            self.all.push(make(next));
+            next
+        })
+    }
+}
+
 /// The tables.
 pub struct Tables {
     bounds: Bounds,
     configs: Vec<Config>,
-    nodes: Vec<Rc<KnownNode>>,
-    node_numbers: HashMap<u64, u32>,
-    messages: Vec<KnownMessage>,
-    message_numbers: HashMap<u64, u16>,
-    facts: Vec<Facts>,
-    fact_numbers: HashMap<Facts, u32>,
+    nodes: Numbered<KnownNode>,
+    messages: Numbered<KnownMessage>,
+    facts: Numbered<Facts>,
     notes: Vec<Vec<(StateSummary, Note)>>,
     steps: HashMap<(u32, Event), Rc<Step>>,
     learned: HashMap<(u32, u8, u32), u32>,
@@ -105,12 +122,9 @@ impl Tables {
         Self {
             configs: bounds.configs(),
             bounds: bounds.clone(),
-            nodes: Vec::new(),
-            node_numbers: HashMap::new(),
-            messages: Vec::new(),
-            message_numbers: HashMap::new(),
-            facts: Vec::new(),
-            fact_numbers: HashMap::new(),
+            nodes: Numbered::new(),
+            messages: Numbered::new(),
+            facts: Numbered::new(),
             notes: Vec::new(),
             steps: HashMap::new(),
             learned: HashMap::new(),
@@ -120,25 +134,25 @@ impl Tables {
     /// A replica by its number.
     #[must_use]
     pub fn node(&self, number: u32) -> &KnownNode {
-        &self.nodes[number as usize]
+        &self.nodes.all[number as usize]
     }
 
     /// A message by its number.
     #[must_use]
     pub fn message(&self, number: u16) -> &KnownMessage {
-        &self.messages[usize::from(number)]
+        &self.messages.all[usize::from(number)]
     }
 
     /// Facts by their number.
     #[must_use]
     pub fn facts(&self, number: u32) -> &Facts {
-        &self.facts[number as usize]
+        &self.facts.all[number as usize]
     }
 
     /// Different replicas, messages and sets of facts met so far.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize, usize) {
-        (self.nodes.len(), self.messages.len(), self.facts.len())
+        (self.nodes.all.len(), self.messages.all.len(), self.facts.all.len())
     }
 
     /// The replicas of a cluster that has just been formatted, in order: what their first step is.
@@ -153,9 +167,9 @@ impl Tables {
             return Rc::clone(known);
         }
         let eager = self.bounds.eager_disk;
-        let before = &self.nodes[node as usize].node;
+        let before = &self.node(node).node;
         let (after, outcome) = match event {
-            Event::Message(message) => before.receive(&self.messages[usize::from(message)].message, eager),
+            Event::Message(message) => before.receive(&self.message(message).message, eager),
             Event::WriteCompletes => before.complete_write(),
             Event::Fires(timer) => before.fire(timer, eager),
             Event::Crash { kept, damaged } => before.crash(usize::from(kept), damaged, &self.configs[usize::from(replica)], eager),
@@ -170,7 +184,7 @@ impl Tables {
         if let Some(known) = self.learned.get(&(facts, replica, step.notes)) {
             return *known;
         }
-        let mut after = self.facts[facts as usize].clone();
+        let mut after = self.facts(facts).clone();
         for (state, note) in &self.notes[step.notes as usize] {
             let is_primary = state.view.0 % self.configs.len() as u64 == u64::from(replica);
             after.learn(usize::from(replica), is_primary, state, note);
@@ -205,14 +219,7 @@ impl Tables {
 
     /// The number of these facts.
     pub fn number_facts(&mut self, facts: Facts) -> u32 {
-        let next = number(self.facts.len());
-        match self.fact_numbers.entry(facts) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(free) => {
-                self.facts.push(free.key().clone());
-                *free.insert(next)
-            }
-        }
+        self.facts.number(fingerprint(&facts), |_| facts)
     }
 
     /// The number of a message to a replica.
@@ -220,24 +227,27 @@ impl Tables {
     /// # Panics
     /// For a message to a client, and for the 65,537th.
     pub fn number_message(&mut self, message: Message) -> u16 {
-        let next = u16::try_from(self.messages.len()).expect("fewer than 65,536 different messages");
-        let Entry::Vacant(free) = self.message_numbers.entry(fingerprint(&message)) else {
-            return self.message_numbers[&fingerprint(&message)];
-        };
-        free.insert(next);
-        let Peer::Replica(to) = message.to else { panic!("only messages to replicas are followed") };
-        let (client, from) = match message.from {
-            Peer::Client(key) => (Some(key), 256 + key.client.0),
-            Peer::Replica(from) => (None, u32::from(from.0)),
-        };
-        let link = if self.bounds.ordered_links { from << 8 | u32::from(to.0) } else { u32::from(next) };
-        let belongs_to_its_view = matches!(
-            message.command(),
-            Command::Prepare | Command::PrepareOk | Command::Commit | Command::StartViewChange | Command::DoViewChange | Command::StartView
-        );
-        let view = belongs_to_its_view.then_some(message.view);
-        self.messages.push(KnownMessage { message, to: to.0, client, link, view });
-        next
+        let ordered = self.bounds.ordered_links;
+        let number = self.messages.number(fingerprint(&message), |number| {
+            let Peer::Replica(to) = message.to else { panic!("only messages to replicas are followed") };
+            let (client, from) = match message.from {
+                Peer::Client(key) => (Some(key), 256 + key.client.0),
+                Peer::Replica(from) => (None, u32::from(from.0)),
+            };
+            let link = if ordered { from << 8 | u32::from(to.0) } else { number };
+            let belongs_to_its_view = matches!(
+                message.command(),
+                Command::Prepare
+                    | Command::PrepareOk
+                    | Command::Commit
+                    | Command::StartViewChange
+                    | Command::DoViewChange
+                    | Command::StartView
+            );
+            let view = belongs_to_its_view.then_some(message.view);
+            KnownMessage { message, to: to.0, client, link, view }
+        });
+        u16::try_from(number).expect("fewer than 65,536 different messages")
     }
 
     fn step(&mut self, node: Node, outcome: Outcome) -> Step {
@@ -247,16 +257,11 @@ impl Tables {
     }
 
     fn number_node(&mut self, node: Node) -> u32 {
-        let next = number(self.nodes.len());
         let print = fingerprint(&node);
-        match self.node_numbers.entry(print) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(free) => {
-                let (view, durable_view) = (node.replica.summary().view, node.durable_view());
-                self.nodes.push(Rc::new(KnownNode { node, view, durable_view, print }));
-                *free.insert(next)
-            }
-        }
+        self.nodes.number(print, |_| {
+            let (view, durable_view) = (node.replica.summary().view, node.durable_view());
+            KnownNode { node, view, durable_view, print }
+        })
     }
 
     /// An event in words.

@@ -5,19 +5,7 @@ use model::search::{End, Reductions, Search};
 use vsr::Bug;
 use vsr::io::Timer;
 
-const BOUNDS: Bounds = Bounds {
-    replicas: 3,
-    operations: 1,
-    views: 2,
-    timers: 0,
-    kinds: Vec::new(),
-    crashes: 0,
-    duplicates: 0,
-    damage: 0,
-    eager_disk: false,
-    ordered_links: false,
-    bug: None,
-};
+const BOUNDS: Bounds = Bounds::CALM;
 
 /// Visits all states of the bounds, of which there are so many; nothing is violated, and what should happen happens.
 fn holds(bounds: &Bounds, at_least: usize) {

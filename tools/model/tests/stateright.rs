@@ -169,19 +169,7 @@ impl Model for Protocol {
 
 #[test]
 fn the_search_finds_as_many_states_as_stateright() {
-    let one_view = Bounds {
-        replicas: 3,
-        operations: 2,
-        views: 1,
-        timers: 0,
-        kinds: vec![Timer::Abdication],
-        crashes: 0,
-        duplicates: 0,
-        damage: 0,
-        eager_disk: false,
-        ordered_links: false,
-        bug: None,
-    };
+    let one_view = Bounds { operations: 2, views: 1, kinds: vec![Timer::Abdication], ..Bounds::CALM };
     let crash = Bounds { operations: 1, crashes: 1, ..one_view.clone() };
     let view_change = Bounds { operations: 0, views: 2, timers: 1, eager_disk: true, ..one_view.clone() };
     for bounds in [one_view.clone(), Bounds { duplicates: 1, ..one_view }, Bounds { duplicates: 1, ..crash.clone() }, crash, view_change] {

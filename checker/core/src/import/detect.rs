@@ -4,7 +4,7 @@
 
 use super::edn::{Edn, Expected};
 use super::pairing::{Ending, Operation};
-use super::rows::{FALLS, LOCKS, RISES, UNLOCKS, micro_operations};
+use super::rows::{FALLS, RISES, function, is_read, is_write, micro_operations};
 use super::{Format, log};
 use crate::imported::Model;
 
@@ -65,11 +65,9 @@ pub fn model(operations: &[Operation], keyed: bool) -> Result<Model, String> {
     if has(&["transfer"]) {
         return Ok(Model::Bank);
     }
-    if has(&["enqueue", "enq", "dequeue", "deq", "drain"]) {
-        return Ok(Model::Queue);
-    }
-    if has(LOCKS) || has(UNLOCKS) {
-        return Ok(Model::Mutex);
+    let has_any = |model: Model| signs.words.iter().any(|word| function(model, word).is_some());
+    if let Some(model) = [Model::Queue, Model::Mutex].into_iter().find(|model| has_any(*model)) {
+        return Ok(model);
     }
     let counts = has(RISES) || has(FALLS);
     if counts || has(&["add", "insert"]) {
@@ -120,13 +118,12 @@ impl Signs {
                 .filter_map(Edn::sequence)
                 .any(|step| step.first().and_then(Edn::word).is_some_and(|word| matches!(word, "read" | "write")));
         }
-        let writes = matches!(&*word, "write" | "w" | "put" | "set");
-        self.maps_written |= writes && matches!(operation.asked.untagged(), Edn::Map(_));
+        self.maps_written |= is_write(&word) && matches!(operation.asked.untagged(), Edn::Map(_));
         let told = match told.and_then(|told| told.sequence().filter(|_| keyed)) {
             Some([_, value]) => Some(value),
             _ => told,
         };
-        if matches!(&*word, "read" | "r" | "get") {
+        if is_read(&word) {
             let told = told.map(Edn::untagged);
             self.collections |= told.is_some_and(|told| told.elements().is_some());
             self.maps |= matches!(told, Some(Edn::Map(_)));
@@ -140,29 +137,29 @@ impl Signs {
 /// # Errors
 /// Where a value has another form although a read that asks for `[key nil]` says that there are keys.
 pub fn keyed(operations: &[Operation]) -> Result<bool, Expected> {
-    let pair = |value: &Edn| -> Option<(Edn, Edn)> {
+    fn pair(value: &Edn) -> Option<(&Edn, &Edn)> {
         match value.untagged().sequence()? {
-            [key, value] => Some((key.clone(), value.clone())),
+            [key, value] => Some((key, value)),
             _ => None,
         }
-    };
-    let is_pair = |value: &Edn, compares: bool| {
-        let found = pair(value).filter(|(key, value)| key.sequence().is_none() && (!compares || pair(value).is_some()));
-        found.map(|(_, value)| value)
-    };
+    }
+    fn with_key(value: &Edn, compares: bool) -> Option<&Edn> {
+        let (key, value) = pair(value)?;
+        (key.sequence().is_none() && (!compares || pair(value).is_some())).then_some(value)
+    }
     // Whether a read asks for a key; whether one is told a key that it did not ask for; another operation without a key.
     let (mut asks, mut told, mut writes, mut other) = (false, false, false, None);
     for operation in operations {
         let word = operation.function.to_ascii_lowercase();
-        let reads = matches!(&*word, "read" | "r" | "get");
+        let reads = is_read(&word);
         let compares = word.starts_with('c') && word != "contains";
-        match is_pair(&operation.asked, compares).filter(|_| operation.key.is_none()) {
+        match with_key(&operation.asked, compares).filter(|_| operation.key.is_none()) {
             Some(value) => {
-                asks |= reads && value == Edn::Nil;
+                asks |= reads && *value == Edn::Nil;
                 writes |= !reads;
             }
             None if reads && operation.asked == Edn::Nil => {
-                told |= operation.ending == Ending::Ok && operation.told.as_ref().is_some_and(|told| is_pair(told, false).is_some());
+                told |= operation.ending == Ending::Ok && operation.told.as_ref().is_some_and(|told| with_key(told, false).is_some());
                 other = other.or(Some((false, operation)));
             }
             None => other = Some(other.filter(|(known, _)| *known).unwrap_or((true, operation))),
@@ -184,9 +181,10 @@ pub fn texts_as_numbers(operations: &[Operation], keyed: bool) -> bool {
     let (mut texts, mut numbers, mut others) = (false, false, false);
     for operation in operations {
         let (reads, value) = match (&*operation.function.to_ascii_lowercase(), &operation.told) {
-            ("read" | "get" | "r" | "dequeue" | "deq" | "drain", Some(told)) if operation.ending == Ending::Ok => (true, told),
-            ("write" | "put" | "set" | "w" | "cas" | "append" | "add" | "enqueue" | "enq", _) => (false, &operation.asked),
-            (word, _) if RISES.contains(&word) || FALLS.contains(&word) => (false, &operation.asked),
+            ("dequeue" | "deq" | "drain", Some(told)) if operation.ending == Ending::Ok => (true, told),
+            (word, Some(told)) if is_read(word) && operation.ending == Ending::Ok => (true, told),
+            ("cas" | "append" | "add" | "enqueue" | "enq", _) => (false, &operation.asked),
+            (word, _) if is_write(word) || RISES.contains(&word) || FALLS.contains(&word) => (false, &operation.asked),
             _ => continue,
         };
         let value = match value.sequence() {

@@ -31,10 +31,10 @@ pub const RISES: &[&str] = &["inc", "incr", "increment"];
 pub const FALLS: &[&str] = &["dec", "decr", "decrement"];
 
 /// Words that take a lock.
-pub const LOCKS: &[&str] = &["acquire", "lock"];
+const LOCKS: &[&str] = &["acquire", "lock"];
 
 /// Words that give a lock back.
-pub const UNLOCKS: &[&str] = &["release", "unlock"];
+const UNLOCKS: &[&str] = &["release", "unlock"];
 
 /// The function of a model that a word stands for; none for words that it does not have. Transactions have no words.
 #[must_use]
@@ -333,11 +333,15 @@ impl RowMaker {
     }
 }
 
-fn is_read(word: &str) -> bool {
+/// Whether a word reads one thing, in any model.
+#[must_use]
+pub fn is_read(word: &str) -> bool {
     matches!(&*word.to_ascii_lowercase(), "read" | "r" | "get")
 }
 
-fn is_write(word: &str) -> bool {
+/// Whether a word writes one thing, in any model.
+#[must_use]
+pub fn is_write(word: &str) -> bool {
     matches!(&*word.to_ascii_lowercase(), "write" | "w" | "put" | "set")
 }
 

@@ -39,6 +39,11 @@ impl Configuration {
     }
 }
 
+/// The replicas in a bit set, ascending.
+pub fn members(set: u32) -> impl Iterator<Item = u8> {
+    (0..32_u8).filter(move |member| set >> member & 1 == 1)
+}
+
 /// All configurations of a run.
 #[derive(Debug)]
 pub struct Configurations(Vec<Configuration>);

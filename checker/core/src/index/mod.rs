@@ -17,7 +17,7 @@ mod testimony;
 mod well_formed;
 
 pub use committed::CommittedLog;
-pub use configurations::{Configuration, Configurations};
+pub use configurations::{Configuration, Configurations, members};
 pub use deliveries::{Deliveries, Vote, is_as_sent};
 pub use entries::{Entries, EntryId};
 pub use events::EventSet;

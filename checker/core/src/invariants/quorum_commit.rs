@@ -21,7 +21,7 @@
 //! backup finds e whole on disk and may vote for it, though no flush of e was ever confirmed.
 
 use crate::budget::Meter;
-use crate::index::{EntryId, EventSet, RunIndex, is_as_sent};
+use crate::index::{EntryId, EventSet, RunIndex, is_as_sent, members};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::{Step, Witness};
@@ -110,7 +110,7 @@ fn backed(index: &RunIndex<'_>, row: usize, entry: EntryId, quorum: u32) -> Resu
         let summary = format!("op {op} was committed with {what}");
         return Err(Witness::new(shape, summary).step(commit(set())).into());
     }
-    for member in (0..32_u8).filter(|member| quorum >> member & 1 == 1) {
+    for member in members(quorum) {
         if let Err(missing) = vote(index, row, entry, member) {
             let summary = format!("op {op} was committed with a vote of replica {member}, which {}", missing.summary);
             return Err(Witness::new(missing.shape, summary).steps(missing.step).step(commit(set())).into());

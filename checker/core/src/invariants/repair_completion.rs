@@ -15,8 +15,7 @@
 //! ask, the verdict is unknown, and `liveness` tells what went wrong.
 //!
 //! **Evidence.** run: ended, `end_time_ns`, `heal_time_ns`, options (`cluster.log_slots`; without it no slot is used again). transition:
-//! replica, event,
-//! status, op, commit.
+//! replica, event, status, op, commit.
 //!
 //! **Deliberately not checked.** Damaged copies of superblocks and checkpoints: the next ones are written over them in turn. That what
 //! was written is the right entry: `repair_safety`. That damage is reported at all: `corruption_detection`.

@@ -17,7 +17,7 @@
 //! are not known down to e (nobody appended an entry in between in this run): they count as no fact.
 
 use crate::budget::Meter;
-use crate::index::{EntryId, EventSet, RunIndex, is_as_sent};
+use crate::index::{EntryId, EventSet, RunIndex, is_as_sent, members};
 use crate::invariants::quorum_commit::unknown_epoch;
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
@@ -168,7 +168,7 @@ fn backed(index: &RunIndex<'_>, row: usize, quorum: u32, votes: &[Vote]) -> Resu
     let of_view = votes.partition_point(|vote| vote.view < view)..votes.partition_point(|vote| vote.view <= view);
     let votes = &votes[of_view];
     let primary = u16::from(replica);
-    for member in (0..32_u8).filter(|member| quorum >> member & 1 == 1).map(u16::from) {
+    for member in members(quorum).map(u16::from) {
         let exists = |to: Option<u16>| votes.iter().any(|vote| vote.from == member && vote.to == to && vote.seq < seq);
         let (shape, what) = match (exists(None), member == primary || exists(Some(primary))) {
             (true, true) => continue,

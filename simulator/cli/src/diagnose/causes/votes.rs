@@ -1,7 +1,7 @@
 //! Causes in the normal protocol: what a commit was counted from.
 
 use crate::diagnose::scene::{Scene, Sign};
-use vopr_checker::index::{Configuration, EntryId, EventSet};
+use vopr_checker::index::{Configuration, EntryId, EventSet, members};
 use vopr_checker::words::{replicas, votes_of};
 use vopr_schema::TransitionEvent as Event;
 
@@ -124,13 +124,12 @@ pub(super) fn votes_counted_twice(scene: &Scene<'_>) -> Option<Sign> {
 pub(super) fn old_view_votes_counted(scene: &Scene<'_>) -> Option<Sign> {
     let testimony = scene.index.testimony();
     let old = counts(scene).filter_map(|count| {
-        let voters = (0..32_u8).filter(|member| count.quorum >> member & 1 == 1);
         let given = |member: u8| {
             let about = testimony.about(count.entry).iter();
             about.filter(move |said| said.replica == member && said.event == Event::Acknowledged && said.seq < count.seq)
         };
         let stale = |member: u8| given(member).next_back().filter(|_| given(member).all(|said| said.view < count.view));
-        let vote = voters.into_iter().find_map(stale)?;
+        let vote = members(count.quorum).find_map(stale)?;
         let sentence = format!(
             "op {} was committed in view {} with a vote that replica {} had given in view {}",
             count.op, count.view, vote.replica, vote.view
