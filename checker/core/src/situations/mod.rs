@@ -100,7 +100,6 @@ situations! {
     CommitCaughtUp "commit_caught_up" "a backup learnt four commits or more at one instant";
     VoteResent "vote_resent" "a replica voted again for an entry in the same view";
     PausedPrimaryResumed "paused_primary_resumed" "a primary was not scheduled for a while and went on";
-    NoCommitForLong "no_commit_for_long" "a connected quorum committed nothing for longer than the scenario's bound";
     PrepareTimerFired "prepare_timer_fired" "a prepare was sent again for want of votes";
     ViewChangeTimerFired "view_change_timer_fired" "a backup lost patience with its primary";
     ViewChangeWindowFired "view_change_window_fired" "a view change took too long";

@@ -101,9 +101,8 @@ impl Sweep<'_, '_> {
                 let leads = self.leads(replica);
                 return self.hit_if(was && leads, Situation::PausedPrimaryResumed);
             }
-            // Its row names the view that is voted for, not the replica's own.
-            Event::VoteCast => return,
-            Event::Stalled => return self.counts.hit(Situation::NoCommitForLong),
+            // The row of a vote names the view that is voted for, not the replica's own. A stall is a failure (`liveness`), no situation.
+            Event::VoteCast | Event::Stalled => return,
             Event::TimerFired => self.timer(table.detail.get(row)),
             Event::CorruptionDetected => self.damage(replica, table.detail.get(row)),
             Event::ViewEntered => self.view_entered(replica, row),
