@@ -13,7 +13,7 @@ pub use bank::bank;
 pub use calls::{Object, Problem, objects};
 pub use isolation::transactions;
 pub use settings::{FailedCas, Imported, Model, NilRead};
-pub use words::{operation_words, step_words};
+pub use words::{membership_words, operation_words, step_words};
 
 use crate::budget::Meter;
 use crate::linearize::objects::{Found, Member, Story};
@@ -51,6 +51,7 @@ pub fn decide(object: &Object, meter: &Meter) -> Found {
         last: example.last.map(|call| object.rows[call]),
         states: example.states,
         conflict: None,
+        elements: example.elements,
     }))
 }
 

@@ -19,6 +19,19 @@ pub fn step_words(imported: &Imported, text: &str) -> String {
     imported.in_words(text).replace(&NOTHING.to_string(), "nil")
 }
 
+/// What a whole read of a set says of some elements: `, 5 not among them`. Empty for other operations.
+#[must_use]
+pub fn membership_words(index: &RunIndex<'_>, imported: &Imported, row: usize, elements: &[u64]) -> String {
+    let table = index.operations();
+    let Some(seen) = table.results.get(row).filter(|_| table.function.get(row) == Function::SetRead) else { return String::new() };
+    let seen: Vec<Option<u64>> = seen.map(|pair| pair.value).collect();
+    let one = |element: &u64| {
+        let among = if seen.contains(&Some(*element)) { "among" } else { "not among" };
+        format!(", {} {among} them", imported.words(*element))
+    };
+    elements.iter().map(one).collect()
+}
+
 fn request(index: &RunIndex<'_>, imported: &Imported, row: usize) -> String {
     let table = index.operations();
     let several = imported.keyed || imported.model == Model::Kv || table.key[row] != 0;
@@ -67,8 +80,7 @@ fn answer(index: &RunIndex<'_>, imported: &Imported, row: usize) -> String {
                 format!("and is told {}", pairs.join(", "))
             }
             (_, _, Some(pairs)) => {
-                let values: Vec<String> = pairs.map(|pair| value(imported, pair)).collect();
-                format!("and is told [{}]", values.join(" "))
+                format!("and is told {}", list(imported, pairs))
             }
             (Function::CompareAndSet, Some(1), _) => "and succeeds".to_owned(),
             (Function::CompareAndSet, _, _) => "and is told that it held something else".to_owned(),
@@ -79,6 +91,19 @@ fn answer(index: &RunIndex<'_>, imported: &Imported, row: usize) -> String {
             _ => "and is told that it is done".to_owned(),
         },
     }
+}
+
+/// Values that are written out, at the beginning and at the end of a long list.
+const LISTED: (usize, usize) = (12, 4);
+
+/// A list of values; of a long one, what it begins and ends with and how long it is.
+fn list(imported: &Imported, pairs: impl Iterator<Item = Pair>) -> String {
+    let mut values: Vec<String> = pairs.map(|pair| value(imported, pair)).collect();
+    let (first, last) = LISTED;
+    if let Some(left_out) = values.len().checked_sub(first + last).filter(|left_out| *left_out > 1) {
+        values.splice(first..first + left_out, [format!("… {left_out} more …")]);
+    }
+    format!("[{}]", values.join(" "))
 }
 
 fn value(imported: &Imported, pair: Pair) -> String {
@@ -114,8 +139,7 @@ fn transaction(index: &RunIndex<'_>, imported: &Imported, row: usize) -> String 
         let seen = match told {
             Some(pair) if lists => {
                 let count = usize::try_from(pair.value.unwrap_or(0)).unwrap_or(usize::MAX);
-                let elements: Vec<String> = results.by_ref().take(count).map(|pair| value(imported, pair)).collect();
-                format!("[{}]", elements.join(" "))
+                list(imported, results.by_ref().take(count))
             }
             Some(pair) => value(imported, pair),
             None => "nothing".to_owned(),

@@ -189,7 +189,7 @@ fn tell(index: &RunIndex<'_>, story: &Story) -> Witness {
     };
     let mut summary = match &story.conflict {
         Some(conflict) => format!("{object}: {}", conflict_words(index, conflict)),
-        None => format!("{object}: no order of these {} explains all answers", operations(count)),
+        None => format!("{object}: no order of these {} explains {}", operations(count), question(index, story)),
     };
     if let (None, Some(last)) = (&story.conflict, story.last) {
         summary = format!("{summary}: {}", last_words(index, story, last));
@@ -214,9 +214,18 @@ fn tell(index: &RunIndex<'_>, story: &Story) -> Witness {
         };
         let skipped = if place == hidden && hidden > 0 { format!("(after {} more) ", operations(hidden)) } else { String::new() };
         let last = if story.last == Some(row) { format!("; {}", states_words(index, story)) } else { String::new() };
-        witness = witness.step(index.operation_step(row, format!("{skipped}{} [{interval}]{last}", operation_words(index, row))));
+        let members =
+            index.imported().map_or_else(String::new, |imported| imported::membership_words(index, imported, row, &story.elements));
+        witness = witness.step(index.operation_step(row, format!("{skipped}{}{members} [{interval}]{last}", operation_words(index, row))));
     }
     witness
+}
+
+/// What has no answer.
+fn question(index: &RunIndex<'_>, story: &Story) -> String {
+    let Some(imported) = index.imported().filter(|_| !story.elements.is_empty()) else { return "all answers".to_owned() };
+    let elements: Vec<String> = story.elements.iter().map(|element| imported.words(*element)).collect();
+    format!("what the answers say of {}", elements.join(" and "))
 }
 
 fn last_words(index: &RunIndex<'_>, story: &Story, last: usize) -> String {

@@ -5,7 +5,7 @@
 
 use super::decide::{self, Decision, Engine};
 use super::shrink::{self, Core};
-use super::{Answer, Call, Effort, Refutation, frontier, parts, wgl, zones};
+use super::{Answer, Call, Effort, Refutation, frontier, parts, sets, wgl, zones};
 use crate::budget::Meter;
 use crate::models::Model;
 use crate::models::counter::{Counter, CounterAction};
@@ -17,12 +17,13 @@ use crate::models::set::{Set, SetAction};
 use crate::models::stream::{Stream, StreamAction};
 use crate::models::text::{Text, TextAction};
 
-/// Steps of one attempt to shrink a counter-example.
+/// Steps of one attempt to shrink a counter-example by search, and of the few attempts that may take longer.
 const SHRINK_STEPS: u64 = 20_000;
-
-/// Attempts that may take longer where only a search decides, and their steps: a violation that was found must be told soon.
-const LONG_ATTEMPTS: u32 = 20;
 const LONG_STEPS: u64 = 200_000;
+const LONG_ATTEMPTS: u32 = 20;
+
+/// Steps of all attempts together: a violation that was found must be told soon.
+const ALL_STEPS: u64 = 6_000_000;
 
 /// Calls of one model. Their order does not matter; every number in an [`Outcome`] is a place in this list.
 ///
@@ -73,6 +74,9 @@ pub struct Example {
     pub last: Option<usize>,
     /// The states that are possible just before, in words.
     pub states: Vec<String>,
+    /// The elements of a set, rising, about which the calls contradict each other whatever they say of others; none: all that they say
+    /// matters.
+    pub elements: Vec<u64>,
 }
 
 impl History {
@@ -117,26 +121,26 @@ impl History {
     pub fn judge(&self, meter: &Meter) -> Outcome {
         let mut scratch = zones::Scratch::default();
         match self {
-            Self::Register(model, calls) => one(model, calls, meter, |calls| decide::register(model, calls, meter, &mut scratch)),
+            Self::Register(model, calls) => one(model, calls, meter, |calls| decide::unique(model, calls, meter, &mut scratch)),
             Self::Store(model, calls) => store(model, calls, meter),
             Self::Stream(model, calls) => one(model, calls, meter, |calls| decide::stream(model, calls, meter)),
-            Self::Set(calls) => one(&Set, calls, meter, |calls| decide::set(calls, meter)),
+            Self::Set(calls) => set(calls, meter),
             Self::Queue(calls) => one(&Queue, calls, meter, |calls| decide::queue(calls, meter)),
             Self::Counter(model, calls) => one(model, calls, meter, |calls| decide::counter(model, calls, meter)),
             Self::Bank(model, calls) => bank(model, calls, meter),
-            Self::Text(calls) => one(&Text, calls, meter, |calls| decide::general(&Text, calls, meter)),
+            Self::Text(calls) => one(&Text, calls, meter, |_| decide::none()),
         }
     }
 }
 
-/// Decides calls that belong together.
-fn one<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter, mut decide: impl FnMut(&[Call<M::Action>]) -> Decision) -> Outcome {
-    let Decision { answer, engine } = decide(calls);
+/// Decides calls that belong together: by the method of their model, else by search.
+fn one<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter, mut method: impl FnMut(&[Call<M::Action>]) -> Decision) -> Outcome {
+    let Decision { answer, engine } = decide::wholly(model, calls, meter, &mut method);
     let outcome = Outcome { linearizable: answer.decided(), engine, parts: 1, undecided: None, example: None };
     match answer {
         Answer::Linearizable => outcome,
         Answer::Undecided(why) => Outcome { undecided: Some(why), ..outcome },
-        Answer::Refuted(refutation) => match example(model, calls, (&refutation, engine), meter, decide) {
+        Answer::Refuted(refutation) => match example(model, calls, &refutation, meter, method) {
             Some(example) => Outcome { example: Some(example), ..outcome },
             None => Outcome {
                 linearizable: None,
@@ -151,21 +155,28 @@ fn one<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter, mut decide
 fn example<M: Model>(
     model: &M,
     calls: &[Call<M::Action>],
-    (refutation, engine): (&Refutation, Engine),
+    refutation: &Refutation,
     meter: &Meter,
-    mut decide: impl FnMut(&[Call<M::Action>]) -> Decision,
+    mut method: impl FnMut(&[Call<M::Action>]) -> Decision,
 ) -> Option<Example> {
-    let mut long_attempts = LONG_ATTEMPTS;
+    let (mut steps_left, mut long_attempts) = (ALL_STEPS, LONG_ATTEMPTS);
+    // The method of the model, else a short search, else one of a few longer ones.
     let core: Core<M::Action> = shrink::minimal(model, calls, refutation, |calls| {
-        // What is cheap for the whole is cheap for its parts; searches get a small number of steps instead.
-        match frontier::decide(model, calls, &mut Effort::steps(meter, SHRINK_STEPS)) {
-            Answer::Undecided(_) if !matches!(engine, Engine::Frontier | Engine::DepthFirst) => decide(calls).answer,
-            Answer::Undecided(_) if long_attempts > 0 => {
-                long_attempts -= 1;
-                frontier::decide(model, calls, &mut Effort::steps(meter, LONG_STEPS))
-            }
-            answer => answer,
+        let mut search = |steps: u64| {
+            let mut effort = Effort::steps(meter, steps.min(steps_left));
+            let answer = frontier::decide(model, calls, &mut effort);
+            steps_left -= effort.spent();
+            answer
+        };
+        let mut answer = method(calls).answer;
+        if answer.decided().is_none() {
+            answer = search(SHRINK_STEPS);
         }
+        if answer.decided().is_none() && long_attempts > 0 {
+            long_attempts -= 1;
+            answer = search(LONG_STEPS);
+        }
+        answer
     });
     let plain: Vec<Call<M::Action>> = core.calls.iter().map(|(_, call)| call.clone()).collect();
     if wgl::decide(model, &plain, &mut Effort::steps(meter, SHRINK_STEPS)) == Answer::Linearizable {
@@ -181,6 +192,22 @@ fn example<M: Model>(
     Some(example)
 }
 
+/// Decides a set; a refutation is confined to few elements where that is possible.
+fn set(calls: &[Call<SetAction>], meter: &Meter) -> Outcome {
+    if let Answer::Refuted(refutation) = decide::set(calls, meter).answer
+        && let Some(few) = sets::confined(calls, &refutation.core)
+    {
+        let own: Vec<Call<SetAction>> = few.calls.iter().map(|(_, call)| call.clone()).collect();
+        let mut outcome = one(&Set, &own, meter, |calls| decide::set(calls, meter));
+        if let Some(example) = &mut outcome.example {
+            example.renumber(|place| few.calls[place].0);
+            example.elements = few.elements;
+            return outcome;
+        }
+    }
+    one(&Set, calls, meter, |calls| decide::set(calls, meter))
+}
+
 /// Decides the parts of a store; the first refuted one ends it.
 fn store(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter) -> Outcome {
     let mut scratch = zones::Scratch::default();
@@ -188,7 +215,7 @@ fn store(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter) -> Outcome {
     let mut whole = Outcome::default();
     if let Some(keys) = parts::single_keys(model, calls) {
         for (slot, own) in keys.each() {
-            let outcome = one(&register, own, meter, |calls| decide::register(&register, calls, meter, &mut scratch));
+            let outcome = one(&register, own, meter, |calls| decide::unique(&register, calls, meter, &mut scratch));
             if whole.add(outcome, || parts::places(calls, slot)) {
                 break;
             }
@@ -199,7 +226,7 @@ fn store(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter) -> Outcome {
     for part in split.parts() {
         let outcome = if part.slots.len() == 1 {
             let own = split.register(calls, part);
-            one(&register, &own, meter, |calls| decide::register(&register, calls, meter, &mut scratch))
+            one(&register, &own, meter, |calls| decide::unique(&register, calls, meter, &mut scratch))
         } else {
             let (keys, own) = split.keys(model, calls, part);
             one(&keys, &own, meter, |calls| decide::keys(&keys, calls, meter, &mut scratch))
@@ -217,7 +244,7 @@ fn bank(model: &Ledger, calls: &[Call<LedgerAction>], meter: &Meter) -> Outcome 
     let mut whole = Outcome::default();
     for part in split.parts() {
         let (ledger, own) = split.ledger(model, calls, part);
-        let outcome = one(&ledger, &own, meter, |calls| decide::ledger(&ledger, calls, meter));
+        let outcome = one(&ledger, &own, meter, |_| decide::none());
         if whole.add(outcome, || part.calls.clone()) {
             break;
         }
@@ -240,8 +267,7 @@ impl Outcome {
         if part.linearizable == Some(false) {
             let mut example = part.example.unwrap_or_default();
             let places = places();
-            example.calls.iter_mut().for_each(|(number, _)| *number = places[*number] as usize);
-            example.last = example.last.map(|number| places[number] as usize);
+            example.renumber(|number| places[number] as usize);
             *self = Self { parts: self.parts, example: Some(example), ..part };
             return true;
         }
@@ -250,6 +276,14 @@ impl Outcome {
             *self = Self { engine, parts: self.parts, ..part };
         }
         false
+    }
+}
+
+impl Example {
+    /// Gives the calls the numbers that they have elsewhere.
+    fn renumber(&mut self, number: impl Fn(usize) -> usize) {
+        self.calls.iter_mut().for_each(|(call, _)| *call = number(*call));
+        self.last = self.last.map(number);
     }
 }
 
@@ -323,5 +357,41 @@ mod tests {
             let calls = vec![call(0, NEVER, CounterAction::Add { amount: 2 }), call(2, 3, CounterAction::Read { seen })];
             assert_eq!(judge(&History::Counter(Counter::default(), calls)).linearizable, Some(true), "{seen}");
         }
+    }
+
+    #[test]
+    fn a_lost_element_of_a_large_set_is_told_by_two_calls() {
+        let mut calls: Vec<_> = (0..3_000).map(|element| call(element * 2, element * 2 + 1, SetAction::Add { element })).collect();
+        calls.push(call(6_000, 6_001, SetAction::read((0..3_000).filter(|element| *element != 1_234).collect())));
+        let outcome = judge(&History::Set(calls.clone()));
+        assert_eq!((outcome.linearizable, outcome.engine), (Some(false), Engine::Set));
+        assert_eq!(numbers(&outcome), [1_234, 3_000]);
+        assert_eq!(outcome.example.map(|example| example.elements), Some(vec![1_234]));
+        calls[1_234].returned = NEVER;
+        assert_eq!(judge(&History::Set(calls)).linearizable, Some(true));
+    }
+
+    /// Values enter one after the other; every tenth one is lost, and somebody asked for it who never learnt what he got.
+    #[test]
+    fn dequeues_of_unknown_outcome_are_given_out_without_search() {
+        let enqueue = |value| call(value * 4, value * 4 + 1, QueueAction::Enqueue { value });
+        let told = |value: u64| if value % 10 == 3 { Dequeued::Unknown } else { Dequeued::Value(value) };
+        let dequeue = |value| {
+            let returned = if value % 10 == 3 { NEVER } else { value * 4 + 11 };
+            call(value * 4 + 10, returned, QueueAction::Dequeue { told: told(value) })
+        };
+        let mut calls: Vec<_> = (0..2_000).flat_map(|value| [enqueue(value), dequeue(value)]).collect();
+        let outcome = judge(&History::Queue(calls.clone()));
+        assert_eq!((outcome.linearizable, outcome.engine), (Some(true), Engine::Queue));
+        // Nobody asked in time for the first one that is lost.
+        calls[7] = call(50_000, NEVER, QueueAction::Dequeue { told: Dequeued::Unknown });
+        let outcome = judge(&History::Queue(calls.clone()));
+        assert_eq!((outcome.linearizable, outcome.engine), (Some(false), Engine::Queue));
+        assert_eq!(numbers(&outcome), [6, 8, 9]);
+        // Of two that are lost, the second one's dequeue may have taken the first one if it was invoked by then.
+        calls[27].invoke = calls[9].returned;
+        let outcome = judge(&History::Queue(calls));
+        assert_eq!((outcome.linearizable, outcome.engine), (Some(false), Engine::Queue));
+        assert_eq!(numbers(&outcome), [6, 8, 9, 27, 26, 28, 29]);
     }
 }

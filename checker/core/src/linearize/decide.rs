@@ -6,10 +6,10 @@ use crate::budget::Meter;
 use crate::models::Model;
 use crate::models::counter::{Counter, CounterAction};
 use crate::models::keys::{Keys, KeysAction, alone};
-use crate::models::ledger::{Ledger, LedgerAction};
-use crate::models::queue::{Queue, QueueAction};
+
+use crate::models::queue::QueueAction;
 use crate::models::register::{Register, RegisterAction};
-use crate::models::set::{Set, SetAction};
+use crate::models::set::SetAction;
 use crate::models::stream::{Stream, StreamAction};
 
 /// Steps of each search, in turns: neither is better at everything, and a short attempt of the other one often ends it.
@@ -62,11 +62,26 @@ pub struct Decision {
 /// Memory that a method without search takes for one call at most, bytes.
 const METHOD_BYTES: u64 = 160;
 
-/// Decides the calls of one register.
+/// Decides by the method of a model and, where that does not apply, by search.
+pub fn wholly<M: Model>(
+    model: &M,
+    calls: &[Call<M::Action>],
+    meter: &Meter,
+    method: impl FnOnce(&[Call<M::Action>]) -> Decision,
+) -> Decision {
+    let decision = method(calls);
+    if decision.answer.decided().is_some() { decision } else { general(model, calls, meter) }
+}
+
+/// Decides the calls of one register, by search where zones do not apply.
 #[must_use]
 pub fn register(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
-    let answer = || by_zones(model, calls, meter, scratch);
-    special(calls.len(), meter, answer, Engine::Zones, || general(model, calls, meter))
+    wholly(model, calls, meter, |calls| unique(model, calls, meter, scratch))
+}
+
+/// The method of a register with unique values.
+pub fn unique(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
+    within(calls.len(), meter, Engine::Zones, || by_zones(model, calls, meter, scratch))
 }
 
 /// Steps of one search in a window, and windows that are tried.
@@ -96,10 +111,10 @@ pub fn by_zones(model: &Register, calls: &[Call<RegisterAction>], meter: &Meter,
 /// Looks at calls, once for each key, that are worth the chance of a refutation without search.
 const LOOKS_MAX: usize = 100_000_000;
 
-/// Decides the calls of tied keys: what one key alone refutes needs no search over all of them.
-#[must_use]
+/// The method of tied keys: what one key alone refutes needs no search over all of them.
 pub fn keys(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter, scratch: &mut Scratch) -> Decision {
     let keys = if model.keys.len().saturating_mul(calls.len()) < LOOKS_MAX { model.keys.len() as u32 } else { 0 };
+    let mut answer = Answer::Undecided("no key alone refutes it".to_owned());
     for slot in 0..keys {
         let mut numbers = Vec::new();
         let mut own = Vec::new();
@@ -111,54 +126,51 @@ pub fn keys(model: &Keys, calls: &[Call<KeysAction>], meter: &Meter, scratch: &m
         }
         if let Zones::Refuted(conflict) = zones::decide(model.initial, &own, scratch) {
             let core = conflict.calls().into_iter().map(|place| numbers[place]).collect();
-            return Decision { answer: Answer::Refuted(Refutation { core, ..Refutation::default() }), engine: Engine::Zones };
+            answer = Answer::Refuted(Refutation { core, ..Refutation::default() });
+            break;
         }
         if meter.check().is_err() {
             break;
         }
     }
-    general(model, calls, meter)
+    Decision { answer, engine: Engine::Zones }
 }
 
-/// Decides the calls of one stream.
-#[must_use]
+/// The method of a stream.
 pub fn stream(model: &Stream, calls: &[Call<StreamAction>], meter: &Meter) -> Decision {
-    special(calls.len(), meter, || streams::decide(model, calls), Engine::Stream, || general(model, calls, meter))
+    within(calls.len(), meter, Engine::Stream, || streams::decide(model, calls))
 }
 
-/// Decides the calls of one set.
-#[must_use]
+/// The method of a set.
 pub fn set(calls: &[Call<SetAction>], meter: &Meter) -> Decision {
-    special(calls.len(), meter, || sets::decide(calls), Engine::Set, || general(&Set, calls, meter))
+    within(calls.len(), meter, Engine::Set, || sets::decide(calls))
 }
 
-/// Decides the calls of one queue.
-#[must_use]
+/// The method of a queue.
 pub fn queue(calls: &[Call<QueueAction>], meter: &Meter) -> Decision {
-    special(calls.len(), meter, || queues::decide(calls), Engine::Queue, || general(&Queue, calls, meter))
+    within(calls.len(), meter, Engine::Queue, || queues::decide(calls))
 }
 
-/// Decides the calls of one counter.
-#[must_use]
+/// The method of a counter.
 pub fn counter(model: &Counter, calls: &[Call<CounterAction>], meter: &Meter) -> Decision {
-    special(calls.len(), meter, || counters::decide(model, calls), Engine::Counter, || general(model, calls, meter))
+    within(calls.len(), meter, Engine::Counter, || counters::decide(model, calls))
 }
 
-/// The answer of a method for one model, within the limit of memory; or that of a search where the method does not apply.
-fn special(calls: usize, meter: &Meter, method: impl FnOnce() -> Answer, engine: Engine, otherwise: impl FnOnce() -> Decision) -> Decision {
+/// No method: models that only a search decides.
+#[must_use]
+pub fn none() -> Decision {
+    Decision { answer: Answer::Undecided("no method for this model".to_owned()), engine: Engine::Frontier }
+}
+
+/// The answer of a method, within the limit of memory.
+fn within(calls: usize, meter: &Meter, engine: Engine, method: impl FnOnce() -> Answer) -> Decision {
     let bytes = calls as u64 * METHOD_BYTES;
     if let Err(limit) = meter.check().and_then(|()| meter.reserve(bytes)) {
         return Decision { answer: Answer::Undecided(format!("{limit}, before the first of {calls} calls")), engine };
     }
     let answer = method();
     meter.release(bytes);
-    if answer.decided().is_some() { Decision { answer, engine } } else { otherwise() }
-}
-
-/// Decides the calls of tied accounts.
-#[must_use]
-pub fn ledger(model: &Ledger, calls: &[Call<LedgerAction>], meter: &Meter) -> Decision {
-    general(model, calls, meter)
+    Decision { answer, engine }
 }
 
 /// Decides the calls of any object by search.

@@ -42,6 +42,12 @@ impl<'a> Effort<'a> {
         Self { meter, ticker: meter.ticker(), reserved: 0, steps: 0, steps_max }
     }
 
+    /// Steps so far, never more than there may be.
+    #[must_use]
+    pub fn spent(&self) -> u64 {
+        self.steps.min(self.steps_max)
+    }
+
     /// Counts one step of a search that holds `bytes`.
     ///
     /// # Errors

@@ -41,6 +41,8 @@ pub struct Story {
     pub states: Vec<String>,
     /// The contradiction, where it has a simple form.
     pub conflict: Option<Contradiction>,
+    /// The elements of a set that matter, as in [`super::any::Example::elements`].
+    pub elements: Vec<u64>,
 }
 
 /// One operation of a counter-example.
@@ -246,7 +248,7 @@ fn shrinking<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter) -> A
 }
 
 fn story(kind: &'static str, numbers: Vec<u64>) -> Story {
-    Story { kind, numbers, members: Vec::new(), last: None, states: Vec::new(), conflict: None }
+    Story { kind, numbers, members: Vec::new(), last: None, states: Vec::new(), conflict: None, elements: Vec::new() }
 }
 
 /// Tells a counter-example, once the second engine has confirmed it.

@@ -19,6 +19,48 @@ pub fn decide(calls: &[Call<SetAction>]) -> Answer {
     answer(Levels { calls, numbers: Interner::default(), elements: Vec::new(), reads: Vec::new() }.run())
 }
 
+/// What all calls say of a few elements.
+#[derive(Clone, Debug)]
+pub struct Confined {
+    /// The elements, rising.
+    pub elements: Vec<u64>,
+    /// The calls that say something of them, each with its number.
+    pub calls: Vec<(usize, Call<SetAction>)>,
+}
+
+/// The calls confined to the elements that those of a refutation contradict each other about; none where that refutes nothing.
+///
+/// Elements do not matter to each other: what an order explains of all of them, it explains of a few.
+#[must_use]
+pub fn confined(calls: &[Call<SetAction>], core: &[usize]) -> Option<Confined> {
+    let seen = |call: &usize| match &calls[*call].action {
+        SetAction::Read { seen } => Some(&**seen),
+        _ => None,
+    };
+    let mut elements: Vec<u64> = core.iter().filter_map(|call| calls[*call].action.element()).collect();
+    let reads: Vec<&[u64]> = core.iter().filter_map(seen).collect();
+    for read in &reads {
+        let misses = |other: &[u64]| read.iter().find(|element| other.binary_search(element).is_err()).copied();
+        elements.extend(reads.iter().filter_map(|other| misses(other)));
+    }
+    if elements.is_empty() {
+        let mut added: Vec<u64> = calls.iter().filter_map(|call| call.action.element()).collect();
+        added.sort_unstable();
+        let never_added = |read: &&[u64]| read.iter().find(|element| added.binary_search(element).is_err()).copied();
+        elements.extend(reads.iter().find_map(never_added));
+    }
+    elements.sort_unstable();
+    elements.dedup();
+    let few: Vec<(usize, Call<SetAction>)> = (0..calls.len())
+        .filter_map(|number| {
+            let action = calls[number].action.about(&elements)?;
+            Some((number, Call { invoke: calls[number].invoke, returned: calls[number].returned, action }))
+        })
+        .collect();
+    let plain: Vec<Call<SetAction>> = few.iter().map(|(_, call)| call.clone()).collect();
+    (decide(&plain).decided() == Some(false)).then_some(Confined { elements, calls: few })
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Element {
     window: Window,

@@ -3,7 +3,6 @@
 //! A dequeue of unknown outcome took away whatever stood first, or nothing; only this makes queues hard to judge.
 
 use super::Model;
-use crate::linearize::Call;
 
 /// A request to a queue, with its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,18 +82,6 @@ impl Model for Queue {
                 !taken
             }
         }
-    }
-
-    /// Calls on other values may be left out all together: those that are left keep their order.
-    fn needed_by(&self, calls: &[Call<QueueAction>], kept: &[usize]) -> Option<Vec<usize>> {
-        let unknown = QueueAction::Dequeue { told: Dequeued::Unknown };
-        if calls.iter().any(|call| call.action == unknown) {
-            return None;
-        }
-        let mut values: Vec<u64> = kept.iter().filter_map(|number| calls[*number].action.value()).collect();
-        values.sort_unstable();
-        let concerned = |number: &usize| calls[*number].action.value().is_some_and(|value| values.binary_search(&value).is_ok());
-        Some((0..calls.len()).filter(|number| kept.contains(number) || concerned(number)).collect())
     }
 
     fn state_bytes(&self, state: &Box<[u64]>) -> usize {

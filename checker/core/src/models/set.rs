@@ -49,6 +49,18 @@ impl SetAction {
         }
     }
 
+    /// What the action says of some elements, which rise; none when nothing.
+    #[must_use]
+    pub fn about(&self, elements: &[u64]) -> Option<Self> {
+        match self {
+            Self::Read { seen } => {
+                let seen = seen.iter().copied().filter(|element| elements.binary_search(element).is_ok());
+                Some(Self::Read { seen: seen.collect() })
+            }
+            other => other.element().filter(|element| elements.binary_search(element).is_ok()).map(|_| other.clone()),
+        }
+    }
+
     /// Whether the answer says that an element was there.
     #[must_use]
     pub fn observes(&self, wanted: u64) -> bool {
