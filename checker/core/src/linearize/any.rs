@@ -197,8 +197,7 @@ fn set(calls: &[Call<SetAction>], meter: &Meter) -> Outcome {
     if let Answer::Refuted(refutation) = decide::set(calls, meter).answer
         && let Some(few) = sets::confined(calls, &refutation.core)
     {
-        let own: Vec<Call<SetAction>> = few.calls.iter().map(|(_, call)| call.clone()).collect();
-        let mut outcome = one(&Set, &own, meter, |calls| decide::set(calls, meter));
+        let mut outcome = one(&Set, &few.plain(), meter, |calls| decide::set(calls, meter));
         if let Some(example) = &mut outcome.example {
             example.renumber(|place| few.calls[place].0);
             example.elements = few.elements;
@@ -367,6 +366,10 @@ mod tests {
         assert_eq!((outcome.linearizable, outcome.engine), (Some(false), Engine::Set));
         assert_eq!(numbers(&outcome), [1_234, 3_000]);
         assert_eq!(outcome.example.map(|example| example.elements), Some(vec![1_234]));
+        // A read that lacks another one, too: one element is enough.
+        calls.push(call(6_002, 6_003, SetAction::read((0..3_000).filter(|element| *element != 1_234 && *element != 7).collect())));
+        assert_eq!(judge(&History::Set(calls.clone())).example.map(|example| example.elements.len()), Some(1));
+        calls.pop();
         calls[1_234].returned = NEVER;
         assert_eq!(judge(&History::Set(calls)).linearizable, Some(true));
     }

@@ -51,14 +51,33 @@ pub fn confined(calls: &[Call<SetAction>], core: &[usize]) -> Option<Confined> {
     }
     elements.sort_unstable();
     elements.dedup();
-    let few: Vec<(usize, Call<SetAction>)> = (0..calls.len())
-        .filter_map(|number| {
+    let mut best = Confined::new(calls, elements).filter(Confined::is_refuted)?;
+    for element in best.elements.clone() {
+        let fewer = best.elements.iter().copied().filter(|other| *other != element).collect();
+        best = Confined::new(calls, fewer).filter(Confined::is_refuted).unwrap_or(best);
+    }
+    Some(best)
+}
+
+impl Confined {
+    fn new(calls: &[Call<SetAction>], elements: Vec<u64>) -> Option<Self> {
+        let few = (0..calls.len()).filter_map(|number| {
             let action = calls[number].action.about(&elements)?;
             Some((number, Call { invoke: calls[number].invoke, returned: calls[number].returned, action }))
-        })
-        .collect();
-    let plain: Vec<Call<SetAction>> = few.iter().map(|(_, call)| call.clone()).collect();
-    (decide(&plain).decided() == Some(false)).then_some(Confined { elements, calls: few })
+        });
+        let calls = few.collect();
+        (!elements.is_empty()).then_some(Self { elements, calls })
+    }
+
+    /// The calls without their numbers.
+    #[must_use]
+    pub fn plain(&self) -> Vec<Call<SetAction>> {
+        self.calls.iter().map(|(_, call)| call.clone()).collect()
+    }
+
+    fn is_refuted(&self) -> bool {
+        decide(&self.plain()).decided() == Some(false)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
