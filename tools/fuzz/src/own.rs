@@ -172,8 +172,9 @@ fn show(directory: &Directory) {
         assert!(left.is_some() || plan.seeds.is_none(), "{spent}");
         let _ = (plan.seed_at(u64::MAX), plan.seed_at(7), plan.index_of(plan.seed));
     }
-    for (group, status) in directory.groups() {
-        let _ = pages::whole_group(directory, group, &status, "/campaign");
+    let groups = directory.groups();
+    for (place, (group, _)) in groups.iter().enumerate() {
+        let _ = pages::whole_group(directory, &groups, place, "/campaign");
         let _ = (group.first(), group.easiest(), group.commits(), group.scenarios());
     }
     for (name, scenario) in &directory.scenarios {
