@@ -257,6 +257,12 @@ mod tests {
         assert!(missing(&story).is_empty());
         story.faults.pop();
         assert_eq!(missing(&story), ["a fault aimed at every tenant"]);
+        let most = u32::try_from(super::TENANTS_MAX).expect("a run numbers its tenants");
+        for tenant in 2..most {
+            fault(&mut story, FaultFamily::Client, FaultKind::TenantFault, tenant, None);
+        }
+        story.run.tenants = most;
+        assert_eq!(missing(&story), ["every tenant had an operation concurrent with another tenant's"]);
     }
 
     #[test]

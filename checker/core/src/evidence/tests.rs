@@ -151,7 +151,12 @@ fn an_old_prepare_must_arrive_between_the_first_vote_and_the_start() {
     story.event(1, TransitionEvent::VoteCast, |row| (row.view, row.entry_hash) = (1, Some(7)));
     assert_eq!(missing(&story), 1);
     let mut late = story.clone();
-    late.about(Command::Prepare, 0, 1, (2, 0, 0));
+    late.about(Command::StartViewChange, 0, 1, (2, 0, 0));
+    assert_eq!(missing(&late), 1, "no business of the old view");
+    let lost = late.about(Command::Prepare, 0, 1, (2, 0, 0));
+    late.messages[lost].fate = Fate::Lost;
+    assert_eq!(missing(&late), 1, "lost");
+    late.messages[lost].fate = Fate::Delivered;
     assert_eq!(missing(&late), 0);
     enters(&mut story, 1, 1);
     story.about(Command::Prepare, 0, 1, (2, 0, 0));
@@ -366,6 +371,8 @@ fn timers_are_known_by_what_they_do() {
     enters(&mut story, 1, 1);
     fired(&mut story, Detail::ViewChangeWindowTimer);
     assert_eq!(missing(&story), 1);
+    enters(&mut story, 2, 1);
+    assert_eq!(missing(&story), 1, "the view that was waited for");
     enters(&mut story, 2, 2);
     assert_eq!(missing(&story), 0);
 

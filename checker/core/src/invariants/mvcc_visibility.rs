@@ -5,8 +5,9 @@
 //! **Formally.** Each committed write, successful compare-and-set, addition or transaction puts a version of its keys at its op
 //! number; each committed append makes its stream longer by one. An observation of key k by an operation at op number p (its place
 //! in the log, or the position that a read outside the log claims) sees the value of the last version of k before p, or absence if
-//! there is none; a scan shows exactly the keys that have a version. A read of a stream at p shows as many elements as its range
-//! holds of the stream's length there. A version of an addition is what its client was told; where it was not told, the sum.
+//! there is none: what it writes itself comes behind what it sees. A scan shows exactly the keys that have a version. A read of a
+//! stream at p shows as many elements as its range holds of the stream's length there. A version of an addition is what its client
+//! was told; where it was not told, the sum.
 //!
 //! **Evidence.** run: options (`cluster`: who owns which keys). transition: event, op, tenant, client, session, request number.
 //! operation: what was asked and answered, outcome, op.
@@ -31,7 +32,7 @@ use vopr_schema::Kind;
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "mvcc_visibility",
-    version: 1,
+    version: 2,
     category: Category::Client,
     reads: &[Reads { kind: Kind::Run, columns: &["options"] }, APPLIED_REQUESTS, REPLAYED],
     statement: "a read at a log position sees what was committed at or before it, and nothing later",
@@ -78,7 +79,7 @@ fn witness(index: &RunIndex<'_>, versions: &Versions<'_>, op: u64, row: usize, u
         Unseen::Version { key, seen, current } => {
             let found = Versions::find(index, *key, *seen);
             let (shape, whence) = match found {
-                Some((place, _)) if place > op => ("saw_a_later_version", format!("which was written only at op {place}")),
+                Some((place, _)) if place >= op => ("saw_a_later_version", format!("which was written only at op {place}")),
                 Some((place, _)) => ("saw_an_earlier_version", format!("which was written at op {place} and overwritten since")),
                 None if seen.is_none() => ("missed_a_version", "though it had been written".to_owned()),
                 None => ("saw_no_version", "which the log does not write there".to_owned()),
@@ -87,7 +88,7 @@ fn witness(index: &RunIndex<'_>, versions: &Versions<'_>, op: u64, row: usize, u
             let summary =
                 format!("an operation at op {op} saw {} at key {key}, {whence}; current there was {}", value(*seen), value(*current));
             Witness::new(shape, summary)
-                .step_if(found.map(|(place, writer)| step(writer, &format!("at op {place}"))))
+                .step_if(found.filter(|(_, writer)| *writer != row).map(|(place, writer)| step(writer, &format!("at op {place}"))))
                 .step_if(written.map(|(place, writer)| step(writer, &format!("at op {place}"))))
                 .step(step(row, &format!("at op {op}")))
         }
@@ -167,6 +168,18 @@ mod tests {
         assert_eq!(dialogue.verdict(NAME).facts(), 3);
         dialogue.served(0, 2, before, read(5, 52));
         assert_eq!(shape(&dialogue), "saw_a_later_version");
+    }
+
+    #[test]
+    fn what_an_operation_writes_itself_comes_behind_what_it_sees() {
+        let mut dialogue = dialogue();
+        let (reads, writes) = (Some(vec![Pair { key: 5, value: None }]), Some(told(&[(5, 60)])));
+        dialogue.call(0, 1, OperationRow { reads, writes: writes.clone(), results: writes, ..ask(Function::Transaction, 5) });
+        let verdict = dialogue.verdict(NAME);
+        let witness = verdict.witness().expect("a violation");
+        assert_eq!(witness.shape, "saw_a_later_version", "{witness:?}");
+        assert!(witness.summary.contains("written only at op"), "{witness:?}");
+        assert_eq!(witness.steps.len(), 2, "the write before it, and itself once: {witness:?}");
     }
 
     #[test]

@@ -343,6 +343,36 @@ mod tests {
     }
 
     #[test]
+    fn a_vote_with_a_log_does_not_deny_what_was_reported_damaged() {
+        let vote = |story: &mut Story| {
+            for replica in [1, 2] {
+                story.entry(replica, Event::VoteCast, 1, 0);
+            }
+        };
+        let mut story = without_votes(2);
+        vote(&mut story);
+        assert_eq!(shape(&story), "given_up");
+        let mut story = without_votes(2);
+        for replica in [1, 2] {
+            story.event(replica, Event::CorruptionDetected, |row| row.op = Some(2));
+        }
+        let reported = story.clone();
+        vote(&mut story);
+        assert!(story.verdict(NAME).is_pass());
+        for replica in [1, 2] {
+            story.event(replica, Event::ViewEntered, |row| row.op = Some(1));
+        }
+        assert_eq!(shape(&story), "given_up", "whoever enters a view knows its log");
+        let mut forgotten = reported;
+        for replica in [1, 2] {
+            forgotten.crash(replica);
+            forgotten.restart(replica, |state| (state.op, state.status) = (Some(1), Status::Recovering));
+        }
+        vote(&mut forgotten);
+        assert_eq!(shape(&forgotten), "given_up", "reported before the restart");
+    }
+
+    #[test]
     fn truncating_what_was_never_committed_passes() {
         let mut story = Story::clean(2);
         story.accept(0, 3, 0);

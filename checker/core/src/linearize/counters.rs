@@ -166,3 +166,28 @@ fn within(model: Counter, calls: &[Call<CounterAction>]) -> Result<(), Answer> {
     }
     Err(outside("different amounts"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(initial: i64, amounts: &[i64], seen: i64) -> Answer {
+        let add = |(time, amount): (u64, &i64)| Call { invoke: time, returned: time + 1, action: CounterAction::Add { amount: *amount } };
+        let mut calls: Vec<_> = (0..).step_by(2).zip(amounts).map(add).collect();
+        calls.push(Call { invoke: 50, returned: 51, action: CounterAction::Read { seen } });
+        decide(&Counter { initial }, &calls)
+    }
+
+    #[test]
+    fn sums_that_no_counter_holds_are_left_to_a_search() {
+        let beyond = Answer::Undecided("a sum beyond 64 bits".to_owned());
+        let mixed = Answer::Undecided("different amounts".to_owned());
+        assert_eq!(judged(i64::MAX - 4, &[2, 2], i64::MAX), Answer::Linearizable);
+        assert_eq!(judged(i64::MAX - 3, &[2, 2], i64::MAX), beyond);
+        assert_eq!(judged(i64::MAX - 3, &[1, 2], i64::MAX), mixed);
+        assert_eq!(judged(i64::MAX - 2, &[1, 2], i64::MAX), beyond);
+        assert_eq!(judged(2 - i64::MAX, &[-1, 2], 3 - i64::MAX), beyond, "as far below zero");
+        assert_eq!(judged(4 - i64::MAX, &[-1, 2], 5 - i64::MAX), mixed);
+        assert_eq!(judged(i64::MAX - 3, &[1, 2], i64::MAX - 1).decided(), Some(false), "three were added for sure");
+    }
+}

@@ -101,5 +101,14 @@ mod tests {
         assert_eq!(Layout::of_run(&run("{}")), None);
         let absurd = r#"{"cluster": {"tenants": 4000000000, "keys_per_tenant": 18446744073709551615, "accounts_per_tenant": 4, "initial_balance": 1}}"#;
         assert_eq!(Layout::of_run(&run(absurd)), None);
+        let layout = |tenants: u64, keys: u64, accounts: u64| {
+            let cluster = [("tenants", tenants), ("keys_per_tenant", keys), ("accounts_per_tenant", accounts), ("initial_balance", 1)];
+            let cluster: std::collections::BTreeMap<_, _> = cluster.into_iter().collect();
+            Layout::of_run(&run(&serde_json::json!({ "cluster": cluster }).to_string()))
+        };
+        assert!(layout(2, 100, 100).is_some() && layout(2, NUMBERS_MAX / 2, 4).is_some());
+        assert_eq!(layout(2, 100, 101), None, "more accounts than keys");
+        assert_eq!(layout(2, NUMBERS_MAX / 2 + 1, 4), None, "more keys than a model holds");
+        assert_eq!((layout(0, 100, 4), layout(2, 0, 0)), (None, None), "no key at all");
     }
 }

@@ -141,4 +141,13 @@ mod tests {
         assert!(!Set.allows(&state, &SetAction::Contains { element: 4, found: true }));
         assert_eq!(Set.step(&state, &SetAction::Remove { element: 3 }).as_deref(), Some([5].as_slice()));
     }
+
+    #[test]
+    fn a_change_erases_an_earlier_one_of_its_element_and_no_answer() {
+        let (add, remove) = (SetAction::Add { element: 3 }, SetAction::Remove { element: 3 });
+        let found = SetAction::Contains { element: 3, found: true };
+        assert!(Set.erases(&remove, &add) && Set.erases(&add, &remove) && Set.erases(&add, &add));
+        assert!(!Set.erases(&SetAction::Add { element: 4 }, &add));
+        assert!(!Set.erases(&add, &found) && !Set.erases(&found, &add) && !Set.erases(&found, &found));
+    }
 }

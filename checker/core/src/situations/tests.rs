@@ -162,6 +162,23 @@ fn links_show_loss_order_and_lies() {
 }
 
 #[test]
+fn refusals_for_the_sake_of_membership() {
+    let mut story = Story::clean(1);
+    let refused = |story: &mut Story, command, reason| {
+        story.message(command, 0, 1, |row| row.reject_reason = Some(reason));
+        seen(story)
+    };
+    assert_eq!(refused(&mut story, Command::Prepare, RejectReason::WrongEpoch), []);
+    let old_vote = ("old_epoch_vote_refused", 1);
+    assert_eq!(refused(&mut story, Command::PrepareOk, RejectReason::WrongEpoch), [old_vote]);
+    let behind = ("newcomer_not_caught_up", 1);
+    let found = refused(&mut story, Command::Request, RejectReason::NotCaughtUp);
+    assert!(found.len() == 2 && found.contains(&behind) && found.contains(&old_vote), "{found:?}");
+    let found = refused(&mut story, Command::Request, RejectReason::ReconfigurationPending);
+    assert!(found.len() == 3 && found.contains(&("change_refused", 1)) && found.contains(&behind), "{found:?}");
+}
+
+#[test]
 fn nacks_count_by_different_voices() {
     let mut story = Story::new(5);
     let nack = |story: &mut Story, from| _ = story.message(Command::Nack, from, 0, |row| (row.view, row.op) = (Some(1), Some(7)));

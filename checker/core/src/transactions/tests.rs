@@ -289,3 +289,19 @@ fn registers_never_contradict_brute_force() {
     let tally = against_brute_force(Workload::RepeatedRegister, 5, 3_000);
     assert!(tally.refuted > 150 && tally.undecided > 300, "{tally:?}");
 }
+
+/// Twenty readers that saw nothing and twenty appends that nobody saw: one edge for each pair would be too many.
+#[test]
+fn many_readers_precede_many_writers() {
+    let crowd = |lines: &str| {
+        let readers = (10..30).map(|process| format!("{process} 10 19 ok: r x"));
+        let writers = (30..50).map(|process| format!("{process} 11 19 ok: a x {process}"));
+        let lines = lines.lines().map(String::from).chain(readers).chain(writers);
+        judged(&lines.collect::<Vec<_>>().join("\n"), Options::default())
+    };
+    let holds = crowd("0 0 1 ok: a y 1\n1 2 3 ok: r y 1");
+    assert_eq!(names(&holds.strongest()), ["strict-serializable"], "{holds:?}");
+    let late = crowd("0 0 1 ok: a y 1\n1 2 3 ok: a x 1");
+    assert_eq!(late.standing(Level::Serializable), Standing::Holds, "{late:?}");
+    assert_eq!(late.standing(Level::StrictSerializable), Standing::Refuted, "{late:?}");
+}

@@ -25,6 +25,10 @@ fn a_lie_must_arrive_and_be_refused_for_what_it_is() {
         assert_eq!(missing(&story), 0, "{scenario}");
         story.messages[place].fate = Fate::Lost;
         assert_eq!(missing(&story), 1, "{scenario}: lost");
+        (story.messages[place].fate, story.messages[place].command) = (Fate::Delivered, Command::Ping);
+        assert_eq!(missing(&story), 1, "{scenario}: on another message");
+        (story.messages[place].command, story.messages[place].mutation) = (command, Some(Mutation::Flood));
+        assert_eq!(missing(&story), 1, "{scenario}: another lie");
     }
 }
 
@@ -98,6 +102,9 @@ fn a_senseless_range_must_be_answered() {
 #[test]
 fn a_refused_append_is_applied_by_everybody() {
     let mut story = named("byzantine_invalid_kernel_command");
+    story.operation(|row| (row.function, row.op) = (Function::StreamAppend, Some(1)));
+    story.operation(|row| (row.function, row.error, row.op) = (Function::StreamRead, Some(OperationError::NoSuchStream), Some(1)));
+    assert_eq!(missing(&story), 1, "an append that was done, and a read that was refused");
     story.operation(|row| {
         (row.function, row.outcome) = (Function::StreamAppend, Outcome::Error);
         (row.error, row.op) = (Some(OperationError::NoSuchStream), Some(1));

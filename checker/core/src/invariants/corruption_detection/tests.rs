@@ -122,6 +122,20 @@ fn a_read_below_the_checkpoint_needs_no_report() {
 }
 
 #[test]
+fn a_checkpoint_or_a_state_from_others_covers_what_was_read_in_its_step() {
+    for event in [Event::StateInstalled, Event::CheckpointDurable] {
+        for (op, expected) in [(1, "violation"), (2, "not_applicable")] {
+            let mut story = Story::clean(3);
+            access(&mut story, 1, 2, StorageIo::Read, StorageOutcome::Corrupt);
+            let place = story.event(1, event, |row| row.op = Some(op));
+            story.transitions[place].time_ns = story.storage[0].time_ns;
+            story.event(1, Event::TimerFired, |_| {});
+            assert_eq!(story.verdict(NAME).name(), expected, "{event} of op {op}");
+        }
+    }
+}
+
+#[test]
 fn a_report_names_the_slot_not_the_entry() {
     let mut story = Story::clean(3);
     story.run.options = r#"{"cluster":{"log_slots":64}}"#.to_owned();

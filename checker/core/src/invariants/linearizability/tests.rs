@@ -168,6 +168,20 @@ fn an_answer_that_nothing_can_explain_is_a_violation_by_itself() {
     let mut beyond = dialogue();
     beyond.call(0, 1, scan(0, 9, &[(12, 1)]));
     assert_eq!(witness(&beyond).shape, "impossible_answer");
+    let transaction = |told: &[(u64, Option<u64>)]| OperationRow {
+        reads: Some([1, 1].map(|key| Pair { key, value: None }).to_vec()),
+        writes: Some(Vec::new()),
+        results: Some(told.iter().map(|(key, value)| Pair { key: *key, value: *value }).collect()),
+        ..ask(Function::Transaction, 0)
+    };
+    for told in [&[(1, None)][..], &[(2, None), (1, None)], &[(1, None), (1, Some(60))]] {
+        let mut other = dialogue();
+        other.call(0, 1, transaction(told));
+        assert_eq!(witness(&other).shape, "impossible_answer", "{told:?}");
+    }
+    let mut twice = dialogue();
+    twice.call(0, 1, transaction(&[(1, None), (1, None)]));
+    assert_eq!(verdict(&twice).facts(), 3);
     let mut invented = dialogue();
     invented.call(0, 1, read(5, 4711));
     assert_eq!(witness(&invented).shape, "key_value_never_written");

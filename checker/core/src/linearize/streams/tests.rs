@@ -123,6 +123,9 @@ fn a_stream_is_there_from_its_creation_on() {
     let missed = |invoke| call(invoke, 9, StreamAction::Read { offset: 0, count: 1, seen: None });
     assert_eq!(stream(&created(missed(4))), HOLDS);
     assert_eq!(core(stream(&created(missed(5)))), [0, 1]);
+    let unused = |refusal| [create(2, 4, Some(false)), refusal];
+    assert_eq!(stream(&unused(refused(4, 9))), HOLDS);
+    assert_eq!(core(stream(&unused(refused(5, 9)))), [0, 1], "created, though nobody else used it");
     assert_eq!(core(list(&[refused(0, 1)])), [0], "it was there from the beginning");
     assert_eq!(core(list(&[missed(0)])), [0]);
     assert_eq!(list(&[refused(0, NEVER)]), HOLDS);

@@ -272,3 +272,40 @@ impl Generator for Text {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::mem::discriminant;
+    use std::collections::{BTreeSet, HashSet};
+
+    fn kinds<M: Generator>(model: &M) -> usize {
+        let mut random = Random(1);
+        (0..200).map(|serial| discriminant(&model.request(&mut random, serial))).collect::<HashSet<_>>().len()
+    }
+
+    /// What is never asked is never compared with brute force.
+    #[test]
+    fn everything_that_a_client_can_ask_is_drawn() {
+        assert_eq!(kinds(&Register::default()), 4);
+        assert_eq!(kinds(&Keys::absent(vec![0, 1, 2])), 3);
+        assert_eq!(kinds(&Stream::default()), 3);
+        assert_eq!(kinds(&Set), 4);
+        assert_eq!(kinds(&Queue), 2);
+        assert_eq!(kinds(&Counter { initial: 1 }), 2);
+        assert_eq!(kinds(&Ledger::new(vec![0, 1, 2], vec![2; 3])), 2);
+        assert_eq!(kinds(&Text), 3);
+    }
+
+    #[test]
+    fn texts_are_read_too_short_and_as_something_else() {
+        let mut random = Random(1);
+        let read = TextAction::Get { seen: "1234".into() };
+        let damaged = (0..100).map(|_| match Text.damage(&mut random, &read) {
+            TextAction::Get { seen } => seen.into_string(),
+            other => panic!("{other:?}"),
+        });
+        let damaged: BTreeSet<String> = damaged.collect();
+        assert_eq!(damaged.into_iter().collect::<Vec<_>>(), ["0", "1", "2", "234"]);
+    }
+}
