@@ -200,9 +200,11 @@ impl World {
             Stage::Pausing => self.invoke(index),
             Stage::Registering(_) if self.healed => self.retire_client(index),
             Stage::Registering(_) | Stage::Waiting(_) => {
-                let client = &mut self.clients[index];
-                if client.attempts == 0 {
+                if self.clients[index].attempts == 0 {
                     self.log_step(index, || Step::Register);
+                    if let Some(script) = &mut self.clients[index].script {
+                        script.registers();
+                    }
                 }
                 let client = &mut self.clients[index];
                 if client.attempts > 0 {

@@ -85,10 +85,16 @@ impl Script {
     }
 
     /// When the client registers next: what it was to do before is left out, because it crashed instead. None: never again.
+    /// A client that crashes before that time comes back to the same registration.
     pub(crate) fn registers_at(&mut self) -> Option<u64> {
         let found = self.steps[self.next..].iter().position(|planned| planned.step == Step::Register)?;
-        self.next += found + 1;
-        Some(self.steps[self.next - 1].time_ns)
+        self.next += found;
+        Some(self.steps[self.next].time_ns)
+    }
+
+    /// The client asks for the session that it was to ask for.
+    pub(crate) fn registers(&mut self) {
+        self.next += usize::from(self.steps.get(self.next).is_some_and(|planned| planned.step == Step::Register));
     }
 
     /// When the client, which has a session, acts next. None: it waits for the end, or for its crash.
@@ -155,8 +161,11 @@ mod tests {
     fn a_crash_leaves_out_what_was_planned_before_the_next_registration() {
         let mut script = Script::new(plan().0.swap_remove(0));
         assert_eq!(script.registers_at(), Some(5));
+        assert_eq!(script.registers_at(), Some(5), "it crashed before it had registered");
+        script.registers();
         assert_eq!(script.acts_at(), Some(9));
         assert_eq!(script.registers_at(), Some(20), "the operation at 9 was never invoked");
+        script.registers();
         assert_eq!(script.operation(), Some(operation(2)));
         assert_eq!((script.acts_at(), script.operation()), (Some(40), None));
         assert_eq!((script.acts_at(), script.registers_at()), (None, None));

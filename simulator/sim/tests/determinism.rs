@@ -45,6 +45,17 @@ fn a_workload_that_was_written_down_gives_the_run_it_was_drawn_for() {
 }
 
 #[test]
+fn a_client_that_crashes_before_it_has_asked_for_its_session_asks_in_the_repeated_run_too() {
+    // Client 0 crashes at 3.49 s, comes back, and crashes again at 3.59 s, before it has registered.
+    let drawn = request("reconfig_remove_replicas", 777_002_001);
+    let (summary, workload) = Simulator::new().simulate_logged(&drawn, None);
+    let planned = RunRequest::planned(drawn.options, drawn.plan, workload.clone()).expect("it was possible before");
+    let (repeated, log) = Simulator::new().simulate_logged(&planned, None);
+    assert_eq!(summary, repeated);
+    assert_eq!(log, workload);
+}
+
+#[test]
 fn other_seeds_give_other_runs() {
     let mut simulator = Simulator::new();
     let traces: std::collections::BTreeSet<u64> =
