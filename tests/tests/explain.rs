@@ -173,7 +173,7 @@ fn the_same_failure_is_made_smaller_the_same_way_by_any_number_of_threads() {
 fn the_first_event_that_breaks_an_invariant_is_found() {
     let (sandbox, names) = kept();
     for name in &names {
-        let _ = sandbox.run(&format!("vopr bisect {name}")).exits(0).says("holds until position").says("sessions");
+        let _ = sandbox.run(&format!("vopr bisect {name}")).exits(0).says("holds until row").says("sessions");
         let found = object(&sandbox.run(&format!("vopr bisect {name} --json")).exits(0), "bisect");
         // A stale read is wrong when it is answered, neither before nor after.
         assert_eq!((&found["kind"], &found["moment"]), (&"operation".into(), &"return".into()), "{found}");

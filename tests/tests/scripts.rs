@@ -42,7 +42,7 @@ fn attacks_are_withstood_and_caught_and_explained() {
     let _ = sandbox.run(&script("reproduce-bug.sh view_change_merge 1 5 found")).exits(0).says("identical").says("after ");
     assert_eq!(sandbox.files("found", "-min.kmb").len(), 1);
     let report = sandbox.run(&script("generate-bounty-submission.sh view_change_merge 1")).exits(0);
-    for part in ["# byzantine_view_change_merge: merge_overwrites_committed", "VIOLATED", "holds until position", "planned fault"] {
+    for part in ["# byzantine_view_change_merge: merge_overwrites_committed", "VIOLATED", "holds until row", "planned fault"] {
         assert!(report.out.contains(part), "{part} is missing in\n{}", report.out);
     }
 }

@@ -35,10 +35,10 @@ pub fn votes_of(set: u32) -> String {
     format!("the {} of {}", plural(set.count_ones().into(), "vote"), replicas(set))
 }
 
-/// The votes of `set` beside how many members there are: `the vote of replica 0, 1 of 3 members`.
+/// The votes of `set` beside how many members there are: `the vote of replica 0 (1 of 3 members)`.
 #[must_use]
 pub fn votes_among(set: u32, members: u32) -> String {
-    format!("{}, {} of {}", votes_of(set), set.count_ones(), counted(members, "member"))
+    format!("{} ({} of {})", votes_of(set), set.count_ones(), counted(members, "member"))
 }
 
 /// A value; one above 2^32 holds several numbers and is told in parts of 16, 16 and 32 bits, exact and compared at a glance.

@@ -322,7 +322,10 @@ impl<'a> RunIndex<'a> {
     /// An operation as a step of a witness.
     pub fn operation_step(&self, row: usize, words: impl Into<String>) -> Step {
         let table = self.operations();
-        Step::new(Kind::Operation, table.seq[row], words).at(table.time_ns[row])
+        let step = Step::new(Kind::Operation, table.seq[row], words);
+        // Of other systems' histories nobody may know when something happened, but only in which order.
+        let untimed = self.meta().replicas == 0 && self.meta().end_time_ns == 0;
+        if untimed { step } else { step.at(table.time_ns[row]) }
     }
 
     /// A disk access as a step of a witness.

@@ -216,7 +216,7 @@ impl<'a> Sessions<'a> {
     fn undone(&self, shape: &str, before: usize, row: usize, writers: Option<(usize, usize)>) -> Witness {
         let index = self.index;
         let summary = format!(
-            "{}, although the same session's operation at position {} had come further: {}",
+            "{}, although the same session's operation in row {} had come further: {}",
             operation_words(index, row),
             index.operations().seq[before],
             operation_words(index, before)

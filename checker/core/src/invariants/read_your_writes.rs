@@ -178,7 +178,7 @@ impl<'a> Sessions<'a> {
     fn stale(&self, own: usize, row: usize, other: Option<usize>, shape: &str) -> Witness {
         let index = self.index;
         let summary = format!(
-            "{}, although the same session's operation at position {} came first and was acknowledged: {}",
+            "{}, although the same session's operation in row {} came first and was acknowledged: {}",
             operation_words(index, row),
             index.operations().seq[own],
             operation_words(index, own)

@@ -102,6 +102,21 @@ impl Run<'_, '_> {
         Witness::new(shape, summary).step(self.index.transition_step(row, words))
     }
 
+    /// Votes that were counted, behind the row that says whose votes count.
+    fn miscounted(&self, shape: &'static str, (row, quorum): (usize, u32), voters: Configuration, summary: String) -> Witness {
+        let table = self.index.transitions();
+        let begins = voters.row.map(|begins| {
+            let (epoch, all) = (voters.epoch, replicas(voters.voters));
+            self.index.transition_step(begins, format!("epoch {epoch} begins behind op {}: from here on these vote: {all}", voters.since))
+        });
+        let what = match (table.event.get(row), table.op.get(row)) {
+            (Event::Committed, Some(op)) => format!("commits op {op}"),
+            _ => format!("begins view {}", table.view[row]),
+        };
+        let words = format!("replica {} {what} in epoch {} with {}", table.replica[row], table.epoch[row], votes_of(quorum));
+        Witness::new(shape, summary).step_if(begins).step(self.index.transition_step(row, words))
+    }
+
     fn of_epoch(&self, row: usize) -> Result<Configuration, Box<Verdict>> {
         let epoch = self.index.transitions().epoch[row];
         self.index.configurations().of_epoch(epoch).ok_or_else(|| Box::new(unknown_epoch(epoch)))
@@ -172,13 +187,13 @@ impl Run<'_, '_> {
         if strangers != 0 {
             let (who, all) = (votes_of(strangers), replicas(voters.voters));
             let summary = format!("{what} {number} was decided in epoch {} with {who}, where only these vote: {all}", voters.epoch);
-            return Err(self.violation("stranger_counted", row, summary).into());
+            return Err(self.miscounted("stranger_counted", (row, quorum), voters, summary).into());
         }
         for needed in core::iter::once(voters).chain(change) {
             if !needed.decides(quorum) {
                 let (who, all) = (replicas(quorum), replicas(needed.voters));
                 let summary = format!("{what} {number} was decided by {who}, no majority of epoch {}: {all}", needed.epoch);
-                return Err(self.violation("below_quorum", row, summary).into());
+                return Err(self.miscounted("below_quorum", (row, quorum), needed, summary).into());
             }
         }
         Ok(())

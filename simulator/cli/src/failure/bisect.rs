@@ -171,7 +171,7 @@ impl First<'_> {
     fn lines(&self, invariant: &str, history: &History, paint: Paint) -> Vec<String> {
         let (rows, row) = (&self.kinds[self.kind], self.row);
         let (kind, seq, what, broken) = (rows.kind.name(), rows.seq[row], self.moment.word(), paint.bad("broken"));
-        let mut lines = vec![format!("{invariant} holds until position {}, and is {broken} by {what}{kind} row {seq}:", self.seq)];
+        let mut lines = vec![format!("{invariant} holds until row {}, and is {broken} by {what}{kind} row {seq}:", self.seq)];
         lines.extend([String::new(), rows.line(row)]);
         let messages = self.kinds.iter().find(|rows| rows.kind == Kind::Message);
         let cause = rows.cells(row).find(|(name, _)| *name == "cause").and_then(|(_, id)| id.parse::<u64>().ok());

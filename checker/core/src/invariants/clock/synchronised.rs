@@ -168,7 +168,13 @@ fn stamped(index: &RunIndex<'_>, row: usize, knows: Knowledge, falls_back: bool)
     };
     let witness = Witness::new(shape, format!("replica {replica} stamps op {op} {how}"));
     let changed = knows.changed.checked_sub(1);
-    let steps =
-        changed.into_iter().chain([row]).map(|row| index.transition_step(row, format!("replica {replica}: {}", table.event.get(row))));
+    let detail = |row| table.detail.get(row).map_or_else(String::new, |detail| format!(" ({detail})"));
+    let words = |row| match table.event.get(row) {
+        Event::Started | Event::Restarted => format!("replica {replica} starts: what the time is it has yet to learn"),
+        Event::ClockSynchronised => format!("replica {replica} knows the time: a quorum's clocks agree"),
+        Event::ClockLost => format!("replica {replica} does not know the time any more{}", detail(row)),
+        _ => format!("replica {replica} stamps op {op} with {} ns", table.timestamp.get(row).unwrap_or(0)),
+    };
+    let steps = changed.into_iter().chain([row]).map(|row| index.transition_step(row, words(row)));
     steps.fold(witness, Witness::step)
 }

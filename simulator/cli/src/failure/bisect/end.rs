@@ -67,8 +67,7 @@ impl End {
         lines.push(String::new());
         if since.is_progress {
             let left_ns = history.runs[0].end_time_ns.saturating_sub(since.time_ns);
-            let text =
-                format!("  nothing was committed and no operation returned in the {} after position {}:", seconds(left_ns), since.seq);
+            let text = format!("  nothing was committed and no operation returned in the {} after row {}:", seconds(left_ns), since.seq);
             lines.push(text);
         } else {
             lines.push("  that row:".to_owned());
