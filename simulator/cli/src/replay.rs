@@ -5,7 +5,7 @@
 
 use crate::args::ReplayArguments;
 use crate::difference::{self, Difference};
-use crate::failure::bundle::{planned_workload, request_of};
+use crate::failure::bundle::{is_imported, planned_workload, request_of};
 use crate::output::tagged;
 use crate::rig::short;
 use serde_json::json;
@@ -160,6 +160,9 @@ impl<'a, 'b> Replay<'a, 'b> {
     }
 
     fn compare(&mut self, recorded: &History, index: usize, workload: Option<&WorkloadPlan>) -> Comparison {
+        if is_imported(&recorded.runs[index]) {
+            return Comparison::Impossible("another system recorded it: only what is simulated here can be simulated again".to_owned());
+        }
         let request = match request_of(&recorded.runs[index], workload.cloned()) {
             Ok(request) => request,
             Err(error) => return Comparison::Impossible(error.to_string()),

@@ -3,7 +3,7 @@
 //! A run has many faults, and most have nothing to do with its failure. Only those are told that touch a row of the story: they
 //! stopped, cut off or slowed a replica at the very time, or damaged the entry or the message that is cited.
 
-use super::scene::{Sign, is_damaged_read};
+use super::scene::{Sign, end_words, is_damaged_read};
 use std::collections::BTreeSet;
 use vopr_checker::{Failure, Step};
 use vopr_schema::{Dictionary, FaultKind, History, Kind, StorageOutcome, TransitionEvent, Zone};
@@ -228,8 +228,9 @@ impl Fault<'_> {
         let table = &self.history.faults;
         let (kind, target, peer) = (table.fault.get(self.row), table.target.get(self.row), table.peer.get(self.row));
         let is_set = matches!(kind, FaultKind::PartitionFull | FaultKind::Reconfigure);
-        let on = target.filter(|_| !is_set).map_or_else(String::new, |target| format!(" of {target}"));
-        let to = peer.filter(|_| !is_set).map_or_else(String::new, |peer| format!(" towards {peer}"));
+        let end = |end| end_words(&self.history.runs[self.run], end);
+        let on = target.filter(|_| !is_set).map_or_else(String::new, |target| format!(" of {}", end(target)));
+        let to = peer.filter(|_| !is_set).map_or_else(String::new, |peer| format!(" towards {}", end(peer)));
         let is_damage = matches!(kind, FaultKind::Corruption | FaultKind::TornWrite | FaultKind::LostWrite);
         let op = self.damaged_op().filter(|_| is_damage).map_or_else(String::new, |op| format!(", op {op}"));
         format!("fault: {}{on}{to}{op}", kind.name().replace('_', " "))
@@ -275,6 +276,6 @@ mod tests {
         let history = history();
         let read = Step::new(Kind::Storage, 51, "the read of op 7 returns it damaged").at(50).on(2);
         let told: Vec<String> = faults(&history, 0, &[read]).into_iter().map(|step| step.words).collect();
-        assert_eq!(told, ["fault: restart of 2", "fault: crash of 2", "fault: corruption of 2, op 7"]);
+        assert_eq!(told, ["fault: restart of replica 2", "fault: crash of replica 2", "fault: corruption of replica 2, op 7"]);
     }
 }

@@ -86,6 +86,13 @@ pub fn proven(history: &History, run: usize) -> Vec<&'static str> {
     causes_of(history, run).iter().filter(|found| proven(found)).map(|found| found.cause.name).collect()
 }
 
+/// The same, each cited where it led to the symptom: a bug strikes many times in a run, and most have nothing to do with the witness.
+fn causes_near(history: &History, run: usize, failure: Option<&Failure>) -> Vec<Found> {
+    let witness = failure.and_then(|failure| failure.findings.first()).map_or(&[][..], |finding| &finding.witness.steps);
+    let near = |found: Found| Found { sign: found.sign.nearest(history, run, witness), ..found };
+    causes_of(history, run).into_iter().map(near).collect()
+}
+
 /// Diagnoses a run; none when nothing is wrong with it.
 ///
 /// # Panics
@@ -106,7 +113,7 @@ pub fn diagnose(history: &History, run: usize) -> Option<Diagnosis> {
         }
     }
     let class = classes.first().copied().unwrap_or(Class::Crash);
-    let causes = causes_of(history, run);
+    let causes = causes_near(history, run, failure.as_ref());
     let chain = chain::told(history, run, causes.first().map(|found| &found.sign), failure.as_ref());
     let stands_still = classes.contains(&Class::Liveness);
     let waits = if stands_still { waits::waiting(history, run) } else { Vec::new() };
@@ -116,7 +123,7 @@ pub fn diagnose(history: &History, run: usize) -> Option<Diagnosis> {
 
 /// The rows that tell how a failing run came to fail: the faults that touch its first cause, that cause, and the symptom.
 pub(crate) fn story(history: &History, run: usize, failure: &Failure) -> Vec<Step> {
-    let causes = causes_of(history, run);
+    let causes = causes_near(history, run, Some(failure));
     chain::told(history, run, causes.first().map(|found| &found.sign), Some(failure))
 }
 

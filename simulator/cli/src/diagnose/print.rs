@@ -4,6 +4,7 @@ use super::waits::Waiting;
 use super::{Diagnosis, Found};
 use crate::args::explain::DiagnoseArguments;
 use crate::campaign::plan::path_word;
+use crate::failure::bundle;
 use crate::output::tagged;
 use serde_json::{Value, json};
 use vopr_check::inputs;
@@ -11,7 +12,7 @@ use vopr_check::output::violation::{seconds, wrapped};
 use vopr_check::shell;
 use vopr_check::terminal::{Paint, counted};
 use vopr_checker::Step;
-use vopr_schema::{Dictionary, Run};
+use vopr_schema::{Dictionary, Kind, Run};
 
 /// Causes on the first screen.
 const CAUSES_SHOWN: usize = 3;
@@ -30,8 +31,12 @@ pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &
     lines.extend(wrapped(&symptom, WIDTH).map(|line| format!("  {line}")));
     lines.extend([String::new(), "likely causes, by the evidence in this run:".to_owned()]);
     if diagnosis.causes.is_empty() {
-        let next = if diagnosis.waits.is_empty() { "`first event` below is where to look next." } else { "What the replicas waited for:" };
-        lines.push(format!("  none: no cause that is known here has left its signature. {next}"));
+        let why = match (bundle::is_imported(run), diagnosis.waits.is_empty()) {
+            (true, _) => "only the operations of this system's clients were recorded, and every cause here lies inside of a replica.",
+            (_, true) => "no cause that is known here has left its signature. `first event` below is where to look next.",
+            (_, false) => "no cause that is known here has left its signature. What the replicas waited for:",
+        };
+        lines.extend(wrapped(&format!("none: {why}"), WIDTH).map(|line| format!("  {line}")));
     } else if !diagnosis.is_sure() {
         lines.push("  (nothing here is more than a possibility)".to_owned());
     }
@@ -45,7 +50,8 @@ pub(super) fn lines(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: &
     }
     lines.extend(waits(diagnosis, arguments.verbose));
     if !diagnosis.chain.is_empty() {
-        lines.extend([String::new(), "from the fault to the symptom:".to_owned()]);
+        let has_fault = diagnosis.chain.iter().any(|step| step.kind == Kind::Fault);
+        lines.extend([String::new(), if has_fault { "from the fault to the symptom:" } else { "how it came about:" }.to_owned()]);
         lines.extend(diagnosis.chain.iter().map(step));
     }
     lines.extend([String::new()]);
@@ -108,15 +114,17 @@ fn commands(arguments: &DiagnoseArguments, run: &Run) -> Vec<(&'static str, Stri
         let run = seed.iter().flat_map(|seed| ["--run", seed]);
         shell::command(["vopr", verb, &file].into_iter().chain(run).chain(more.iter().copied()))
     };
+    let picture = ("picture", command("timeline", &["--around-violation", "--show-messages", "--show-faults"]));
+    if bundle::is_imported(run) {
+        let check = ["vopr-check", &file, "--scenario", &run.scenario, "--seed", &run.seed.to_string(), "--verbose"];
+        return vec![("check", shell::command(check)), ("picture", command("timeline", &["--around-violation"]))];
+    }
     let several = arguments.file.extension().is_some_and(|ending| ending == inputs::ENDING);
     let small = path_word(&inputs::minimized(&arguments.file, several.then_some((run.scenario.as_str(), run.seed))));
     let minimize = (!inputs::is_minimized(&arguments.file)).then(|| ("minimize", command("minimize", &["-o", &small])));
     let mut commands = vec![("reproduce", command("repro", &[]))];
     commands.extend(minimize);
-    commands.extend([
-        ("first event", command("bisect", &[])),
-        ("picture", command("timeline", &["--around-violation", "--show-messages", "--show-faults"])),
-    ]);
+    commands.extend([("first event", command("bisect", &[])), picture]);
     commands
 }
 

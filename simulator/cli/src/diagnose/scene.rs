@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 use vopr_checker::{RunIndex, Step};
-use vopr_schema::{Dictionary, Fate, History, StorageAccesses, StorageIo, StorageOutcome, TransitionEvent};
+use vopr_schema::{Dictionary, Fate, History, Kind, Run, StorageAccesses, StorageIo, StorageOutcome, TransitionEvent};
 
 /// A copy of one run from which everything is removed that names a planted bug: the run's own row, and its options.
 ///
@@ -28,6 +28,20 @@ pub fn blind(history: &History, run: usize) -> History {
 pub(super) fn is_damaged_read(table: &StorageAccesses, access: usize) -> bool {
     let is_good = matches!(table.outcome.get(access), StorageOutcome::Ok | StorageOutcome::Slow | StorageOutcome::Failed);
     table.io.get(access) == StorageIo::Read && !is_good
+}
+
+/// Endpoints from here on are clients.
+pub(crate) const CLIENTS_FROM: u16 = 1_000;
+
+/// An end of a link in words: a replica, or a client, by its number in its tenant where the run's options tell them apart.
+pub(crate) fn end_words(run: &Run, end: u32) -> String {
+    let Some(index) = end.checked_sub(CLIENTS_FROM.into()) else { return format!("replica {end}") };
+    let options = serde_json::from_str::<serde_json::Value>(&run.options).ok();
+    let of_tenant = options.and_then(|options| options.pointer("/cluster/clients_per_tenant")?.as_u64()).filter(|clients| *clients > 0);
+    match of_tenant {
+        Some(clients) => format!("client {} of tenant {}", u64::from(index) % clients, u64::from(index) / clients),
+        None => format!("client {index}"),
+    }
 }
 
 /// How sure a sign is.
@@ -58,23 +72,30 @@ impl Strength {
 pub struct Sign {
     /// How sure it is.
     pub strength: Strength,
-    /// What happened the first time, with its numbers.
+    /// What happened, with its numbers: the first time, unless another time was asked for.
     pub sentence: String,
     /// The rows that show it, in the order of the story.
     pub rows: Vec<Step>,
     /// How often it happened.
     pub times: u64,
+    /// Sentence and rows of the other times, in the order in which they were found.
+    others: Vec<(String, Vec<Step>)>,
 }
 
 impl Sign {
     /// Rows that break a rule by themselves.
     pub fn proven(sentence: impl Into<String>) -> Self {
-        Self { strength: Strength::Proven, sentence: sentence.into(), rows: Vec::new(), times: 1 }
+        Self { strength: Strength::Proven, sentence: sentence.into(), rows: Vec::new(), times: 1, others: Vec::new() }
     }
 
     /// Rows that are hard to explain otherwise.
     pub fn likely(sentence: impl Into<String>) -> Self {
         Self { strength: Strength::Likely, ..Self::proven(sentence) }
+    }
+
+    /// Rows that would fit something else as well.
+    pub fn possible(sentence: impl Into<String>) -> Self {
+        Self { strength: Strength::Possible, ..Self::proven(sentence) }
     }
 
     /// Cites a row.
@@ -91,18 +112,58 @@ impl Sign {
         self
     }
 
-    /// The first of several, and how many there were.
+    /// The first of several, which knows of the others.
     pub fn first(signs: impl Iterator<Item = Self>) -> Option<Self> {
         let mut signs = signs;
         let mut first = signs.next()?;
-        first.times += signs.count() as u64;
+        for other in signs {
+            first.times += 1;
+            first.others.push((other.sentence, other.rows));
+        }
         Some(first)
+    }
+
+    /// The time that led to this witness, as far as rows say it: one that cites a row of the witness, else one about the same op on
+    /// the same replica, else the last one before the end of the witness; the first one where none of them is.
+    #[must_use]
+    pub fn nearest(mut self, history: &History, run: usize, witness: &[Step]) -> Self {
+        let Some(end) = witness.iter().map(|step| step.seq).max() else { return self };
+        let place = |step: &Step| Some((step.replica?, op_of(history, run, step)?));
+        let cited: Vec<(Kind, u64)> = witness.iter().map(|step| (step.kind, step.seq)).collect();
+        let places: Vec<(u8, u64)> = witness.iter().filter_map(place).collect();
+        let fits = |rows: &[Step]| {
+            let begun = rows.iter().map(|step| step.seq).max().is_some_and(|last| last <= end);
+            let is_cited = rows.iter().any(|step| cited.contains(&(step.kind, step.seq)));
+            // Its last row may say what came of it later.
+            let is_there = rows.iter().any(|step| step.seq <= end) && rows.iter().filter_map(place).any(|place| places.contains(&place));
+            (is_cited, is_there, begun)
+        };
+        let own = (fits(&self.rows), 0);
+        // Of those that are cited, or about the op, the first; of those that only came before, the last.
+        let better = self.others.iter().enumerate().map(|(at, (_, rows))| (fits(rows), at + 1)).fold(own, |best, other| {
+            let is_later = other.0 == best.0 && other.0 == (false, false, true);
+            if other.0 > best.0 || is_later { other } else { best }
+        });
+        if let Some(other) = better.1.checked_sub(1) {
+            (self.sentence, self.rows) = self.others.swap_remove(other);
+        }
+        self
     }
 
     /// Position of the last row that it takes to see it.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.rows.iter().map(|step| step.seq).max().unwrap_or(u64::MAX)
+    }
+}
+
+/// The op number that a row is about.
+fn op_of(history: &History, run: usize, step: &Step) -> Option<u64> {
+    match step.kind {
+        Kind::Message => history.messages.row_at(run, step.seq).and_then(|row| history.messages.op.get(row)),
+        Kind::Transition => history.transitions.row_at(run, step.seq).and_then(|row| history.transitions.op.get(row)),
+        Kind::Storage => history.storage.row_at(run, step.seq).and_then(|row| history.storage.op.get(row)),
+        _ => None,
     }
 }
 
@@ -160,7 +221,12 @@ impl<'a> Scene<'a> {
         let op = table.op.get(row).map_or_else(String::new, |op| format!(" of op {op}"));
         let changed = table.mutation.get(row).map_or_else(String::new, |what| format!(", changed on its way ({what})"));
         let name = table.command.get(row).name();
-        self.index.message_step(row, format!("{name}{op} from {} to {}{changed}{words}", table.from[row], table.to[row]))
+        let person = table.tenant.get(row).zip(table.client.get(row));
+        let end = |end: u16| match person {
+            Some((tenant, client)) if end >= CLIENTS_FROM => format!("client {client} of tenant {tenant}"),
+            _ => end_words(self.index.meta(), end.into()),
+        };
+        self.index.message_step(row, format!("{name}{op} from {} to {}{changed}{words}", end(table.from[row]), end(table.to[row])))
     }
 
     /// A transition as a step.
@@ -197,5 +263,52 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn event(&self, row: usize) -> TransitionEvent {
         self.index.transitions().event.get(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vopr_schema::{Run, TransitionRow};
+
+    /// Replica 1 does something about ops 5, 6, 7, 8 and once more 6, at rows 10, 20, 30, 40 and 50.
+    fn history() -> History {
+        let mut history = History::default();
+        for (seq, op) in [(10, 5), (20, 6), (30, 7), (40, 8), (50, 6)] {
+            history.transitions.push(TransitionRow { seq, replica: 1, op: Some(op), ..TransitionRow::default() });
+        }
+        history.close_run(Run { replicas: 3, ..Run::default() });
+        history
+    }
+
+    fn step(seq: u64) -> Step {
+        Step::new(Kind::Transition, seq, format!("row {seq}")).on(1)
+    }
+
+    #[test]
+    fn a_cause_is_told_where_it_led_to_the_witness() {
+        let history = history();
+        let signs = [10, 20, 30, 40].map(|seq| Sign::proven(format!("at {seq}")).row(step(seq)));
+        let sign = Sign::first(signs.into_iter()).unwrap();
+        let near = |witness: &[u64]| {
+            let witness: Vec<Step> = witness.iter().map(|seq| step(*seq)).collect();
+            let near = sign.clone().nearest(&history, 0, &witness);
+            assert_eq!((near.times, near.rows.len()), (4, 1));
+            near.sentence
+        };
+        assert_eq!(near(&[]), "at 10", "nothing is cited: the first");
+        assert_eq!(near(&[30, 39]), "at 30", "a row of the witness");
+        assert_eq!(near(&[50]), "at 20", "the op and the replica of the witness");
+        assert_eq!(near(&[35]), "at 30", "the last one before");
+        assert_eq!(near(&[5]), "at 10", "all came behind: the first");
+    }
+
+    #[test]
+    fn the_ends_of_a_link_are_called_what_they_are() {
+        let run = |options: &str| Run { options: options.to_owned(), ..Run::default() };
+        let of_three = run(r#"{"cluster":{"clients_per_tenant":3}}"#);
+        assert_eq!(end_words(&of_three, 2), "replica 2");
+        assert_eq!(end_words(&of_three, 1_004), "client 1 of tenant 1");
+        assert_eq!(end_words(&run(""), 1_004), "client 4");
     }
 }

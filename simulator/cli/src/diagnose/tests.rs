@@ -48,6 +48,32 @@ fn the_flag_of_a_bug_is_not_looked_at() {
 }
 
 #[test]
+fn a_cause_is_told_where_it_led_to_the_symptom() {
+    for (scenario, seed, bug, cause) in [
+        // The time was lost, and no timestamp is out of order.
+        ("clock_backward_jump", 777_004_011, "follows_local_clock", "local_clock_followed"),
+        // A new primary answers before it has committed what the old one had; later a replaced one answers, too.
+        ("gray_failure_intermittent_network", 777_007_003, "stale_primary_serves_reads", "deposed_primary_answered"),
+        // Damage that is found a quarter of a second before the run has settled.
+        ("corruption_torn_write", 777_010_008, "leaves_damage_lying", "damage_left_on_disk"),
+        // The first of two ties that were decided wrongly has nothing to do with the entry that breaks the chain.
+        ("byzantine_dvc_identical_claims", 777_000_009, "arbitrary_tie_break", "tie_decided_by_arrival"),
+    ] {
+        let history = run(scenario, seed, Some(bug));
+        let diagnosis = diagnose(&history, 0).expect("the bug shows");
+        assert_eq!(diagnosis.rank(cause), Some(1), "{:?}", names(&diagnosis.causes));
+        let witness = &diagnosis.failure.as_ref().expect("an invariant is broken").findings[0].witness;
+        let last = witness.steps.iter().map(|step| step.seq).max().expect("it cites rows");
+        let rows = &diagnosis.causes[0].sign.rows;
+        let is_cited = rows.iter().any(|row| witness.steps.iter().any(|step| step.seq == row.seq));
+        assert!(is_cited || cause == "tie_decided_by_arrival", "{scenario}: {rows:?} of {witness:?}");
+        let earlier = causes_of(&history, 0)[0].sign.rows.iter().map(|row| row.seq).max();
+        assert!(rows.iter().all(|row| row.seq <= last) || is_cited, "{scenario}: told behind the symptom: {rows:?}");
+        assert!(cause != "tie_decided_by_arrival" || earlier < rows.iter().map(|row| row.seq).max(), "{scenario}: the first one is told");
+    }
+}
+
+#[test]
 fn a_healthy_run_has_no_cause() {
     let other = ["combined", "recovery_corrupt_log", "client_session_crash", "byzantine_view_change_merge"].map(|scenario| (scenario, 35));
     // Damage in a place that another entry is about to take; two questions at one moment.

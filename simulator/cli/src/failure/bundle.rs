@@ -78,6 +78,14 @@ pub enum BundleError {
         /// Why.
         error: RequestError,
     },
+    /// Another system recorded it: there is nothing to simulate.
+    #[error("{}: {} was recorded by another system and imported: only what is simulated here can be simulated again", .file.display(), .run)]
+    Imported {
+        /// The file.
+        file: PathBuf,
+        /// Scenario and seed.
+        run: String,
+    },
     /// The file holds several runs, and none was chosen; or it is a directory.
     #[error("{}: {which}", .file.display())]
     Which {
@@ -145,6 +153,9 @@ impl Bundle {
         }
         let history = one_run(&file, path, seed)?;
         let run = &history.runs[0];
+        if is_imported(run) {
+            return Err(BundleError::Imported { file: path.to_owned(), run: format!("{} seed {}", run.scenario, run.seed) });
+        }
         let workload = note(notes, NOTE_WORKLOAD, path)?;
         let request = request_of(run, workload).map_err(|error| BundleError::Request { file: path.to_owned(), error })?;
         let symptom = note(notes, NOTE_SYMPTOM, path)?;
@@ -244,6 +255,12 @@ pub fn file_name(scenario: &str, seed: u64, bug: Option<&str>) -> String {
 /// The plan cannot be read.
 pub fn planned_workload(provenance: &Provenance, path: &Path) -> Result<Option<WorkloadPlan>, BundleError> {
     note(&provenance.notes, NOTE_WORKLOAD, path)
+}
+
+/// Whether another system recorded a run, which has no replicas then: it can be judged and shown, and not simulated.
+#[must_use]
+pub fn is_imported(run: &Run) -> bool {
+    run.replicas == 0
 }
 
 /// What to simulate for a recorded run.

@@ -1,6 +1,7 @@
 //! `vopr show`: what is inside a bundle or a history.
 
 use crate::args::explain::ShowArguments;
+use crate::campaign::plan::path_word;
 use crate::failure::bundle::{self, Bundle};
 use crate::failure::trial::Trial;
 use crate::listing;
@@ -13,11 +14,12 @@ use std::path::Path;
 use vopr_check::exit::{Exit, Problem};
 use vopr_check::output;
 use vopr_check::output::violation::{seconds, wrapped};
+use vopr_check::shell;
 use vopr_check::terminal::{Sink, counted, grouped, table};
 use vopr_checker::situations::Situation;
 use vopr_checker::{Budget, RunVerdicts, Selection, judge_run};
 use vopr_schema::read::HistoryFile;
-use vopr_schema::{Dictionary, FaultKind, Run};
+use vopr_schema::{Dictionary, FaultKind, History, Run};
 
 /// Shows a file.
 ///
@@ -26,7 +28,12 @@ use vopr_schema::{Dictionary, FaultKind, Run};
 pub fn run(arguments: &ShowArguments, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
     let file = bundle::open(&arguments.file)?;
     if arguments.run.is_none() && file.run_count() != 1 {
-        return list(&file, arguments.json, sink);
+        return list(&arguments.file, &file, arguments.json, sink);
+    }
+    let history = bundle::one_run(&file, &arguments.file, arguments.run)?;
+    if bundle::is_imported(&history.runs[0]) {
+        imported(arguments, &file, &history.runs[0], sink)?;
+        return parts(arguments, &history, sink);
     }
     let bundle = Bundle::read(&arguments.file, arguments.run)?;
     if arguments.json {
@@ -34,20 +41,49 @@ pub fn run(arguments: &ShowArguments, sink: &mut Sink<'_>) -> Result<Exit, Probl
     } else {
         summary(&bundle).iter().try_for_each(|line| sink.line(line))?;
     }
+    parts(arguments, &bundle.history, sink)
+}
+
+/// What is asked for besides the summary.
+fn parts(arguments: &ShowArguments, history: &History, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
     if arguments.invariants {
-        invariants(&bundle, arguments.json, sink)?;
+        invariants(history, arguments.json, sink)?;
     }
     if arguments.coverage {
-        coverage(&bundle, arguments.json, sink)?;
+        coverage(history, arguments.json, sink)?;
     }
     if arguments.events {
-        events(&bundle, arguments.json, sink)?;
+        events(history, arguments.json, sink)?;
     }
     Ok(Exit::Held)
 }
 
+/// A run that another system recorded, on one screen: it has neither replicas nor faults.
+fn imported(arguments: &ShowArguments, file: &HistoryFile, run: &Run, sink: &mut Sink<'_>) -> Result<(), Problem> {
+    if arguments.json {
+        let mut object = run_object(run);
+        object["file"] = json!(arguments.file);
+        return Ok(sink.object(&object)?);
+    }
+    let provenance = file.provenance();
+    let rows = [
+        ("run", format!("{} seed {}, recorded by another system", run.scenario, run.seed)),
+        ("program", format!("{} {} ({})", provenance.program, provenance.program_version, provenance.source_commit)),
+        ("imported by", provenance.command_line.clone()),
+        ("clients", counted(u64::from(run.clients), "client")),
+        ("operations", operations_in_words(run)),
+        ("digest", short(&run.digest)),
+    ];
+    rows.iter().try_for_each(|(name, words)| sink.line(format!("{name:<12} {words}").trim_end()))?;
+    Ok(())
+}
+
+fn operations_in_words(run: &Run) -> String {
+    format!("{} ok, {} refused, {} without an answer", run.operations_ok, run.operations_error, run.operations_unknown)
+}
+
 /// The runs of a file, a line each.
-fn list(file: &HistoryFile, as_json: bool, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
+fn list(path: &Path, file: &HistoryFile, as_json: bool, sink: &mut Sink<'_>) -> Result<Exit, Problem> {
     let runs = file.runs().map_err(|error| Problem::refused(error.to_string()))?;
     if as_json {
         runs.iter().try_for_each(|run| sink.object(&run_object(run)))?;
@@ -63,7 +99,9 @@ fn list(file: &HistoryFile, as_json: bool, sink: &mut Sink<'_>) -> Result<Exit, 
     };
     let lines: Vec<Vec<String>> = core::iter::once(header).chain(runs.iter().map(row)).collect();
     table(&lines).iter().try_for_each(|line| sink.line(line))?;
-    sink.line(&format!("{}; one of them: vopr show --run SEED", counted(runs.len() as u64, "run")))?;
+    let seed = runs.first().map(|run| run.seed.to_string()).unwrap_or_default();
+    let one = shell::command(["vopr", "show", &path_word(path), "--run", &seed]);
+    sink.line(&format!("{}; one of them: {one}", counted(runs.len() as u64, "run")))?;
     Ok(Exit::Held)
 }
 
@@ -123,7 +161,7 @@ fn summary(bundle: &Bundle) -> Vec<String> {
             ),
         ),
         ("size", size_in_words(size)),
-        ("operations", format!("{} ok, {} refused, {} without an answer", run.operations_ok, run.operations_error, run.operations_unknown)),
+        ("operations", operations_in_words(run)),
         ("ended", format!("{} at {}", run.ended.name(), seconds(run.end_time_ns))),
         ("digest", short(&run.digest)),
     ];
@@ -189,12 +227,12 @@ pub fn size_in_words(size: crate::failure::bundle::Size) -> String {
     parts.join(", ")
 }
 
-fn judged(bundle: &Bundle) -> RunVerdicts {
-    judge_run(&bundle.history, 0, &Selection::all(), &Budget::default())
+fn judged(history: &History) -> RunVerdicts {
+    judge_run(history, 0, &Selection::all(), &Budget::default())
 }
 
-fn invariants(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
-    let verdicts = judged(bundle);
+fn invariants(history: &History, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
+    let verdicts = judged(history);
     if as_json {
         return Ok(sink.object(&output::json::run(&verdicts))?);
     }
@@ -230,8 +268,7 @@ fn with_reasons(rows: &[Vec<String>]) -> Vec<String> {
 /// Width of the sentences behind a table.
 const REASON_COLUMNS: usize = 90;
 
-fn coverage(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
-    let history = &bundle.history;
+fn coverage(history: &History, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     let mut count = |what, words: &[&'static str], codes: &[u8]| {
         for code in codes {
@@ -246,7 +283,7 @@ fn coverage(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), P
     count("refused message", vopr_schema::RejectReason::NAMES, &history.messages.reject_reason.codes);
     count("transition", vopr_schema::TransitionEvent::NAMES, &history.transitions.event.codes);
     count("disk access", vopr_schema::StorageOutcome::NAMES, &history.storage.outcome.codes);
-    let situations = judged(bundle).situations;
+    let situations = judged(history).situations;
     let seen = Situation::ALL.iter().map(|situation| ("situation", situation.name(), situations.of(*situation)));
     let all = counts.iter().map(|((what, word), times)| (*what, *word, *times)).chain(seen.filter(|(_, _, times)| *times > 0));
     if as_json {
@@ -260,8 +297,8 @@ fn coverage(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), P
     Ok(table(&lines).iter().try_for_each(|line| sink.line(line))?)
 }
 
-fn events(bundle: &Bundle, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
-    let kinds = rows((&bundle.history, 0));
+fn events(history: &History, as_json: bool, sink: &mut Sink<'_>) -> Result<(), Problem> {
+    let kinds = rows((history, 0));
     if !as_json {
         sink.line("")?;
     }

@@ -1,6 +1,6 @@
 //! Causes in the state machine: what commands do when they are applied.
 
-use crate::diagnose::scene::{Scene, Sign, Strength, is_damaged_read};
+use crate::diagnose::scene::{Scene, Sign, is_damaged_read};
 use std::collections::BTreeMap;
 use vopr_checker::index::{EventSet, applied_request, is_read, operation_request};
 use vopr_checker::words::counted;
@@ -162,7 +162,7 @@ pub(super) fn apply_not_deterministic(scene: &Scene<'_>) -> Option<Sign> {
                 let reader = scene.index.storage().replica[access];
                 let sentence = format!("{applied}; but replica {reader} had read its copy damaged, and may have applied that");
                 let read = scene.index.storage_step(access, format!("replica {reader} reads op {op} damaged"));
-                Sign { strength: Strength::Possible, ..Sign::proven(sentence) }.row(read)
+                Sign::possible(sentence).row(read)
             }
         };
         sign.row(scene.transition(first, words(first))).row(scene.transition(row, words(row)))

@@ -275,7 +275,7 @@ pub const CAUSES: &[Cause] = &[
     ),
     cause(
         "deposed_primary_answered",
-        "a replica that had been replaced as primary answered a read from its state",
+        "a primary answered a read from its own state, and asked nobody whether it leads",
         "what a read outside the log waits for",
         sessions::deposed_primary_answered,
     ),

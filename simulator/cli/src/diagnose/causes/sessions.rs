@@ -1,12 +1,9 @@
 //! Causes in what clients are told: retries, cached replies, sessions, and reads outside the log.
 
-use crate::diagnose::scene::{Scene, Sign};
+use crate::diagnose::scene::{CLIENTS_FROM, Scene, Sign};
 use std::collections::BTreeMap;
 use vopr_checker::index::{EventSet, RequestName, applied_request, is_read, operation_request};
 use vopr_schema::{Outcome, TransitionEvent as Event};
-
-/// Endpoints from here on are clients.
-const CLIENTS_FROM: u16 = 1_000;
 
 /// A request that stands at two places of the log, and who put it there the second time.
 struct Twice {
@@ -175,11 +172,25 @@ pub(super) fn uncommitted_state_read(scene: &Scene<'_>) -> Option<Sign> {
     }))
 }
 
-/// A read that a replica answered from its state without knowing whether it still leads.
+/// Commits by counting that went further than all before: row and op, in their order.
+fn decided_so_far(scene: &Scene<'_>) -> Vec<(usize, u64)> {
+    let table = scene.index.transitions();
+    let mut decided: Vec<(usize, u64)> = Vec::new();
+    for (row, _) in scene.index.events(EventSet::of(&[Event::Committed])).filter(|(row, _)| table.quorum.get(*row).is_some()) {
+        let op = table.op.get(row).unwrap_or(0);
+        if decided.last().is_none_or(|(_, most)| op > *most) {
+            decided.push((row, op));
+        }
+    }
+    decided
+}
+
+/// A read that a replica answered from its state without knowing whether it still leads, and has all that was committed.
 pub(super) fn deposed_primary_answered(scene: &Scene<'_>) -> Option<Sign> {
     let (index, table) = (&scene.index, scene.index.transitions());
     let entered: Vec<usize> =
         index.events(EventSet::of(&[Event::ViewEntered])).map(|(row, _)| row).filter(|row| table.quorum.get(*row).is_some()).collect();
+    let decided = decided_so_far(scene);
     let replies = index.events(EventSet::of(&[Event::Replied])).filter_map(|(row, _)| {
         let confirmed = table.quorum.get(row);
         let configuration = index.configurations().of_epoch(table.epoch[row])?;
@@ -191,12 +202,23 @@ pub(super) fn deposed_primary_answered(scene: &Scene<'_>) -> Option<Sign> {
         let operations = index.requests().find(index, tenant, client, table.session.get(row), request);
         let operation =
             operations.iter().map(|row| *row as usize).find(|row| is_read(index, *row) && index.journal().place_of(*row).is_none())?;
-        let newer = entered.iter().copied().find(|other| table.view[*other] > table.view[row] && table.seq[*other] < table.seq[row])?;
-        let (replica, view, other) = (table.replica[row], table.view[row], table.view[newer]);
-        let sentence = format!("replica {replica} answered a read as primary of view {view} when view {other} had begun, and asked nobody");
+        let newer = entered.iter().copied().find(|other| table.view[*other] > table.view[row] && table.seq[*other] < table.seq[row]);
+        let (replica, view, op) = (table.replica[row], table.view[row], table.op.get(row)?);
+        let before = decided.partition_point(|(decided, _)| table.seq[*decided] < table.seq[row]);
+        let ahead = before.checked_sub(1).map(|at| decided[at]).filter(|(_, decided)| *decided > op);
+        let (known, when) = if let Some(newer) = newer {
+            let words = format!("replica {} begins to lead view {}", table.replica[newer], table.view[newer]);
+            (scene.transition(newer, words), format!("when view {} had begun", table.view[newer]))
+        } else {
+            // It leads, and has not come as far as the primary before it.
+            let (commit, decided) = ahead?;
+            let words = format!("replica {} commits op {decided}, in view {}", table.replica[commit], table.view[commit]);
+            (scene.transition(commit, words), format!("at op {op}, when op {decided} had been committed"))
+        };
+        let sentence = format!("replica {replica} answered a read as primary of view {view} {when}, and asked nobody");
         Some(
             Sign::proven(sentence)
-                .row(scene.transition(newer, format!("replica {} begins to lead view {other}", table.replica[newer])))
+                .row(known)
                 .row(index.operation_step(operation, format!("client {client} of tenant {tenant} reads")))
                 .row(scene.transition(row, format!("replica {replica} answers from its own state, in view {view}"))),
         )

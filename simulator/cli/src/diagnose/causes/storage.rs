@@ -3,7 +3,7 @@
 use crate::diagnose::scene::{Scene, Sign};
 use std::collections::BTreeMap;
 use vopr_checker::index::EventSet;
-use vopr_schema::{Detail, StorageIo, StorageOutcome, TransitionEvent as Event, Zone};
+use vopr_schema::{Detail, Ended, StorageIo, StorageOutcome, TransitionEvent as Event, Zone};
 
 /// A replica that goes on for so long has had the time to repair what it knows to be damaged, nanoseconds.
 const REPAIRED_BY_NS: u64 = 500_000_000;
@@ -58,7 +58,7 @@ fn silent(scene: &Scene<'_>, outcome: StorageOutcome, what: &str) -> Option<Sign
         Some(
             Sign::proven(sentence)
                 .row(scene.index.storage_step(access, format!("the read of op {op} returns it {what}")))
-                .row(scene.transition(row, format!("what replica {replica} does next: {}", scene.event(row)))),
+                .row(scene.transition(row, format!("replica {replica} goes on ({}) and has reported no damage", scene.event(row)))),
         )
     }))
 }
@@ -207,7 +207,7 @@ fn dropped_for_good(scene: &Scene<'_>, restart: &Restart) -> Option<Sign> {
     let other = scene.afterwards(restart.row).find(is_other)?;
     let sentence = format!("op {damaged}, acknowledged by replica {replica}, was damaged at its restart, and another entry took its place");
     Some(
-        Sign { strength: crate::diagnose::scene::Strength::Possible, ..Sign::likely(sentence) }
+        Sign::possible(sentence)
             .row(scene.transition(promise, format!("replica {replica} acknowledges op {damaged}")))
             .row(scene.transition(report, format!("op {damaged} is damaged")))
             .row(scene.transition(other, format!("another op {damaged}"))),
@@ -277,6 +277,13 @@ pub(super) fn damaged_slot_denied(scene: &Scene<'_>) -> Option<Sign> {
     Sign::first(entered)
 }
 
+/// Whether there was time to write something before the end: a run that has settled leaves no disk anything to do.
+fn had_time(scene: &Scene<'_>, since_ns: u64) -> bool {
+    let meta = scene.index.meta();
+    let has_settled = meta.heal_time_ns.is_some() && matches!(meta.ended, Ended::Completed | Ended::EventLimit);
+    has_settled || meta.end_time_ns.saturating_sub(since_ns) >= REPAIRED_BY_NS
+}
+
 /// Damage that was found and never repaired on the disk: its report and the replica's last row.
 fn lying(scene: &Scene<'_>, report: usize) -> Option<usize> {
     let (table, ring) = (scene.index.transitions(), scene.ring());
@@ -299,8 +306,7 @@ fn lying(scene: &Scene<'_>, report: usize) -> Option<usize> {
         }
         last = Some(row);
     }
-    let end = scene.index.meta().end_time_ns;
-    last.filter(|_| end.saturating_sub(table.time_ns[report]) >= REPAIRED_BY_NS)
+    last.filter(|_| had_time(scene, table.time_ns[report]))
 }
 
 /// Damage that was repaired in memory, and not on the disk.
@@ -329,7 +335,7 @@ pub(super) fn damage_left_on_disk(scene: &Scene<'_>) -> Option<Sign> {
 
 /// A damaged slot that another entry took in memory, and that was not written with it either.
 fn slot_never_written_again(scene: &Scene<'_>) -> Option<Sign> {
-    let (table, ring, end) = (scene.index.transitions(), scene.ring(), scene.index.meta().end_time_ns);
+    let (table, ring) = (scene.index.transitions(), scene.ring());
     let found = scene.index.events(EventSet::of(&[Event::CorruptionDetected])).filter_map(|(report, _)| {
         let (damaged, replica) = (table.op.get(report)?, table.replica[report]);
         let is_there =
@@ -342,7 +348,7 @@ fn slot_never_written_again(scene: &Scene<'_>) -> Option<Sign> {
             Event::Crashed | Event::Paused => true,
             _ => false,
         });
-        let late = end.saturating_sub(table.time_ns[taken]) >= REPAIRED_BY_NS;
+        let late = had_time(scene, table.time_ns[taken]);
         let last = scene.afterwards(taken).last().filter(|_| late && !settled)?;
         let sentence = format!("replica {replica} found the slot of op {damaged} damaged, took op {op} into it, and never wrote it");
         Some(
@@ -385,7 +391,7 @@ pub(super) fn scrub_finding_ignored(scene: &Scene<'_>) -> Option<Sign> {
             }
             _ => false,
         });
-        let late = scene.index.meta().end_time_ns.saturating_sub(table.time_ns[row]) >= REPAIRED_BY_NS;
+        let late = had_time(scene, table.time_ns[row]);
         let sentence = format!("the scrubber of replica {replica} found op {op} damaged, and nobody asked a peer for it");
         (!asked && !settled && late).then(|| {
             Sign::proven(sentence)

@@ -236,8 +236,52 @@ pub(super) fn cold_entries_passed_over(scene: &Scene<'_>) -> Option<Sign> {
     }))
 }
 
-/// A timestamp that does not follow the one before it.
+/// A timestamp that does not follow the one before it, or of a replica that did not know the time.
 pub(super) fn local_clock_followed(scene: &Scene<'_>) -> Option<Sign> {
+    let mut found = not_behind_the_log(scene);
+    found.extend(stamped_without_time(scene));
+    found.sort_by_key(Sign::seq);
+    Sign::first(found.into_iter())
+}
+
+/// Entries that a replica stamped as if it knew the time when it had said that it does not. Nobody in the run need ever know it: then
+/// clocks are not compared, and there is nothing to know.
+fn stamped_without_time(scene: &Scene<'_>) -> Vec<Sign> {
+    let table = scene.index.transitions();
+    if scene.index.events(EventSet::of(&[Event::ClockSynchronised])).next().is_none() {
+        return Vec::new();
+    }
+    let events = [Event::Started, Event::Restarted, Event::ClockSynchronised, Event::ClockLost, Event::TimestampAssigned];
+    // Per replica the row since which it has not known the time.
+    let mut ignorant: BTreeMap<u8, usize> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (row, event) in scene.index.events(EventSet::of(&events)) {
+        let replica = table.replica[row];
+        match event {
+            Event::ClockSynchronised => drop(ignorant.remove(&replica)),
+            Event::TimestampAssigned => {
+                let op = table.op.get(row).unwrap_or_default();
+                // By its fallback rule it may.
+                let Some(since) = ignorant.get(&replica).filter(|_| table.detail.get(row).is_none()) else { continue };
+                let sentence = format!("replica {replica} stamped op {op} by its own clock, without knowing the cluster's time");
+                let why = match scene.event(*since) {
+                    Event::ClockLost => "does not know the time any more",
+                    _ => "starts, and has yet to learn the time",
+                };
+                found.push(
+                    Sign::proven(sentence)
+                        .row(scene.transition(*since, format!("replica {replica} {why}")))
+                        .row(scene.transition(row, format!("replica {replica} stamps op {op} all the same"))),
+                );
+            }
+            _ => drop(ignorant.insert(replica, row)),
+        }
+    }
+    found
+}
+
+/// Entries with a timestamp that is not later than that of the entry before.
+fn not_behind_the_log(scene: &Scene<'_>) -> Vec<Sign> {
     let table = scene.index.transitions();
     let mut logs: Vec<BTreeMap<u64, (u64, usize)>> = vec![BTreeMap::new(); scene.index.replicas()];
     let mut found = Vec::new();
@@ -261,5 +305,5 @@ pub(super) fn local_clock_followed(scene: &Scene<'_>) -> Option<Sign> {
             );
         }
     }
-    Sign::first(found.into_iter())
+    found
 }
