@@ -211,5 +211,5 @@ fn failure(scenario: &str, seed: u64, complaint: Option<(String, String)>, verdi
     };
     let (invariant, sentence) = first?;
     let also = also.into_iter().filter(|name| *name != invariant).collect();
-    Some(Failure { scenario: scenario.to_owned(), seed, invariant, sentence, also, file: None })
+    Some(Failure { scenario: scenario.to_owned(), seed, invariant, sentence, also, group: None, file: None })
 }

@@ -90,6 +90,9 @@ pub struct Failure {
     /// Further invariants that the run violates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
+    /// Fingerprint of its group; none where nobody asked for it, and in what earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Where the run's history was saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

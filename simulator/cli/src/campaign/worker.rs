@@ -7,6 +7,7 @@ use crate::campaign::plan::{Batch, Plan};
 use crate::campaign_dir::date::now_ms;
 use crate::checkpoint::Record;
 use crate::failure::bundle::{self, Bundle};
+use crate::failure::symptom::Symptom;
 use crate::failure::trial::Trial;
 use crate::listing;
 use crate::rig::{JudgedRun, Rig};
@@ -149,6 +150,10 @@ impl<'a> Crew<'a> {
                 drop(messages.send(Message::Broke(error)));
                 drop(messages.send(Message::Run { scenario: batch.scenario, run: Box::new(run) }));
                 break;
+            }
+            let group = Symptom::of_judged(&run).map(|symptom| symptom.fingerprint());
+            if let Some(failure) = &mut run.failure {
+                failure.group = group;
             }
             record.count += 1;
             record.tally.add(&run.tally);

@@ -113,8 +113,10 @@ pub(super) fn finished(
         sink.line(&line)?;
     }
     sink.line("")?;
-    for (name, Group { count, first: (scenario, seed) }) in groups.iter().filter(|(_, group)| group.count > 1) {
-        sink.line(&format!("group  {name}: {}, the first is {scenario} seed {seed}", counted(*count, "run")))?;
+    // One failure alone has just been told.
+    for (name, Group { count, first: (seed, scenario) }) in groups.iter().filter(|(_, group)| group.count > 1 || groups.len() > 1) {
+        let which = if *count > 1 { "the first is " } else { "" };
+        sink.line(&format!("group  {name}: {}, {which}{scenario} seed {seed}", counted(*count, "run")))?;
     }
     for (scenario, evidence) in &summary.report.evidence {
         if verbose || evidence.vacuous() {

@@ -9,7 +9,6 @@ mod json;
 use crate::args::Form;
 use crate::campaign::plan::{Plan, path_word};
 use crate::checkpoint::Checkpoint;
-use crate::failure::symptom::Symptom;
 use crate::rig::JudgedRun;
 use crate::seeds::SeedRange;
 use crate::tally::Failure;
@@ -83,8 +82,8 @@ pub struct Renderer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Group {
     count: u64,
-    /// Scenario and seed of the one that was told first.
-    first: (String, u64),
+    /// Seed and scenario of its first run: that of the lowest seed, in whatever order the threads came to them.
+    first: (u64, String),
 }
 
 impl Renderer {
@@ -143,7 +142,7 @@ impl Renderer {
 
     fn failure(&mut self, plan: &Plan, failure: &Failure, run: Option<&JudgedRun>) -> io::Result<()> {
         let commands = commands(plan, failure);
-        let told = self.groups.as_mut().map(|groups| count(groups, failure, run));
+        let told = self.groups.as_mut().map(|groups| count(groups, failure));
         match self.form {
             Form::Human => {
                 let verbose = run.filter(|_| self.verbose);
@@ -175,10 +174,12 @@ impl Renderer {
     }
 }
 
-/// Counts a failure; its group, and which of the group's it is. Of a run that an earlier process has judged only the invariant is known.
-fn count(groups: &mut BTreeMap<String, Group>, failure: &Failure, run: Option<&JudgedRun>) -> (String, u64) {
-    let name = run.and_then(Symptom::of_judged).map_or_else(|| failure.invariant.clone(), |symptom| symptom.fingerprint());
-    let group = groups.entry(name.clone()).or_insert_with(|| Group { count: 0, first: (failure.scenario.clone(), failure.seed) });
+/// Counts a failure; its group, and which of the group's it is. Checkpoints of earlier versions know the invariant alone.
+fn count(groups: &mut BTreeMap<String, Group>, failure: &Failure) -> (String, u64) {
+    let name = failure.group.clone().unwrap_or_else(|| failure.invariant.clone());
+    let own = (failure.seed, failure.scenario.clone());
+    let group = groups.entry(name.clone()).or_insert_with(|| Group { count: 0, first: own.clone() });
+    group.first = core::mem::take(&mut group.first).min(own);
     group.count += 1;
     (name, group.count)
 }
