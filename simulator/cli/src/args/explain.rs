@@ -166,7 +166,11 @@ pub struct TimelineArguments {
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub client: Vec<u32>,
 
-    /// Only operations on these keys
+    /// Only clients of these tenants
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub tenant: Vec<u32>,
+
+    /// Only operations on these keys; ranges and transactions that have one of them too
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub key: Vec<u64>,
 
@@ -194,7 +198,7 @@ pub struct TimelineArguments {
     #[arg(long, short)]
     pub verbose: bool,
 
-    /// Characters per line
+    /// Characters per line, 40 at least; where columns do not fit, each line names its client or replica
     #[arg(long, value_name = "N", env = "COLUMNS", default_value_t = 160)]
     pub width: usize,
 }

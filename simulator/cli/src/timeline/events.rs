@@ -1,10 +1,11 @@
 //! What happened in a run, event by event, each with the column that it belongs to.
 
 use crate::args::explain::TimelineArguments;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use vopr_check::output::violation::seconds;
 use vopr_checker::{Step, words};
 use vopr_schema::rows::{Command, Fate, Function, Outcome, TransitionEvent};
-use vopr_schema::{Dictionary, History, MessageRow, OperationRow, TransitionRow};
+use vopr_schema::{Dictionary, History, Kind, MessageRow, OperationRow, Pair, TransitionRow};
 
 /// Endpoints from here on are clients.
 const CLIENTS_FROM: u16 = 1_000;
@@ -31,19 +32,30 @@ pub(crate) struct Event {
     pub(crate) step: Option<usize>,
 }
 
+/// What runs downwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Axis {
+    /// Virtual time.
+    Time,
+    /// The order of events: nobody wrote down when they happened.
+    Order,
+}
+
 /// What is to be shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
     pub(crate) from: u64,
     pub(crate) to: u64,
-    /// From and to, nanoseconds, in their order: only what lies in one of them is told, unless there is none.
+    /// From and to, in their order: only what lies in one of them is told, unless there is none. Nanoseconds, or rows.
     pub(crate) windows: Vec<(u64, u64)>,
+    pub(crate) axis: Axis,
     rows: core::ops::RangeInclusive<u64>,
     messages: bool,
     faults: bool,
     verbose: bool,
     replicas: Vec<u8>,
     clients: Vec<u32>,
+    tenants: Vec<u32>,
     keys: Vec<u64>,
 }
 
@@ -55,12 +67,14 @@ impl Shown {
             from: arguments.from.map_or(0, nanoseconds),
             to: arguments.to.map_or(u64::MAX, nanoseconds),
             windows: Vec::new(),
+            axis: Axis::Time,
             rows: arguments.from_row.unwrap_or(0)..=arguments.to_row.unwrap_or(u64::MAX),
             messages: arguments.show_messages,
             faults: arguments.show_faults,
             verbose: arguments.verbose,
             replicas: arguments.replica.clone(),
             clients: arguments.client.clone(),
+            tenants: arguments.tenant.clone(),
             keys: arguments.key.clone(),
         }
     }
@@ -68,7 +82,9 @@ impl Shown {
     fn lane(&self, lane: Lane) -> bool {
         match lane {
             Lane::All => self.faults,
-            Lane::Client(_, client) => self.clients.is_empty() || self.clients.contains(&client),
+            Lane::Client(tenant, client) => {
+                (self.clients.is_empty() || self.clients.contains(&client)) && (self.tenants.is_empty() || self.tenants.contains(&tenant))
+            }
             Lane::Replica(replica) => self.replicas.is_empty() || self.replicas.contains(&replica),
         }
     }
@@ -76,13 +92,27 @@ impl Shown {
     fn event(&self, event: &Event) -> bool {
         // What the violation cites is told, whatever its kind.
         let is_told = if event.lane == Lane::All { self.faults || event.step.is_some() } else { self.lane(event.lane) };
-        let is_near = self.windows.is_empty() || self.window(event.time_ns).is_some();
+        let is_near = self.windows.is_empty() || self.window(event).is_some();
         is_told && is_near && (self.from..=self.to).contains(&event.time_ns) && self.rows.contains(&event.seq)
     }
 
-    /// The place of the window that a time lies in.
-    pub(crate) fn window(&self, time_ns: u64) -> Option<usize> {
-        self.windows.iter().position(|(from, to)| (*from..=*to).contains(&time_ns))
+    /// The place of the window that an event lies in.
+    pub(crate) fn window(&self, event: &Event) -> Option<usize> {
+        let moment = if self.axis == Axis::Order { event.seq } else { event.time_ns };
+        self.windows.iter().position(|(from, to)| (*from..=*to).contains(&moment))
+    }
+
+    /// What lies between two events, in words.
+    pub(crate) fn passed(&self, before: &Event, after: &Event) -> String {
+        if self.axis == Axis::Order {
+            return words::counted(usize::try_from(after.seq.saturating_sub(before.seq + 1)).unwrap_or(usize::MAX), "row");
+        }
+        seconds(after.time_ns.saturating_sub(before.time_ns)).trim().to_owned()
+    }
+
+    /// Whether times mean anything.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.axis == Axis::Time
     }
 
     /// Whether a message is told: one of the upkeep only where a row that is told follows from it.
@@ -101,10 +131,27 @@ pub(crate) fn lanes(history: &History, run: usize, shown: &Shown) -> Vec<Lane> {
     lanes.into_iter().collect()
 }
 
-/// When the row with this position happened.
-pub(crate) fn time_of(history: &History, run: usize, seq: u64) -> Option<u64> {
+/// Where and when a row of the witness begins and, of an operation, returns: what it was told is what the violation is about.
+pub(crate) fn moments(history: &History, run: usize, step: &Step) -> Vec<(u64, u64)> {
     let kinds = crate::rows::rows((history, run));
-    kinds.iter().find_map(|rows| rows.range.clone().find(|row| rows.seq[*row] == seq).map(|row| rows.time_ns[row]))
+    let found = kinds.iter().find_map(|rows| rows.range.clone().find(|row| rows.seq[*row] == step.seq).map(|row| rows.time_ns[row]));
+    let mut moments: Vec<(u64, u64)> = found.or(step.time_ns).map(|time_ns| (step.seq, time_ns)).into_iter().collect();
+    let table = &history.operations;
+    if let Some(row) = table.row_at(run, step.seq).filter(|_| step.kind == Kind::Operation) {
+        moments.extend(table.return_seq.get(row).zip(table.return_time_ns.get(row)));
+    }
+    moments
+}
+
+/// Whether an operation is about one of these keys: also a range, or a transaction, that has it.
+fn touches(operation: &OperationRow, keys: &[u64]) -> bool {
+    let is_range = matches!(operation.function, Function::Scan);
+    let named = |key: u64| {
+        operation.key == key
+            || operation.key_last.is_some_and(|last| if is_range { (operation.key..=last).contains(&key) } else { last == key })
+            || [&operation.reads, &operation.writes].into_iter().flatten().flatten().any(|pair| pair.key == key)
+    };
+    keys.iter().any(|key| named(*key))
 }
 
 /// The events that pass the filters, in their order.
@@ -113,7 +160,7 @@ pub(crate) fn of_run(history: &History, run: usize, shown: &Shown, steps: &[Step
     for row in history.operations.rows_of_run(run) {
         let operation = history.operations.row(row);
         let marked = steps.iter().any(|step| step.seq == operation.seq || Some(step.seq) == operation.return_seq);
-        if marked || shown.keys.is_empty() || shown.keys.contains(&operation.key) {
+        if marked || shown.keys.is_empty() || touches(&operation, &shown.keys) {
             operation_events(&operation, &mut events);
         }
     }
@@ -143,12 +190,16 @@ pub(crate) fn of_run(history: &History, run: usize, shown: &Shown, steps: &[Step
         let fault = history.faults.row(row);
         let target = fault.target.map(|target| format!(" {target}")).unwrap_or_default();
         let peer = fault.peer.map(|peer| format!(" – {peer}")).unwrap_or_default();
-        let until = fault.end_time_ns.map(|end| format!(", until {}", vopr_check::output::violation::seconds(end))).unwrap_or_default();
+        let until = fault.end_time_ns.map(|end| format!(", until {}", seconds(end))).unwrap_or_default();
         let words = format!("{}{target}{peer}{until}", fault.fault.name().replace('_', " "));
         events.push(Event { seq: fault.seq, time_ns: fault.time_ns, lane: Lane::All, words, step: None });
     }
+    let table = &history.operations;
+    let returned = table.rows_of_run(run).filter_map(|row| Some((table.return_seq.get(row)?, table.seq[row])));
+    let returns: BTreeMap<u64, u64> = returned.collect();
     for event in &mut events {
-        event.step = steps.iter().position(|step| step.seq == event.seq).map(|index| index + 1);
+        let is_it = |step: &Step| step.seq == event.seq || (step.kind == Kind::Operation && returns.get(&event.seq) == Some(&step.seq));
+        event.step = steps.iter().position(is_it).map(|index| index + 1);
     }
     events.retain(|event| shown.event(event));
     events.sort_by_key(|event| event.seq);
@@ -203,16 +254,66 @@ pub(super) fn call_words(operation: &OperationRow) -> String {
         Function::StreamAppend => format!("append {value} to stream {key}"),
         Function::StreamRead => format!("read stream {key} from {value}"),
         Function::Transfer => format!("transfer {value}: a{key} => a{last}"),
+        Function::Transaction | Function::RegisterTransaction => {
+            transaction_words(operation, "=").unwrap_or_else(|| "transaction".to_owned())
+        }
+        Function::ListTransaction => transaction_words(operation, " <- ").unwrap_or_else(|| "transaction".to_owned()),
         other => format!("{} {key}", other.name().replace('_', " ")),
     }
 }
+
+/// Reads and writes of a transaction in their order; none where it has none. `is` stands between a key and what is written to it.
+fn transaction_words(operation: &OperationRow, is: &str) -> Option<String> {
+    let (reads, writes) = (operation.reads.as_deref().unwrap_or_default(), operation.writes.as_deref().unwrap_or_default());
+    let mut parts = Vec::new();
+    for place in 0..=writes.len() {
+        // A read says how many writes stand before it; where it does not, it comes first.
+        let here = reads.iter().filter(|pair| pair.value.unwrap_or(0) == place as u64);
+        parts.extend(here.map(|pair| format!("read k{}", pair.key)));
+        let value = |pair: &Pair| pair.value.map_or_else(|| "?".to_owned(), words::value);
+        parts.extend(writes.get(place).map(|pair| format!("k{}{is}{}", pair.key, value(pair))));
+    }
+    (!parts.is_empty()).then(|| format!("transaction: {}", parts.join(", ")))
+}
+
+/// What a list of pairs tells: keys with their values, or how many there are where they are many.
+fn pair_words(operation: &OperationRow, pairs: &[Pair]) -> String {
+    let lists = if operation.function == Function::ListTransaction { list_words(pairs) } else { None };
+    let words = lists.unwrap_or_else(|| {
+        let value = |pair: &Pair| pair.value.map_or_else(|| "nothing".to_owned(), words::value);
+        pairs.iter().map(|pair| format!("k{}: {}", pair.key, value(pair))).collect::<Vec<_>>().join(", ")
+    });
+    if words.is_empty() || words.chars().count() > PAIRS_MAX { words::counted(pairs.len(), "pair") } else { words }
+}
+
+/// Lists that were read, each with its last element and its length: a pair of key and length, then a pair of each element.
+fn list_words(pairs: &[Pair]) -> Option<String> {
+    let mut told = Vec::new();
+    let mut rest = pairs;
+    while let Some((head, behind)) = rest.split_first() {
+        let length = usize::try_from(head.value.unwrap_or(0)).ok()?;
+        let elements = behind.get(..length)?;
+        let last = elements.last().and_then(|pair| pair.value);
+        told.push(match (head.value, last) {
+            (None, _) => format!("k{}: no list", head.key),
+            (_, None) => format!("k{}: []", head.key),
+            (_, Some(last)) if length == 1 => format!("k{}: [{}]", head.key, words::value(last)),
+            (_, Some(last)) => format!("k{}: [… {} before, {}]", head.key, length - 1, words::value(last)),
+        });
+        rest = &behind[length..];
+    }
+    Some(told.join(", "))
+}
+
+/// Pairs that are longer in words are counted.
+const PAIRS_MAX: usize = 60;
 
 pub(super) fn answer_words(operation: &OperationRow) -> String {
     match operation.outcome {
         Outcome::Unknown => "unknown: may have happened".to_owned(),
         Outcome::Error => operation.error.map_or("refused", Dictionary::name).replace('_', " "),
         Outcome::Ok => match (&operation.results, operation.result) {
-            (Some(pairs), _) => format!("ok, {}", words::counted(pairs.len(), "pair")),
+            (Some(pairs), _) => format!("ok, {}", pair_words(operation, pairs)),
             (None, Some(result)) => format!("ok {}", words::value(result)),
             (None, None) if operation.function == Function::Read => "ok: nothing there".to_owned(),
             (None, None) => "ok".to_owned(),
@@ -294,10 +395,9 @@ fn message_events(message: &MessageRow, events: &mut Vec<Event>) {
     }
 }
 
-#[cfg(test)]
 impl Shown {
     /// All rows of a run but its messages, its faults and its bookkeeping.
-    pub(crate) fn everything() -> Self {
+    pub(crate) fn everyone() -> Self {
         Self {
             from: 0,
             to: u64::MAX,
@@ -308,6 +408,8 @@ impl Shown {
             rows: 0..=u64::MAX,
             replicas: Vec::new(),
             clients: Vec::new(),
+            tenants: Vec::new(),
+            axis: Axis::Time,
             keys: Vec::new(),
         }
     }
@@ -316,7 +418,7 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vopr_schema::{FaultRow, Kind, Run, StorageOutcome, StorageRow, Zone};
+    use vopr_schema::{FaultRow, Run, StorageOutcome, StorageRow, Zone};
 
     #[test]
     fn a_message_is_told_with_the_numbers_that_matter() {
@@ -351,7 +453,7 @@ mod tests {
         history.messages.push(message(5, 5, Command::Prepare));
         history.transitions.push(TransitionRow { seq: 6, event: TransitionEvent::Committed, cause: Some(3), ..TransitionRow::default() });
         history.close_run(Run { replicas: 3, ..Run::default() });
-        let shown = Shown { messages: true, ..Shown::everything() };
+        let shown = Shown { messages: true, ..Shown::everyone() };
         let told = |shown: &Shown| {
             of_run(&history, 0, shown, &[Step::new(Kind::Message, 4, "cited")]).iter().map(|event| event.seq).collect::<Vec<_>>()
         };
@@ -374,10 +476,32 @@ mod tests {
             history.operations.push(OperationRow { seq, key: 9, ..OperationRow::default() });
         }
         history.close_run(Run { replicas: 3, ..Run::default() });
-        let shown = Shown { keys: vec![1], ..Shown::everything() };
+        let shown = Shown { keys: vec![1], ..Shown::everyone() };
         let steps = [(Kind::Storage, 1), (Kind::Fault, 3), (Kind::Operation, 5)].map(|(kind, seq)| Step::new(kind, seq, "cited"));
         let told: Vec<(u64, Option<usize>)> = of_run(&history, 0, &shown, &steps).iter().map(|event| (event.seq, event.step)).collect();
         assert_eq!(told, [(1, Some(1)), (3, Some(2)), (5, Some(3))]);
+    }
+
+    #[test]
+    fn transactions_are_told_with_their_keys_and_values() {
+        let pair = |key, value| Pair { key, value };
+        let mut operation = OperationRow {
+            function: Function::ListTransaction,
+            outcome: Outcome::Ok,
+            reads: Some(vec![pair(1, Some(1)), pair(2, Some(0))]),
+            writes: Some(vec![pair(3, Some(9))]),
+            results: Some(vec![pair(1, Some(2)), pair(1, Some(7)), pair(1, Some(8)), pair(2, None)]),
+            ..OperationRow::default()
+        };
+        assert_eq!(call_words(&operation), "transaction: read k2, k3 <- 9, read k1");
+        assert_eq!(answer_words(&operation), "ok, k1: [… 1 before, 8], k2: no list");
+        operation.function = Function::Transaction;
+        operation.reads = Some(vec![pair(4, None)]);
+        operation.results = Some(vec![pair(4, None)]);
+        assert_eq!([call_words(&operation), answer_words(&operation)], ["transaction: read k4, k3=9", "ok, k4: nothing"]);
+        assert!(touches(&operation, &[3]) && touches(&operation, &[8, 4]) && !touches(&operation, &[5]));
+        let scan = OperationRow { function: Function::Scan, key: 10, key_last: Some(12), ..OperationRow::default() };
+        assert!(touches(&scan, &[11]) && !touches(&scan, &[13]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::cone::{self, Node};
 use super::events::{Lane, answer_words, call_words, message_lanes, message_words, transition_words};
+use super::text::Names;
 use crate::diagnose::story;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -50,10 +51,11 @@ pub(super) fn diagram(history: &History, run: usize, failure: &Failure, limit: u
     let lanes: BTreeSet<Lane> = told.iter().flat_map(|line| line.lanes.iter().copied()).collect();
     let mut text = String::from("sequenceDiagram\n");
     let meta = &history.runs[run];
+    let names = Names::of_run(meta);
     writeln!(text, "  %% {} seed {}: {}: {}", meta.scenario, meta.seed, root.invariant, plain(&root.witness.summary))
         .expect("a string takes all");
     for lane in &lanes {
-        writeln!(text, "  participant {} as {}", name(*lane), title(*lane)).expect("a string takes all");
+        writeln!(text, "  participant {} as {}", name(*lane), names.of(*lane, false)).expect("a string takes all");
     }
     for line in &told {
         writeln!(text, "  {}", line.text).expect("a string takes all");
@@ -65,14 +67,6 @@ fn name(lane: Lane) -> String {
     match lane {
         Lane::Replica(replica) => format!("r{replica}"),
         Lane::Client(tenant, client) => format!("c{tenant}x{client}"),
-        Lane::All => "all".to_owned(),
-    }
-}
-
-fn title(lane: Lane) -> String {
-    match lane {
-        Lane::Replica(replica) => format!("replica {replica}"),
-        Lane::Client(tenant, client) => format!("client {client} (t{tenant})"),
         Lane::All => "all".to_owned(),
     }
 }

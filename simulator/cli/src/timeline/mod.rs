@@ -10,7 +10,8 @@ mod text;
 
 use crate::args::explain::TimelineArguments;
 use crate::failure::bundle;
-use events::{Event, Shown};
+use events::{Axis, Event, Lane, Shown};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 use vopr_check::exit::{Exit, Problem};
@@ -31,8 +32,8 @@ const BEFORE_NS: u64 = 20_000_000;
 /// The same behind it: what it does at once.
 const AFTER_NS: u64 = 5_000_000;
 
-/// The headline is wrapped at the width that was asked for, unless that is narrower than this.
-const HEADLINE_MIN: usize = 60;
+/// Rows shown before and behind each row of a violation where nobody wrote down times.
+const ROWS: (u64, u64) = (20, 5);
 
 /// Shows one run.
 ///
@@ -66,39 +67,66 @@ pub fn run(arguments: &TimelineArguments, sink: &mut Sink<'_>) -> Result<Exit, P
     let steps = failure.as_ref().and_then(|failure| failure.findings.first()).map(|finding| finding.witness.steps.as_slice());
     let steps = steps.unwrap_or_default();
     let mut shown = Shown::of(arguments);
+    if history.runs[run].end_time_ns == 0 {
+        shown.axis = Axis::Order;
+    }
     if arguments.around_violation {
-        shown.windows = windows(steps.iter().filter_map(|step| events::time_of(&history, run, step.seq).or(step.time_ns)));
+        let moments = steps.iter().flat_map(|step| events::moments(&history, run, step));
+        shown.windows = match shown.axis {
+            Axis::Order => windows(moments.map(|(seq, _)| seq), ROWS),
+            Axis::Time => windows(moments.map(|(_, time_ns)| time_ns), (BEFORE_NS, AFTER_NS)),
+        };
         if shown.windows.is_empty() {
             return Err(Problem::nothing("no invariant is violated in this run: leave out --around-violation"));
         }
     }
+    known(arguments, &history, run)?;
     let lanes = events::lanes(&history, run, &shown);
+    let width = arguments.width.max(text::WIDTH_MIN);
     let all: Vec<Event> = events::of_run(&history, run, &shown, steps);
     let finding = failure.as_ref().and_then(|failure| failure.findings.first());
     if let Some(finding) = finding {
         let headline = format!("VIOLATED  {}: {}", finding.invariant, finding.witness.summary);
-        let mut parts = wrapped(&headline, arguments.width.max(HEADLINE_MIN));
+        let mut parts = wrapped(&headline, width - 2);
         let first = parts.next().unwrap_or_default().replacen("VIOLATED", &format!("{} ", Paint::for_stdout().bad("VIOLATED")), 1);
         sink.line(&first)?;
         parts.try_for_each(|part| sink.line(&format!("  {part}")))?;
         sink.line("")?;
     }
-    for line in text::lines(&lanes, &all, &shown, arguments.width, Paint::for_stdout()) {
-        sink.line(&line)?;
-    }
+    let names = text::Names::of_run(&history.runs[run]);
+    let picture = text::Picture { lanes: &lanes, names, width, paint: Paint::for_stdout() };
+    picture.lines(&all, &shown).iter().try_for_each(|line| sink.line(line))?;
     if all.is_empty() {
         note("note: nothing in this run passes the filters");
     }
     Ok(Exit::Held)
 }
 
-/// What is near these times, in their order; what overlaps is one window.
-fn windows(times: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+/// Whoever is asked for must be there: a picture of nobody would say that nothing happened.
+fn known(arguments: &TimelineArguments, history: &History, run: usize) -> Result<(), Problem> {
+    let lanes = events::lanes(history, run, &Shown::everyone());
+    let replicas = lanes.iter().filter_map(|lane| if let Lane::Replica(replica) = lane { Some(u32::from(*replica)) } else { None });
+    let clients = lanes.iter().filter_map(|lane| if let Lane::Client(tenant, client) = lane { Some((*tenant, *client)) } else { None });
+    let clients: Vec<(u32, u32)> = clients.collect();
+    let asked: Vec<u32> = arguments.replica.iter().map(|replica| u32::from(*replica)).collect();
+    there("replica", &asked, &replicas.collect())?;
+    there("client", &arguments.client, &clients.iter().map(|(_, client)| *client).collect())?;
+    there("tenant", &arguments.tenant, &clients.iter().map(|(tenant, _)| *tenant).collect())
+}
+
+fn there(what: &str, asked: &[u32], known: &BTreeSet<u32>) -> Result<(), Problem> {
+    let Some(stranger) = asked.iter().find(|asked| !known.contains(asked)) else { return Ok(()) };
+    let known: Vec<String> = known.iter().map(u32::to_string).collect();
+    Err(Problem::usage(format!("no {what} {stranger} is in this run; there: {}", known.join(", "))))
+}
+
+/// What is near these times, or rows, in their order; what overlaps is one window. `near` is how far before and behind.
+fn windows(times: impl Iterator<Item = u64>, near: (u64, u64)) -> Vec<(u64, u64)> {
     let mut times: Vec<u64> = times.collect();
     times.sort_unstable();
     let mut windows: Vec<(u64, u64)> = Vec::new();
     for time in times {
-        let (from, to) = (time.saturating_sub(BEFORE_NS), time.saturating_add(AFTER_NS));
+        let (from, to) = (time.saturating_sub(near.0), time.saturating_add(near.1));
         match windows.last_mut() {
             Some((_, end)) if *end >= from => *end = to,
             _ => windows.push((from, to)),
@@ -141,7 +169,7 @@ mod tests {
     #[test]
     fn steps_that_lie_far_apart_have_windows_of_their_own() {
         let second = 1_000_000_000;
-        let found = windows([5 * second, second, second + BEFORE_NS].into_iter());
+        let found = windows([5 * second, second, second + BEFORE_NS].into_iter(), (BEFORE_NS, AFTER_NS));
         assert_eq!(found, [(second - BEFORE_NS, second + BEFORE_NS + AFTER_NS), (5 * second - BEFORE_NS, 5 * second + AFTER_NS)]);
     }
 }

@@ -3,6 +3,7 @@
 //! Times are virtual, in microseconds; a track of a replica shows which role it has in which view, one of a client its operations.
 
 use super::events::{Lane, answer_words, call_words, message_lanes, message_words, transition_words};
+use super::text::Names;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use vopr_checker::{Failure, RunIndex};
@@ -63,6 +64,7 @@ impl Trace<'_> {
 
     fn names(&mut self) {
         let meta = &self.history.runs[self.run];
+        let names = Names::of_run(meta);
         let name = |process: u32, thread: Option<u32>, name: String| {
             let what = if thread.is_some() { "thread_name" } else { "process_name" };
             json!({ "ph": "M", "name": what, "pid": process, "tid": thread.unwrap_or(0), "args": { "name": name } })
@@ -78,7 +80,7 @@ impl Trace<'_> {
         let clients: Vec<Value> = self
             .clients
             .iter()
-            .map(|((tenant, client), track)| name(CLIENTS, Some(*track), format!("client {client} (t{tenant})")))
+            .map(|((tenant, client), track)| name(CLIENTS, Some(*track), names.of(Lane::Client(*tenant, *client), false)))
             .collect();
         self.events.extend(clients);
         self.events.push(name(FAULTS, Some(1), "injected".to_owned()));
@@ -188,7 +190,7 @@ impl Trace<'_> {
             let found = table.row_at(self.run, step.seq).map(|row| table.row(row));
             let what = found.map_or_else(String::new, |transition| format!("{}: ", transition_words(&transition)));
             let lane = step.replica.map_or(Lane::All, Lane::Replica);
-            let time = super::events::time_of(self.history, self.run, step.seq).or(step.time_ns).unwrap_or(0);
+            let time = super::events::moments(self.history, self.run, step).first().map_or(0, |(_, time_ns)| *time_ns);
             let name = format!("[{}] {}: {what}{}", place + 1, root.invariant, step.words);
             self.instant(lane, "violation", &name, time, &json!({ "row": step.seq }));
         }
