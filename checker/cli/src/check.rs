@@ -15,7 +15,7 @@ use crate::query::{self, Checked};
 use crate::situations;
 use crate::terminal::{Paint, Sink, note, table};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use vopr_checker::registry::{Category, ELSEWHERE, INVARIANTS};
@@ -105,8 +105,25 @@ pub fn run(arguments: &CheckArguments, sink: &mut Sink<'_>) -> Result<Exit, Prob
     Ok(exit)
 }
 
+/// What to type for a file whose name says that another system wrote it.
+fn of_another_system(path: &Path) -> Option<String> {
+    let format = match path.extension()?.to_str()? {
+        "edn" => "jepsen-edn",
+        "json" => "jepsen-json",
+        "jsonl" => "jsonl",
+        "csv" => "csv",
+        "log" => "porcupine-log",
+        _ => return None,
+    };
+    let command = crate::shell::command(["vopr-check", "--from", format, &path.display().to_string()]);
+    Some(format!("note: {} is no recorded history; one of another system is judged with --from: {command}", path.display()))
+}
+
 /// Tells what could have been asked of the files instead, when no run of them was wanted.
 fn tell_what_is_there(files: &[PathBuf], arguments: &CheckArguments) {
+    if arguments.reading.from.is_none() {
+        files.iter().filter_map(|path| of_another_system(path)).for_each(|text| note(&text));
+    }
     if arguments.scenario.is_empty() && arguments.seed.is_empty() {
         return;
     }

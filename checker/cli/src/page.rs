@@ -2,7 +2,9 @@
 //!
 //! A report keeps witnesses, not rows; the rows around them are read again from the files, and only for the runs that are shown.
 
+use crate::inputs;
 use crate::output::{Context, human};
+use crate::shell;
 use crate::terminal::{Paint, note};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,13 @@ pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Pat
         let Some(file) = &failure.file else { continue };
         // A log of another system holds no rows: it has to be imported before it can be drawn.
         if let Err(error) = add(&mut page, file, &failure.scenario, failure.seed, &violations(failure)) {
-            note(&format!("warning: not on the page: {error}"));
+            let why = if failure.replayable || file.extension().is_some_and(|ending| ending == inputs::ENDING) {
+                error.to_string()
+            } else {
+                let keep = shell::command(["vopr-check", "import", &file.display().to_string(), "-o", "kept.parquet"]);
+                format!("{}: only a history that is kept can be drawn: {keep}, and vopr-check kept.parquet --report", file.display())
+            };
+            note(&format!("warning: not on the page: {why}"));
         }
     }
     if page.runs() == 0
@@ -44,12 +52,21 @@ pub fn write(out: &Path, report: &Report, context: &Context, first: Option<(&Pat
 /// # Errors
 /// Whatever the file system reports.
 pub fn try_place(out: &Path) -> std::io::Result<()> {
-    if out.is_dir() {
-        return Err(std::io::ErrorKind::IsADirectory.into());
-    }
+    replaceable(out)?;
     let partial = partial(out);
     std::fs::File::create(&partial)?;
     std::fs::remove_file(partial)
+}
+
+/// Whether a file may take this name: a device or a pipe would be gone once something else bears it.
+fn replaceable(out: &Path) -> std::io::Result<()> {
+    match out.metadata() {
+        Ok(known) if known.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
+        Ok(known) if !known.is_file() => {
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is a device or a pipe, and no file"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn partial(out: &Path) -> PathBuf {
@@ -63,6 +80,7 @@ fn partial(out: &Path) -> PathBuf {
 /// # Errors
 /// Whatever the file system reports.
 pub fn save(out: &Path, text: &str) -> std::io::Result<()> {
+    replaceable(out)?;
     let partial = partial(out);
     let mut file = std::fs::File::create(&partial)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&partial, out));

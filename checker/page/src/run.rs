@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use vopr_schema::rows::{Command, Fate, FaultFamily, FaultKind, Function, Mutation, OperationError, Outcome, RejectReason, Zone};
 use vopr_schema::rows::{Detail, Status, StorageIo, StorageOutcome, TransitionEvent};
-use vopr_schema::{Dictionary, History, Pair};
+use vopr_schema::{Dictionary, History, Pair, Run};
 
 /// Pairs of a list that are spelt out.
 const PAIRS_SHOWN: usize = 8;
@@ -59,12 +59,28 @@ pub(crate) fn pack(history: &History, run: usize, violations: &[Violation]) -> P
         "replicas": u32::from(meta.replicas) + u32::from(meta.standbys),
         "voters": meta.replicas,
         "tenants": meta.tenants,
-        "end_us": meta.end_time_ns / 1_000,
+        "end_us": if is_untimed(meta) { last_place(history, run) * PLACE_US } else { meta.end_time_ns / 1_000 },
+        // What stands for a time is the row's place then.
+        "place_us": is_untimed(meta).then_some(PLACE_US),
         "heal_us": meta.heal_time_ns.map(|time| time / 1_000),
         "ended": meta.ended.name(),
         "tables": tables,
     });
     Packed { about, data: pack.finish() }
+}
+
+/// Microseconds of the page per row of a run of whose rows nobody knows when they happened.
+const PLACE_US: u64 = 1_000;
+
+/// Whether nobody wrote down times: then the order of the rows is drawn.
+fn is_untimed(run: &Run) -> bool {
+    run.end_time_ns == 0
+}
+
+fn last_place(history: &History, run: usize) -> u64 {
+    let table = &history.operations;
+    let last = table.rows_of_run(run).map(|row| table.return_seq.get(row).unwrap_or(table.seq[row]));
+    last.max().unwrap_or(0)
 }
 
 /// One table: its columns by name.
@@ -102,8 +118,13 @@ macro_rules! put {
 fn operations(history: &History, run: usize, pack: &mut Pack) -> Value {
     let source = &history.operations;
     let mut table = Table::new(source.rows_of_run(run), pack);
-    table.put("time", |row| Some(source.time_ns[row] / 1_000));
-    table.put("return_time", |row| source.return_time_ns.get(row).map(|time| time / 1_000));
+    if is_untimed(&history.runs[run]) {
+        table.put("time", |row| Some(source.seq[row] * PLACE_US));
+        table.put("return_time", |row| source.return_seq.get(row).map(|place| place * PLACE_US));
+    } else {
+        table.put("time", |row| Some(source.time_ns[row] / 1_000));
+        table.put("return_time", |row| source.return_time_ns.get(row).map(|time| time / 1_000));
+    }
     put!(table, source;
         plain seq client request_number tenant key attempts;
         nullable session key_last value expected result return_seq op view replica;

@@ -161,8 +161,14 @@ impl HistoryWriter {
     /// Starts a file at `path`, replacing what an interrupted writer left at its partial path.
     ///
     /// # Errors
-    /// [`WriteError::File`] when the partial file can not be created.
+    /// [`WriteError::File`] when the partial file can not be created, or when something else than a file has the name.
     pub fn create(path: &Path, provenance: Provenance, options: WriteOptions) -> Result<Self, WriteError> {
+        // A device or a pipe would be gone once the file bears its name.
+        if path.metadata().is_ok_and(|known| !known.is_file()) {
+            let why = "it is a directory, a device or a pipe, and no file";
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+            return Err(WriteError::File { path: path.to_owned(), action: "replacing it", source });
+        }
         let schema = layout::parquet_schema().map_err(|source| WriteError::Footer { source })?;
         let encoder = ColumnEncoder::new(Output::create(path)?)?;
         Ok(Self {

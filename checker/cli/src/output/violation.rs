@@ -114,7 +114,10 @@ fn next_commands(file: &Path, failure: &Failure, invariant: &str, context: &Cont
             commands.push(("reproduce", shell::command(["vopr", "repro", &path])));
             commands.push(("diagnose", shell::command(["vopr", "diagnose", &path])));
         }
-        true => commands.push(("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed]))),
+        true => {
+            commands.push(("reproduce", shell::command(["vopr", "replay", &path, "--run", &seed])));
+            commands.push(("diagnose", shell::command(["vopr", "diagnose", &path, "--run", &seed])));
+        }
         false => {}
     }
     let format = Format::ALL.into_iter().find(|format| format.name() == failure.scenario);
@@ -180,6 +183,7 @@ mod tests {
             "transition row 8131 at 9.204310 s",
             "seen in 14 runs",
             "vopr replay 'my runs/a.parquet' --run 7",
+            "vopr diagnose 'my runs/a.parquet' --run 7",
             "vopr-check 'my runs/a.parquet' --scenario baseline --seed 7",
             &format!("meaning     vopr-check --explain {}", INVARIANTS[0].name),
         ] {

@@ -172,9 +172,9 @@ class Painter {
     const digits = Math.max(0, Math.min(6, Math.ceil(6 - Math.log10(step))));
     for (const time of ticks) {
       const x = this.x(time);
-      if (x >= GUTTER - 1) this.text(`${(time / 1e6).toFixed(digits)} s`, x + 3, AXIS / 2, "faint");
+      if (x >= GUTTER - 1) this.text(placeUs === null ? `${(time / 1e6).toFixed(digits)} s` : seconds(time), x + 3, AXIS / 2, "faint");
     }
-    this.text("virtual time", 8, AXIS / 2, "faint");
+    this.text(placeUs === null ? "virtual time" : "order of events", 8, AXIS / 2, "faint");
   }
 
   names() {
@@ -188,7 +188,8 @@ class Painter {
       if (lane.kind === "client") {
         const { tenant, client } = run.clients[lane.index];
         const tenants = run.about.tenants > 1 ? ` · tenant ${tenant}` : "";
-        this.text(`client ${client}${tenants}`, 8, middle, "ink", "12px system-ui, sans-serif");
+        const who = run.about.replicas > 0 ? "client" : "process";
+        this.text(`${who} ${client}${tenants}`, 8, middle, "ink", "12px system-ui, sans-serif");
       }
       if (lane.kind === "replica") {
         this.text(`replica ${lane.index}`, 8, middle - 9, "ink", "600 12px system-ui, sans-serif");

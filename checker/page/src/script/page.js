@@ -88,6 +88,7 @@ class View {
   openRun(index) {
     this.index = index;
     this.run = this.load(index);
+    placeUs = this.run.about.place_us;
     this.scroll = 0;
     [this.marks, this.cones, this.picked, this.cursor, this.step, this.violation] = [[], [], null, null, null, null];
     find("run").value = String(index);
@@ -218,7 +219,7 @@ class View {
 
   stepLine(mark, number) {
     const placed = this.marks[number - 1];
-    const where = `${mark.kind} row ${mark.seq}${placed.time === null ? "" : ` at ${seconds(placed.time)}`}`;
+    const where = `${mark.kind} row ${mark.seq}${placed.time === null || placeUs !== null ? "" : ` at ${seconds(placed.time)}`}`;
     const words = element("span", {}, [mark.words, element("small", { textContent: where })]);
     const button = element("button", { onclick: () => this.goTo(number) }, [
       element("span", { className: "number", textContent: String(number) }), words]);

@@ -74,7 +74,11 @@ function endText(run, row, column) {
   return `client ${run.messages.get("client", row)} of tenant ${run.messages.get("tenant", row)}`;
 }
 
+// Of a run whose rows have no times: how much of the axis a row takes.
+let placeUs = null;
+
 function seconds(time) {
+  if (placeUs !== null && time !== null) return `row ${Math.round(time / placeUs)}`;
   return time === null || Number.isNaN(time) ? "never" : `${(time / 1e6).toFixed(6)} s`;
 }
 
