@@ -80,6 +80,6 @@ mod tests {
         assert_eq!(number(0), ["0 members", "0 entries", "0 keys"]);
         assert_eq!([replicas(0), replicas(0b1_0000), replicas(0b101)], ["nobody", "replica 4", "replicas 0, 2"]);
         assert_eq!([votes_of(0b10), votes_of(0b11)], ["the vote of replica 1", "the votes of replicas 0, 1"]);
-        assert_eq!(votes_among(0b1, 3), "the vote of replica 0, 1 of 3 members");
+        assert_eq!(votes_among(0b1, 3), "the vote of replica 0 (1 of 3 members)");
     }
 }
