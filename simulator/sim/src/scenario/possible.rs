@@ -139,7 +139,7 @@ impl Assault {
         let is_there = |target: Target| match target {
             Target::Primary => true,
             Target::Replica(number) => number < base.replicas_min(),
-            Target::Backup(place) => place + 1 < base.replicas_min(),
+            Target::Backup(place) => place < base.replicas_min().saturating_sub(1),
         };
         for ambush in self.ambushes {
             demand(
@@ -201,5 +201,19 @@ mod tests {
         assert_eq!(refused(base, &[Inject::Clogs; LIST_MAX + 1]), "script");
         let clock = crate::options::ClockOptions { drift_ppm_max: 1_000_000, ..base.clock };
         assert_eq!(refused(Base { clock, ..base }, &[]), "base.clock.drift_ppm_max");
+    }
+
+    #[test]
+    fn an_ambush_names_replicas_that_every_run_has() {
+        let attacked = scenarios::find("byzantine_view_change_merge").expect("of the registry").clone();
+        let place = |from| {
+            let ambushes = vec![crate::scenario::Ambush { from, ..attacked.base.assault.ambushes[0] }].leak();
+            let base = Base { replicas: &[3], assault: Assault { ambushes, ..attacked.base.assault }, ..attacked.base };
+            Scenario { base, ..attacked.clone() }.possible().map_err(|error| error.path.join("."))
+        };
+        let nobody = Err("base.assault.ambushes".to_owned());
+        assert_eq!((place(Target::Backup(1)), place(Target::Backup(2))), (Ok(()), nobody.clone()));
+        assert_eq!(place(Target::Backup(u8::MAX)), nobody, "behind the last number");
+        assert_eq!((place(Target::Replica(2)), place(Target::Replica(3))), (Ok(()), nobody));
     }
 }
