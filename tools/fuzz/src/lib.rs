@@ -198,7 +198,9 @@ pub fn stored(data: &[u8]) {
 
 fn with_text(data: &[u8], formats: &[Format]) {
     if let Ok(text) = core::str::from_utf8(data) {
-        formats.iter().for_each(|format| import(text, *format));
+        for format in formats {
+            import(text, *format);
+        }
     }
 }
 
