@@ -104,6 +104,16 @@ fn a_campaign_that_goes_on_groups_what_was_done_before_by_its_cause() {
 }
 
 #[test]
+fn of_a_smaller_run_it_is_said_who_is_left() {
+    let sandbox = sandbox();
+    let _ = sandbox.run(STALE).exits(1);
+    assert!(!sandbox.run(&format!("vopr show {BUNDLE}")).exits(0).out.contains("at work"));
+    let _ = sandbox.run(&format!("vopr minimize {BUNDLE} -o small.kmb")).exits(0).says("2 operations");
+    let _ = sandbox.run("vopr show small.kmb").exits(0).says("4 clients of 1 tenant, 2 of them at work");
+    let _ = sandbox.run("vopr stats small.kmb --no-check").exits(0).says("in the one scenario");
+}
+
+#[test]
 fn a_device_or_a_pipe_is_never_replaced_by_a_file() {
     let sandbox = sandbox();
     let _ = sandbox.run(STALE).exits(1);

@@ -6,6 +6,7 @@
 mod causes;
 mod chain;
 mod class;
+pub mod clients;
 mod print;
 pub mod scene;
 pub mod score;
@@ -15,6 +16,7 @@ pub use causes::{CAUSES, Cause, find};
 pub use class::Class;
 
 use crate::args::explain::DiagnoseArguments;
+use clients::Asking;
 use core::cmp::Reverse;
 use scene::{Scene, Sign, Strength};
 use std::time::Duration;
@@ -52,6 +54,8 @@ pub struct Diagnosis {
     pub chain: Vec<Step>,
     /// Of a run in which nothing goes on: what each replica was waiting for when it stalled, or at the end.
     pub waits: Vec<Waiting>,
+    /// Of such a run: the clients that still waited for an answer.
+    pub clients: Vec<Asking>,
     /// When it stalled, nanoseconds; none of a run that did not, or that nobody asks this of.
     pub stalled_ns: Option<u64>,
 }
@@ -117,8 +121,9 @@ pub fn diagnose(history: &History, run: usize) -> Option<Diagnosis> {
     let chain = chain::told(history, run, causes.first().map(|found| &found.sign), failure.as_ref());
     let stands_still = classes.contains(&Class::Liveness);
     let waits = if stands_still { waits::waiting(history, run) } else { Vec::new() };
+    let clients = if stands_still { clients::asking(history, run) } else { Vec::new() };
     let stalled_ns = waits::stalled(history, run).filter(|_| stands_still).map(|(_, time_ns)| time_ns);
-    Some(Diagnosis { class, classes, failure, causes, chain, waits, stalled_ns })
+    Some(Diagnosis { class, classes, failure, causes, chain, waits, clients, stalled_ns })
 }
 
 /// The rows that tell how a failing run came to fail: the faults that touch its first cause, that cause, and the symptom.

@@ -68,11 +68,10 @@ fn waits(diagnosis: &Diagnosis, verbose: bool) -> Vec<String> {
     let when =
         diagnosis.stalled_ns.map_or_else(|| "at the end of the run:".to_owned(), |time| format!("when it stalled, at {}:", seconds(time)));
     let mut lines = vec![String::new(), when];
-    for waiting in &diagnosis.waits {
-        lines.extend(
-            wrapped(&waiting.line(), WIDTH).enumerate().map(|(place, line)| format!("  {}{line}", if place == 0 { "" } else { "  " })),
-        );
-        lines.extend(waiting.rows.iter().filter(|_| whole).map(step));
+    let replicas = diagnosis.waits.iter().map(|waiting| (waiting.line(), &waiting.rows));
+    for (line, rows) in replicas.chain(diagnosis.clients.iter().map(|client| (client.sentence.clone(), &client.rows))) {
+        lines.extend(wrapped(&line, WIDTH).enumerate().map(|(place, line)| format!("  {}{line}", if place == 0 { "" } else { "  " })));
+        lines.extend(rows.iter().filter(|_| whole).map(step));
     }
     if !whole {
         lines.push("  (the rows that say so with --verbose)".to_owned());
@@ -167,6 +166,7 @@ pub(super) fn object(diagnosis: &Diagnosis, arguments: &DiagnoseArguments, run: 
             "chain": diagnosis.chain,
             "stalled_ns": diagnosis.stalled_ns,
             "waits": diagnosis.waits.iter().map(waiting).collect::<Vec<_>>(),
+            "clients": diagnosis.clients.iter().map(|client| json!({ "sentence": client.sentence, "rows": client.rows })).collect::<Vec<_>>(),
             "commands": commands.collect::<Vec<_>>(),
         }),
     )

@@ -85,6 +85,22 @@ fn a_healthy_run_has_no_cause() {
 }
 
 #[test]
+fn clients_that_are_locked_out_say_whom_they_ask_and_what_they_hear() {
+    let history = run("client_session_view_change_lockout", 777_009_003, Some("client_learns_unstarted_view"));
+    let diagnosis = diagnose(&history, 0).expect("the bug shows");
+    let told: Vec<&str> = diagnosis.clients.iter().map(|client| client.sentence.as_str()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (sentence, client) in told.iter().zip([1, 2]) {
+        assert!(sentence.starts_with(&format!("client {client} of tenant 0 waits for the answer to its request ")), "{sentence}");
+        // Replica 0 leads view 3, and they were told of a later one.
+        assert!(sentence.contains("replica 0 has refused its last request (newer view)"), "{sentence}");
+    }
+    assert!(diagnosis.clients.iter().all(|client| !client.rows.is_empty()));
+    let healthy = run("baseline", 35, None);
+    assert!(clients::asking(&healthy, 0).is_empty());
+}
+
+#[test]
 fn a_run_that_stands_still_says_what_each_replica_waits_for() {
     let whole = run("crash_during_view_change", 35, None);
     let rows = vopr_schema::cut::run(&whole, 0, u64::MAX);

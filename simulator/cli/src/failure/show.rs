@@ -20,6 +20,7 @@ use vopr_checker::situations::Situation;
 use vopr_checker::{Budget, RunVerdicts, Selection, judge_run};
 use vopr_schema::read::HistoryFile;
 use vopr_schema::{Dictionary, FaultKind, History, Run};
+use vopr_sim::workload_plan::WorkloadPlan;
 
 /// Shows a file.
 ///
@@ -76,6 +77,12 @@ fn imported(arguments: &ShowArguments, file: &HistoryFile, run: &Run, sink: &mut
     ];
     rows.iter().try_for_each(|(name, words)| sink.line(format!("{name:<12} {words}").trim_end()))?;
     Ok(())
+}
+
+/// How many clients do anything, where a run was made so small that not all of them do.
+fn at_work(bundle: &Bundle) -> String {
+    let active = bundle.request.workload.as_ref().map(WorkloadPlan::active_clients);
+    active.filter(|active| *active < bundle.run().clients as usize).map_or_else(String::new, |active| format!(", {active} of them at work"))
 }
 
 fn operations_in_words(run: &Run) -> String {
@@ -153,11 +160,12 @@ fn summary(bundle: &Bundle) -> Vec<String> {
         (
             "cluster",
             format!(
-                "{}, {}, {} of {}",
+                "{}, {}, {} of {}{}",
                 counted(u64::from(run.replicas), "replica"),
                 counted(u64::from(run.standbys), "standby"),
                 counted(u64::from(run.clients), "client"),
-                counted(u64::from(run.tenants), "tenant")
+                counted(u64::from(run.tenants), "tenant"),
+                at_work(bundle)
             ),
         ),
         ("size", size_in_words(size)),

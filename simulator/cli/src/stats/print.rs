@@ -69,7 +69,9 @@ pub(super) fn human(stats: &Stats, verbose: bool, checked: bool, sink: &mut Sink
             coverage(counts, checked, paint, sink)?;
         }
     }
-    sink.line(&format!("\nall {}", counted(stats.scenarios.len() as u64, "scenario")))?;
+    let all =
+        if stats.scenarios.len() == 1 { "in the one scenario".to_owned() } else { format!("all {} scenarios", stats.scenarios.len()) };
+    sink.line(&format!("\n{all}"))?;
     coverage(&stats.total(), checked, paint, sink)?;
     let bytes = format!("{} bytes", grouped(stats.bytes));
     let rows = stats.total().all_rows();
