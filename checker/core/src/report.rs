@@ -489,6 +489,17 @@ mod tests {
     }
 
     #[test]
+    fn a_run_is_cut_short_when_it_fails_before_it_shows_what_its_scenario_promises() {
+        let mut report = Report::new(&Selection::all());
+        for mut story in [Story::clean(3), below_quorum()] {
+            story.run.scenario = "clock_drift".to_owned();
+            report.add(&verdicts(&story));
+        }
+        let counted = &report.evidence["clock_drift"];
+        assert_eq!((counted.runs, counted.exercised, counted.cut_short), (2, 0, 1));
+    }
+
+    #[test]
     fn reasons_beyond_the_limit_are_counted_with_the_last_one() {
         let mut report = Report::new(&Selection::all());
         for run in 0..REASONS_MAX as u64 + 9 {

@@ -305,3 +305,14 @@ fn many_readers_precede_many_writers() {
     assert_eq!(late.standing(Level::Serializable), Standing::Holds, "{late:?}");
     assert_eq!(late.standing(Level::StrictSerializable), Standing::Refuted, "{late:?}");
 }
+
+/// The shortest cycle has two anti-dependencies; the one with a single one, which refutes more, is longer and lies elsewhere.
+#[test]
+fn a_long_g_single_is_found_beside_a_short_g_nonadjacent() {
+    let long_fork = ["a x 1", "a y 1", "r x 1, r y", "r x, r y 1"];
+    let chain = ["a k 1, a a 1", "r a 1, a b 1", "r b 1, a c 1", "r c 1, a d 1", "r d 1, r k"];
+    let both = at_once(&[&long_fork[..], &chain[..]].concat());
+    let found = anomalies(&both);
+    assert!(found.len() == 2 && found.contains(&"G-single-item") && found.contains(&"G-nonadjacent-item"), "{found:?}");
+    assert_eq!(judged(&both, Options::default()).standing(Level::ConsistentView), Standing::Refuted);
+}
