@@ -140,3 +140,14 @@ fn what_is_printed_about_several_runs_can_be_pasted() {
     assert!(!diagnose.is_empty(), "{}", judged.out);
     let _ = sandbox.run(&diagnose[0]).exits(0).says("update_on_stale_value");
 }
+
+#[test]
+fn what_no_imported_history_is_about_does_not_hide_what_it_is_about() {
+    let sandbox = sandbox();
+    sandbox.write("lists.edn", LISTS);
+    let _ = sandbox.run("vopr-check import --from elle lists.edn -o lists.parquet").exits(0);
+    let brief = sandbox.run("vopr-check lists.parquet").exits(1).says("invariants more: not applicable");
+    assert!(!brief.out.contains("vsr_agreement"), "{}", brief.out);
+    let verbose = sandbox.run("vopr-check lists.parquet --verbose").exits(1).says("vsr_agreement");
+    assert!(!verbose.out.contains("invariants more"), "{}", verbose.out);
+}

@@ -17,7 +17,7 @@ const SCREENS_SHOWN: usize = 10;
 /// When standard output cannot be written.
 pub fn report(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<'_>) -> io::Result<()> {
     if report.runs > 0 {
-        invariants(report, sink)?;
+        invariants(report, context.verbose, sink)?;
         evidence(report, context.verbose, paint, sink)?;
         for line in situations(&report.situations, &context.required, context.verbose, paint) {
             sink.line(&line)?;
@@ -40,15 +40,25 @@ pub fn report(report: &Report, context: &Context, paint: Paint, sink: &mut Sink<
     Ok(())
 }
 
-fn invariants(report: &Report, sink: &mut Sink<'_>) -> io::Result<()> {
+/// So many invariants that apply to no run have lines of their own; more, as for histories of other systems, are counted.
+const IDLE_MAX: usize = 20;
+
+fn invariants(report: &Report, verbose: bool, sink: &mut Sink<'_>) -> io::Result<()> {
     let header = ["invariant", "pass", "violation", "unknown", "not applicable", "facts"].map(str::to_owned).to_vec();
     let row = |counts: &vopr_checker::report::InvariantCounts| {
         let numbers = [counts.pass, counts.violation, counts.unknown, counts.not_applicable, counts.facts];
         core::iter::once(counts.invariant.to_owned()).chain(numbers.map(grouped)).collect()
     };
-    let rows: Vec<Vec<String>> = core::iter::once(header).chain(report.invariants.iter().map(row)).collect();
+    let is_idle = |counts: &&vopr_checker::report::InvariantCounts| counts.pass + counts.violation + counts.unknown == 0;
+    let idle = report.invariants.iter().filter(is_idle).count();
+    let hides = !verbose && idle > IDLE_MAX;
+    let shown = report.invariants.iter().filter(|counts| !hides || !is_idle(counts));
+    let rows: Vec<Vec<String>> = core::iter::once(header).chain(shown.map(row)).collect();
     for line in table(&rows) {
         sink.line(&line)?;
+    }
+    if hides {
+        sink.line(&format!("{} more: not applicable to any of these runs (--verbose lists them)", counted(idle as u64, "invariant")))?;
     }
     sink.line("")
 }
