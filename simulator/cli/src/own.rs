@@ -117,8 +117,8 @@ fn inherit<'a>(own: &mut DeTable<'a>, row: &mut DeTable<'a>) {
 #[must_use]
 pub fn to_toml(scenario: &Scenario) -> String {
     let own = toml::to_string(scenario).expect("a scenario is made of tables, lists, texts and numbers");
-    let like = scenario.base.evidence_of.unwrap_or(scenario.name);
-    format!("{LIKE} = \"{like}\"\n{own}")
+    let like = scenario.base.evidence_of.or_else(|| scenarios::find(scenario.name).map(|row| row.name));
+    like.map_or_else(|| own.clone(), |like| format!("{LIKE} = \"{like}\"\n{own}"))
 }
 
 /// The shape of these files for editors: a JSON Schema.

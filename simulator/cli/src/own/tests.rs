@@ -125,3 +125,11 @@ fn the_schema_describes_every_key_of_every_row() {
         known(&row["base"], &schema["$defs"]["Base"]["properties"]);
     }
 }
+
+#[test]
+fn what_is_like_no_other_scenario_is_printed_without_one_and_read_again() {
+    let scenario = own("name = \"mine\"\nbase.latency = \"5s\"");
+    let text = to_toml(&scenario);
+    assert!(text.starts_with("name = \"mine\"\n"), "{text}");
+    assert_eq!(own(&text), scenario);
+}
