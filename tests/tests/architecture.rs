@@ -16,6 +16,7 @@ const WALLS: &[(&str, &str, &[&str])] = &[
     ("vopr", "simulator/cli", &["vopr-check", "vopr-checker", "vopr-page", "vopr-schema", "vopr-sim"]),
     ("e2e", "tests", &["vopr", "vopr-check"]),
     ("model", "tools/model", &["vsr"]),
+    ("vopr-fuzz", "tools/fuzz", &["kernel", "vopr", "vopr-checker", "vopr-schema", "vopr-sim", "vsr"]),
     ("xtask", "tools/xtask", &["vopr-checker", "vopr-schema", "vopr-sim"]),
 ];
 
