@@ -135,7 +135,18 @@ impl History {
 
 /// Decides calls that belong together: by the method of their model, else by search.
 fn one<M: Model>(model: &M, calls: &[Call<M::Action>], meter: &Meter, mut method: impl FnMut(&[Call<M::Action>]) -> Decision) -> Outcome {
-    let Decision { answer, engine } = decide::wholly(model, calls, meter, &mut method);
+    let decision = decide::wholly(model, calls, meter, &mut method);
+    told(model, calls, decision, meter, method)
+}
+
+/// An outcome from a decision, with a counter-example of what is refuted.
+fn told<M: Model>(
+    model: &M,
+    calls: &[Call<M::Action>],
+    Decision { answer, engine }: Decision,
+    meter: &Meter,
+    method: impl FnMut(&[Call<M::Action>]) -> Decision,
+) -> Outcome {
     let outcome = Outcome { linearizable: answer.decided(), engine, parts: 1, undecided: None, example: None };
     match answer {
         Answer::Linearizable => outcome,
@@ -194,7 +205,8 @@ fn example<M: Model>(
 
 /// Decides a set; a refutation is confined to few elements where that is possible.
 fn set(calls: &[Call<SetAction>], meter: &Meter) -> Outcome {
-    if let Answer::Refuted(refutation) = decide::set(calls, meter).answer
+    let decision = decide::wholly(&Set, calls, meter, |calls| decide::set(calls, meter));
+    if let Answer::Refuted(refutation) = &decision.answer
         && let Some(few) = sets::confined(calls, &refutation.core)
     {
         let mut outcome = one(&Set, &few.plain(), meter, |calls| decide::set(calls, meter));
@@ -204,7 +216,7 @@ fn set(calls: &[Call<SetAction>], meter: &Meter) -> Outcome {
             return outcome;
         }
     }
-    one(&Set, calls, meter, |calls| decide::set(calls, meter))
+    told(&Set, calls, decision, meter, |calls| decide::set(calls, meter))
 }
 
 /// Decides the parts of a store; the first refuted one ends it.

@@ -3,10 +3,9 @@
 //! Replicas that agree on everything and wait for requests are no sound cluster if its clients ask somebody else.
 
 use super::scene::Scene;
-use super::waits::stalled;
 use std::collections::BTreeMap;
 use vopr_checker::Step;
-use vopr_schema::{Command, Dictionary, Fate, History};
+use vopr_schema::{Command, Dictionary, Fate};
 
 /// Clients that are told, at most.
 const CLIENTS_MAX: usize = 4;
@@ -20,17 +19,8 @@ pub struct Asking {
     pub rows: Vec<Step>,
 }
 
-/// The clients of a run that went on asking when it stalled, and else at its end, in the order of tenants and numbers.
-///
-/// # Panics
-/// When the history has no such run.
-#[must_use]
-pub fn asking(history: &History, run: usize) -> Vec<Asking> {
-    let one = vopr_schema::cut::run(history, run, stalled(history, run).map_or(u64::MAX, |(seq, _)| seq));
-    let scene = Scene::new(&one);
-    if scene.index.ill_formed().is_some() {
-        return Vec::new();
-    }
+/// The clients that went on asking at the end of a scene, in the order of tenants and numbers.
+pub(super) fn asking(scene: &Scene<'_>) -> Vec<Asking> {
     let (operations, messages) = (scene.index.operations(), scene.index.messages());
     let whose = |row: usize| messages.tenant.get(row).zip(messages.client.get(row));
     let mut sent: BTreeMap<(u32, u32), usize> = BTreeMap::new();

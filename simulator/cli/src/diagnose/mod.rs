@@ -97,6 +97,16 @@ fn causes_near(history: &History, run: usize, failure: Option<&Failure>) -> Vec<
     causes_of(history, run).into_iter().map(near).collect()
 }
 
+/// What replicas and clients were waiting for when a run stalled, and else at its end.
+fn standstill(history: &History, run: usize, stalled: Option<(u64, u64)>) -> (Vec<Waiting>, Vec<Asking>) {
+    let one = vopr_schema::cut::run(history, run, stalled.map_or(u64::MAX, |(seq, _)| seq));
+    let scene = Scene::new(&one);
+    if scene.index.ill_formed().is_some() {
+        return Default::default();
+    }
+    (waits::waiting(&scene), clients::asking(&scene))
+}
+
 /// Diagnoses a run; none when nothing is wrong with it.
 ///
 /// # Panics
@@ -120,9 +130,9 @@ pub fn diagnose(history: &History, run: usize) -> Option<Diagnosis> {
     let causes = causes_near(history, run, failure.as_ref());
     let chain = chain::told(history, run, causes.first().map(|found| &found.sign), failure.as_ref());
     let stands_still = classes.contains(&Class::Liveness);
-    let waits = if stands_still { waits::waiting(history, run) } else { Vec::new() };
-    let clients = if stands_still { clients::asking(history, run) } else { Vec::new() };
-    let stalled_ns = waits::stalled(history, run).filter(|_| stands_still).map(|(_, time_ns)| time_ns);
+    let stalled = waits::stalled(history, run).filter(|_| stands_still);
+    let (waits, clients) = if stands_still { standstill(history, run, stalled) } else { Default::default() };
+    let stalled_ns = stalled.map(|(_, time_ns)| time_ns);
     Some(Diagnosis { class, classes, failure, causes, chain, waits, clients, stalled_ns })
 }
 

@@ -3,6 +3,7 @@
 use core::ops::Range;
 use vopr_checker::{RunIndex, Step};
 use vopr_schema::{Dictionary, Fate, History, Kind, Run, StorageAccesses, StorageIo, StorageOutcome, TransitionEvent};
+use vopr_sim::network::FIRST_CLIENT;
 
 /// A copy of one run from which everything is removed that names a planted bug: the run's own row, and its options.
 ///
@@ -30,12 +31,9 @@ pub(super) fn is_damaged_read(table: &StorageAccesses, access: usize) -> bool {
     table.io.get(access) == StorageIo::Read && !is_good
 }
 
-/// Endpoints from here on are clients.
-pub(crate) const CLIENTS_FROM: u16 = 1_000;
-
 /// An end of a link in words: a replica, or a client, by its number in its tenant where the run's options tell them apart.
 pub(crate) fn end_words(run: &Run, end: u32) -> String {
-    let Some(index) = end.checked_sub(CLIENTS_FROM.into()) else { return format!("replica {end}") };
+    let Some(index) = end.checked_sub(FIRST_CLIENT.into()) else { return format!("replica {end}") };
     let options = serde_json::from_str::<serde_json::Value>(&run.options).ok();
     let of_tenant = options.and_then(|options| options.pointer("/cluster/clients_per_tenant")?.as_u64()).filter(|clients| *clients > 0);
     match of_tenant {
@@ -223,7 +221,7 @@ impl<'a> Scene<'a> {
         let name = table.command.get(row).name();
         let person = table.tenant.get(row).zip(table.client.get(row));
         let end = |end: u16| match person {
-            Some((tenant, client)) if end >= CLIENTS_FROM => format!("client {client} of tenant {tenant}"),
+            Some((tenant, client)) if end >= FIRST_CLIENT => format!("client {client} of tenant {tenant}"),
             _ => end_words(self.index.meta(), end.into()),
         };
         self.index.message_step(row, format!("{name}{op} from {} to {}{changed}{words}", end(table.from[row]), end(table.to[row])))

@@ -40,19 +40,9 @@ pub fn stalled(history: &History, run: usize) -> Option<(u64, u64)> {
     Some((table.seq[row], table.time_ns[row]))
 }
 
-/// What every replica of a run was waiting for when it stalled, and else at its end, in the order of their numbers; none of a replica
-/// without any row.
-///
-/// # Panics
-/// When the history has no such run.
-#[must_use]
-pub fn waiting(history: &History, run: usize) -> Vec<Waiting> {
-    let one = vopr_schema::cut::run(history, run, stalled(history, run).map_or(u64::MAX, |(seq, _)| seq));
-    let scene = Scene::new(&one);
-    if scene.index.ill_formed().is_some() {
-        return Vec::new();
-    }
-    (0..scene.index.replicas()).filter_map(|replica| of(&scene, u8::try_from(replica).ok()?)).collect()
+/// What every replica was waiting for at the end of a scene, in the order of their numbers; none of a replica without any row.
+pub(super) fn waiting(scene: &Scene<'_>) -> Vec<Waiting> {
+    (0..scene.index.replicas()).filter_map(|replica| of(scene, u8::try_from(replica).ok()?)).collect()
 }
 
 fn of(scene: &Scene<'_>, replica: u8) -> Option<Waiting> {

@@ -6,9 +6,7 @@ use vopr_check::output::violation::seconds;
 use vopr_checker::{Step, words};
 use vopr_schema::rows::{Command, Fate, Function, Outcome, TransitionEvent};
 use vopr_schema::{Dictionary, History, Kind, MessageRow, OperationRow, Pair, TransitionRow};
-
-/// Endpoints from here on are clients.
-const CLIENTS_FROM: u16 = 1_000;
+use vopr_sim::network::FIRST_CLIENT;
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -340,7 +338,7 @@ pub(super) fn transition_words(transition: &TransitionRow) -> String {
 pub(super) fn message_lanes(message: &MessageRow) -> (Option<Lane>, Option<Lane>) {
     let lane = |end: u16| match (u8::try_from(end), message.tenant, message.client) {
         (Ok(replica), _, _) => Some(Lane::Replica(replica)),
-        (Err(_), Some(tenant), Some(client)) if end >= CLIENTS_FROM => Some(Lane::Client(tenant, client)),
+        (Err(_), Some(tenant), Some(client)) if end >= FIRST_CLIENT => Some(Lane::Client(tenant, client)),
         _ => None,
     };
     (lane(message.from), lane(message.to))

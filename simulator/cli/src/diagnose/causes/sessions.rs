@@ -1,9 +1,10 @@
 //! Causes in what clients are told: retries, cached replies, sessions, and reads outside the log.
 
-use crate::diagnose::scene::{CLIENTS_FROM, Scene, Sign};
+use crate::diagnose::scene::{Scene, Sign};
 use std::collections::BTreeMap;
 use vopr_checker::index::{EventSet, RequestName, applied_request, is_read, operation_request};
 use vopr_schema::{Outcome, TransitionEvent as Event};
+use vopr_sim::network::FIRST_CLIENT;
 
 /// A request that stands at two places of the log, and who put it there the second time.
 struct Twice {
@@ -232,7 +233,7 @@ pub(super) fn client_told_of_unstarted_view(scene: &Scene<'_>) -> Option<Sign> {
     let mut entered = scene.index.events(EventSet::of(&[Event::ViewEntered])).map(|(row, _)| row).peekable();
     let mut newest = 0;
     let to_client =
-        |row: &usize| messages.to[*row] >= CLIENTS_FROM && messages.from[*row] < CLIENTS_FROM && messages.mutation.get(*row).is_none();
+        |row: &usize| messages.to[*row] >= FIRST_CLIENT && messages.from[*row] < FIRST_CLIENT && messages.mutation.get(*row).is_none();
     let told = scene.index.message_rows().filter(to_client).filter_map(|row| {
         while let Some(entered) = entered.next_if(|entered| table.seq[*entered] < messages.seq[row]) {
             newest = newest.max(table.view[entered]);
