@@ -290,7 +290,8 @@ impl<'a> Reader<'a> {
                 token => Err(Expected::at(open, format!("##Inf, ##-Inf or ##NaN, found {token}"))),
             },
             Some(b':') => self.namespaced(depth),
-            Some(byte) if byte.is_ascii_alphabetic() || *byte >= 0x80 => {
+            // A byte order mark ends words, so it begins no tag.
+            Some(byte) if byte.is_ascii_alphabetic() || *byte >= 0x80 && !self.text[open + 1..].starts_with('\u{feff}') => {
                 let tag = &self.token(1)[1..];
                 self.skip(depth)?;
                 if self.byte().is_none() {

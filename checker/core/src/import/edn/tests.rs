@@ -56,6 +56,8 @@ fn malformed_text_is_refused_at_its_place() {
         ("[1a]", 1, "a number"),
         ("#_", 2, "to discard"),
         ("#tag", 4, "a form behind"),
+        // A byte order mark ends words, so no tag begins with one; what follows was read as a form that has an empty tag.
+        ("#\u{feff}:type", 0, "a set, a tag"),
         ("^:meta x", 0, "no EDN"),
         (r#""\ud800""#, 7, "second half"),
         (":", 0, "behind the colon"),
