@@ -21,9 +21,12 @@ pub fn format(text: &str) -> Option<Format> {
         if !inside.starts_with('"') {
             return Some(Format::JepsenEdn);
         }
-        // Records of Jepsen say what happened under "type"; others are rows with a column for each thing.
+        // Records of Jepsen say what happened under "type", to whom under "process" (some tests write "client") and what under "f";
+        // others are rows with a column for each thing.
         let record = start.lines().take(200).collect::<String>();
-        return Some(if record.contains("\"process\"") && record.contains("\"type\"") { Format::JepsenJson } else { Format::JsonLines });
+        let names = |names: &[&str]| names.iter().all(|name| record.contains(name));
+        let is_jepsen = names(&["\"type\"", "\"process\""]) || names(&["\"type\"", "\"client\"", "\"f\"", "\"invoke\""]);
+        return Some(if is_jepsen { Format::JepsenJson } else { Format::JsonLines });
     }
     if start.lines().take(1000).any(log::looks_like) {
         return Some(Format::PorcupineLog);

@@ -72,43 +72,40 @@ pub struct Events {
     pub skipped_lines: u64,
     /// The `:index` of each event that has one.
     indices: Vec<i64>,
+    /// Whether the events do not say their process, as in examples of papers; all of them or none.
+    nameless: Option<bool>,
 }
 
 impl Events {
-    /// Adds a map such as `{:type :invoke, :process 0, :f :read, :value nil}`, from EDN or JSON.
+    /// Adds a map such as `{:type :invoke, :process 0, :f :read, :value nil}`, from EDN or JSON, or Knossos' short form of it,
+    /// `[0 :invoke :read nil]`.
     ///
     /// # Errors
     /// What is missing or wrong in it.
     pub fn add(&mut self, form: &Edn, offset: usize) -> Result<(), Expected> {
         let wrong = |what: String| Expected::at(offset, what);
-        let Edn::Map(pairs) = form.untagged() else {
-            return Err(wrong(format!("an operation such as {{:type :invoke, :process 0, :f :read, :value nil}}, found {}", form.kind())));
-        };
-        let mut fields = Fields::default();
-        for (name, value) in pairs {
-            let Some(name) = name.word() else {
-                return Err(wrong(format!("a name for each field of an operation, found {}", name.kind())));
-            };
-            if let Some(field) = fields.named(name)
-                && field.replace(value).is_some()
-            {
-                return Err(wrong(format!("an operation with one :{name}, found two")));
+        let fields = Fields::of(form.untagged()).map_err(wrong)?;
+        let named = fields.process.or(fields.client);
+        let process = match named {
+            // Each by a client of its own: nothing is said about who did it, so no session connects them.
+            None => u32::try_from(self.events.len() / 2).map_err(|_| wrong("an operation with a :process".to_owned()))?,
+            Some(Edn::Integer(process)) => {
+                u32::try_from(*process).map_err(|_| wrong(format!("a :process from 0 to 4294967295, found {process}")))?
             }
-        }
-        let Some(process) = fields.process.or(fields.client) else { return Err(wrong("an operation with a :process".to_owned())) };
-        let Some(process) = process.integer() else {
-            if matches!(process, Edn::Nil | Edn::Number(_)) {
+            Some(process @ (Edn::Nil | Edn::Number(_))) => {
                 return Err(wrong(format!("a :process that is a small number or a name, found {process}")));
             }
-            self.of_faults += 1;
-            return Ok(());
+            Some(_) => {
+                self.of_faults += 1;
+                return Ok(());
+            }
         };
-        let process = u32::try_from(process).map_err(|_| wrong(format!("a :process from 0 to 4294967295, found {process}")))?;
         let kind = fields.kind.and_then(Edn::word).and_then(EventKind::parse);
         let Some(kind) = kind else {
             let found = fields.kind.map_or_else(|| "none".to_owned(), Edn::to_string);
             return Err(wrong(format!("a :type that is :invoke, :ok, :fail or :info, found {found}")));
         };
+        self.check_names(named.is_none(), kind).map_err(wrong)?;
         let function = match fields.function {
             None | Some(Edn::Nil) => "",
             Some(form) => form.word().ok_or_else(|| wrong(format!("a word for :f, found {form}")))?,
@@ -121,13 +118,25 @@ impl Events {
         Ok(())
     }
 
+    /// Where nobody says who did it, only an order without overlap says which completion belongs to which invocation.
+    fn check_names(&mut self, nameless: bool, kind: EventKind) -> Result<(), String> {
+        if *self.nameless.get_or_insert(nameless) != nameless {
+            return Err(format!("an operation {} a :process, as those before it", if nameless { "with" } else { "without" }));
+        }
+        let is_open = self.events.last().is_some_and(|event| event.kind == EventKind::Invoke);
+        if nameless && is_open == (kind == EventKind::Invoke) {
+            return Err("an operation with a :process; without one, each invocation is followed by its completion".to_owned());
+        }
+        Ok(())
+    }
+
     /// The events in the order of their `:index`, where each has one of its own: a file may have been sorted by something else.
     #[must_use]
     pub fn in_order(mut self) -> Self {
         let rises = |indices: &[i64]| indices.windows(2).all(|pair| pair[0] < pair[1]);
         let mut sorted = self.indices.clone();
         sorted.sort_unstable();
-        if self.indices.len() == self.events.len() && rises(&sorted) && !rises(&self.indices) {
+        if self.nameless != Some(true) && self.indices.len() == self.events.len() && rises(&sorted) && !rises(&self.indices) {
             let mut events: Vec<(i64, Event)> = self.indices.drain(..).zip(self.events).collect();
             events.sort_by_key(|(index, _)| *index);
             self.events = events.into_iter().map(|(_, event)| event).collect();
@@ -150,6 +159,31 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    fn of(form: &'a Edn) -> Result<Self, String> {
+        let mut fields = Self::default();
+        match form {
+            Edn::Map(pairs) => {
+                for (name, value) in pairs {
+                    let name = name.word().ok_or_else(|| format!("a name for each field of an operation, found {}", name.kind()))?;
+                    if let Some(field) = fields.named(name)
+                        && field.replace(value).is_some()
+                    {
+                        return Err(format!("an operation with one :{name}, found two"));
+                    }
+                }
+            }
+            // Behind the value may be an error. The keyword keeps arrays of JSON out, whose null is none of EDN's.
+            Edn::Vector(forms) if matches!(forms.len(), 4 | 5) && matches!(forms[1], Edn::Keyword(_)) => {
+                [fields.process, fields.kind, fields.function, fields.value] = [0, 1, 2, 3].map(|place| Some(&forms[place]));
+            }
+            _ => {
+                let usual = "{:type :invoke, :process 0, :f :read, :value nil}";
+                return Err(format!("an operation such as {usual} or [0 :invoke :read nil], found {}", form.kind()));
+            }
+        }
+        Ok(fields)
+    }
+
     fn named(&mut self, name: &str) -> Option<&mut Option<&'a Edn>> {
         match name {
             "type" => Some(&mut self.kind),

@@ -1,7 +1,8 @@
 //! Lines of `jepsen.log`, which are what Porcupine's etcd histories are, and of `history.txt`.
 //!
 //! `INFO  jepsen.util - 4 :invoke :cas [3 1]`, parted by tabs: a process, what happened, a function, a value, and perhaps an error, which
-//! may be any text. Newer logs have `[jepsen worker 4] jepsen.util: 4` there. Other lines of a log are passed over and counted.
+//! may be any text, or named remarks (Porcupine's larger etcd logs have `:hint 7`, a revision). Newer logs have
+//! `[jepsen worker 4] jepsen.util: 4` there. Other lines of a log are passed over and counted.
 
 use super::edn::{Edn, Expected, Reader};
 use super::event::{Event, EventKind, Events};
@@ -69,8 +70,15 @@ fn add(line: &str, offset: usize, events: &mut Events) -> Result<(), Expected> {
     // What an operation that did not succeed tells is an error, in words or in any notation.
     let told = matches!(kind, EventKind::Invoke | EventKind::Ok);
     let value = if told { next()? } else { next().unwrap_or(None) }.unwrap_or(Edn::Nil);
-    if told && (next()?, next()?).1.is_some() {
-        return Err(wrong("a process, a type, a function, a value and an error in a line, found more"));
+    if told {
+        let mut behind = Vec::new();
+        while let Some(form) = next()? {
+            behind.push(form);
+        }
+        let are_remarks = behind.chunks(2).all(|pair| matches!(pair, [Edn::Keyword(_), _]));
+        if behind.len() > 1 && !are_remarks {
+            return Err(wrong("a process, a type, a function, a value and an error or remarks such as :hint 7 in a line, found more"));
+        }
     }
     events.events.push(Event { kind, process, function, key: None, value, time_ns: None, offset: begin });
     Ok(())

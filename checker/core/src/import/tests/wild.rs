@@ -42,6 +42,56 @@ fn fields_with_two_names_are_taken_from_the_usual_one() {
         "{:client 7 :process 0 :time 5 :timestamp \"noon\" :type :invoke :f :read}{:client 7, :timestamp 6.5 :type :invoke :f :read}";
     let rows = brought(text).rows;
     assert_eq!((rows[0].client, rows[0].time_ns, rows[1].client, rows.len()), (0, 5, 7, 2));
+    let record = |kind: &str, value: &str, time: u32| {
+        format!(
+            r#"{{"type": "{kind}", "f": "read", "key": "x", "client": 3, "value": {value}, "time": {time}, "timestamp": {}}}"#,
+            time + 1
+        )
+    };
+    let read = brought(&format!("[ {},\n{}]", record("invoke", "null", 7), record("ok", "4", 9)));
+    assert_eq!((&*read.settings.format, read.rows[0].client, read.rows[0].time_ns), ("jepsen-json", 3, 7));
+}
+
+#[test]
+fn events_are_written_as_vectors_too() {
+    let events = "[0 :invoke :write 3]\n[:nemesis :info :start nil]\n[0 :ok :write 3]\n[1 :invoke :cas [3 1]]\n[1 :fail :cas [3 1] :no-conns]\n\
+                  [2 :invoke :read nil]\n[2 :ok :read 3]\n";
+    let wrong = events.replace(":ok :read 3", ":ok :read 4");
+    let whole = |events: &str| format!("[{events}]");
+    all_pass_and_fail(Model::CasRegister, &[events.to_owned(), whole(events)], &[wrong.clone(), whole(&wrong)]);
+    let read = brought(events);
+    assert_eq!((read.rows.len(), read.settings.fault_events), (3, 1));
+    assert_eq!(read.rows, brought(&whole(events)).rows);
+    assert_eq!(brought("[:nemesis :info :start nil]\n[0 :invoke :read nil]\n").rows.len(), 1);
+}
+
+#[test]
+fn without_processes_one_operation_follows_the_other() {
+    let wrote = "{:type :invoke :value [[:append 1 1]]}{:type :ok :value [[:append 1 1]]}\n";
+    let read = |seen: &str| format!("{{:type :invoke :value [[:r 1 nil]]}}{{:type :ok :value [[:r 1 {seen}]]}}\n");
+    let judged = |text: &str| judge_by("serializability", text, &Request::default()).is_violation();
+    assert!(!judged(&(wrote.to_owned() + &read("[1]"))));
+    assert!(judged(&(wrote.to_owned() + &read("[2]"))));
+    assert_eq!(brought(&(wrote.to_owned() + &read("[1]"))).rows.iter().map(|row| row.client).collect::<Vec<_>>(), [0, 1]);
+    // Overlapping operations could be told apart only by a process; nor may some events have one.
+    let begun = "{:type :invoke :value [[:append 1 1]]}";
+    assert!(refusal(&format!("{begun}\n{wrote}")).contains("h:2:1: an operation with a :process; without one"));
+    assert!(refusal(&format!("{wrote}{{:type :ok :value [[:append 1 2]]}}")).contains("h:2:1: an operation with a :process; without one"));
+    assert!(refusal(&format!("{wrote}{{:process 1 :type :invoke :value [[:append 1 2]]}}")).contains("h:2:1: an operation without"));
+    let named = in_turn(&[(0, "txn", "[[:append 1 1]]", "[[:append 1 1]]", "ok")]);
+    assert!(refusal(&format!("{named}{wrote}")).contains("h:3:1: an operation with a :process, as those before"));
+}
+
+#[test]
+fn remarks_behind_the_value_of_a_log_say_nothing() {
+    let log = "INFO  jepsen.util - 6 \t:invoke :write \t38 \t:hint 0\nINFO  jepsen.util - 6 \t:ok :write \t38 \t:hint 2\n\
+               INFO  jepsen.util - 4 \t:invoke :read \tnil \t:hint 0\nINFO  jepsen.util - 4 \t:ok :read \t38 \t:hint 2\n";
+    all_pass_and_fail(Model::Register, &[log.to_owned()], &[log.replace(":read \t38", ":read \t2")]);
+    assert!(
+        refusal(&log.replace(":hint 2", "2 2")).starts_with("h:2:21: a process, a type"),
+        "{}",
+        refusal(&log.replace(":hint 2", "2 2"))
+    );
 }
 
 #[test]
