@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use vopr_checker::import::columns::COLUMNS;
 use vopr_checker::import::{self, Brought, Format, ImportError, Mapping, Request};
 use vopr_checker::imported::{FailedCas, Model, NilRead};
+use vopr_checker::transactions::KeyOrder;
 use vopr_schema::{HistoryWriter, Provenance, WriteOptions};
 
 /// Formats on the command line.
@@ -81,6 +82,11 @@ pub struct ReadingArguments {
     #[arg(long, value_name = "true|false")]
     pub negative_balances: Option<bool>,
 
+    /// What orders the versions of a register in transactions besides what was read: nothing (none), each process sees and
+    /// writes them in order (sequential), or real time (linearizable); none unless told
+    #[arg(long, value_name = "none|sequential|linearizable", value_parser = register_order)]
+    pub register_order: Option<KeyOrder>,
+
     /// Whether values are [key value]; guessed unless told
     #[arg(long, value_name = "true|false")]
     pub keyed: Option<bool>,
@@ -131,6 +137,15 @@ fn failed_cas(name: &str) -> Result<FailedCas, String> {
     }
 }
 
+fn register_order(name: &str) -> Result<KeyOrder, String> {
+    match name {
+        "none" => Ok(KeyOrder::None),
+        "sequential" => Ok(KeyOrder::Sequential),
+        "linearizable" => Ok(KeyOrder::Linearizable),
+        _ => Err("none, sequential or linearizable".to_owned()),
+    }
+}
+
 fn column(text: &str) -> Result<(String, String), String> {
     let meanings: Vec<&str> = COLUMNS.iter().map(|(meaning, _)| *meaning).collect();
     match text.split_once('=') {
@@ -151,6 +166,7 @@ impl ReadingArguments {
             initial: self.initial.clone(),
             total: self.total,
             negative_balances: self.negative_balances,
+            register_order: self.register_order,
             keyed: self.keyed,
             mapping: Mapping { columns: self.column.clone(), absent: self.absent.clone() },
         }
@@ -187,6 +203,15 @@ fn summary(brought: &Brought) -> String {
     }
     if settings.model == Model::Bank {
         parts.push(format!("balances below zero are {}", if settings.negative_balances { "allowed" } else { "violations" }));
+    } else if settings.model == Model::RwRegister {
+        parts.push(format!(
+            "each register is {}",
+            match settings.register_order {
+                KeyOrder::None => "known by what was read alone",
+                KeyOrder::Sequential => "sequential",
+                KeyOrder::Linearizable => "linearizable",
+            }
+        ));
     } else if !settings.model.is_transactional() {
         parts.push(format!("a read of nil says {}", if settings.nil_read == NilRead::Any { "nothing" } else { "absent" }));
     }

@@ -22,6 +22,7 @@ pub use columns::Mapping;
 pub use error::ImportError;
 
 use crate::imported::{FailedCas, Imported, Model, NilRead};
+use crate::transactions::KeyOrder;
 use edn::{Edn, Expected, Reader};
 use event::Events;
 use pairing::Paired;
@@ -112,6 +113,8 @@ pub struct Request {
     pub total: Option<i64>,
     /// Whether accounts of a bank may be overdrawn.
     pub negative_balances: Option<bool>,
+    /// What orders the versions of a register in transactions, besides what was read.
+    pub register_order: Option<KeyOrder>,
     /// Whether values are `[key value]`.
     pub keyed: Option<bool>,
     /// Columns of tables.
@@ -160,6 +163,10 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
         let what = format!("--total and --negative-balances are about accounts, which the model {} lacks", model.name());
         return Err(ImportError::file(file, what));
     }
+    if model != Model::RwRegister && request.register_order.is_some() {
+        let what = format!("--register-order is about transactions of registers; the model is {}", model.name());
+        return Err(ImportError::file(file, what));
+    }
     let keyed = keyed && !model.is_transactional() && !matches!(model, Model::MultiRegister | Model::Bank);
     let failed_cas = request.failed_cas.unwrap_or(if format == Format::PorcupineLog { FailedCas::Compared } else { FailedCas::Dropped });
     let single = !model.is_transactional() && !matches!(model, Model::MultiRegister | Model::Bank | Model::Mutex);
@@ -193,6 +200,7 @@ pub fn bring_text(file: &Path, text: &str, request: &Request) -> Result<Brought,
         initial,
         total: request.total,
         negative_balances: request.negative_balances.unwrap_or(false),
+        register_order: request.register_order.unwrap_or_default(),
         keyed,
         texts_as_numbers,
         fault_events: of_faults,

@@ -6,6 +6,7 @@
 
 use crate::import::edn::Edn;
 use crate::import::interner::{FIRST, name};
+use crate::transactions::KeyOrder;
 use serde::{Deserialize, Serialize};
 use vopr_schema::Run;
 
@@ -130,8 +131,11 @@ pub struct Imported {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
     /// Whether accounts of a bank may be overdrawn.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub negative_balances: bool,
+    /// What orders the versions of a register besides what was read (transactions of registers).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub register_order: KeyOrder,
     /// Whether the file keeps keys in the values: `[key value]`.
     pub keyed: bool,
     /// Whether texts that are whole numbers were taken for the numbers, because all values written are numbers.
@@ -143,15 +147,14 @@ pub struct Imported {
     /// Operations whose invocation the file lacks.
     pub without_invocation: u64,
     /// Lines of a log that are no operations, left out.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub skipped_lines: u64,
     /// In EDN, the values that are no whole numbers from 0 on; the first has number 2^63.
     pub values: Vec<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[derive(Serialize, Deserialize)]

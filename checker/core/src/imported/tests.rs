@@ -16,6 +16,7 @@ fn settings() -> Imported {
         initial: Some(3),
         total: Some(-7),
         negative_balances: true,
+        register_order: crate::transactions::KeyOrder::Sequential,
         keyed: true,
         texts_as_numbers: false,
         fault_events: 1,

@@ -52,7 +52,8 @@ fn judge(index: &RunIndex<'_>, meter: &Meter) -> Decision {
             return Err(Box::new(Verdict::not_applicable(why)));
         }
         // Whoever wrote what no transaction of the file wrote may have done so before the file begins.
-        return decide(index, &crate::imported::transactions(index, imported), Options::default(), meter);
+        let options = Options { key_order: imported.register_order, ..Options::default() };
+        return decide(index, &crate::imported::transactions(index, imported), options, meter);
     }
     let Some(history) = own::transactions(index)? else { return Ok(0) };
     decide(index, &history, Options { unseen_writers: false, ..Options::default() }, meter)

@@ -23,6 +23,8 @@ mod tests;
 
 pub use analyze::analyze;
 
+use serde::{Deserialize, Serialize};
+
 pub use anomaly::{Anomaly, AnomalyKind, CycleKind};
 pub use history::{Micro, NEVER, Names, Outcome, Transaction, Transactions};
 pub use level::{Level, Order, Standing};
@@ -44,9 +46,11 @@ impl Default for Options {
 }
 
 /// What is known of each register by itself, whatever is known of transactions over several of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KeyOrder {
     /// Nothing.
+    #[default]
     None,
     /// Each process sees and writes the versions of a register in order (`:sequential-keys?`).
     Sequential,

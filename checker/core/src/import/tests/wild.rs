@@ -83,6 +83,19 @@ fn without_processes_one_operation_follows_the_other() {
 }
 
 #[test]
+fn registers_of_transactions_are_ordered_as_the_user_says() {
+    let write = |value| (0, "txn", value, value, "ok");
+    let text = in_turn(&[write("[[:w :x 1]]"), write("[[:w :x 2]]"), (0, "txn", "[[:r :x nil]]", "[[:r :x 1]]", "ok")]);
+    let judged = |register_order| judge_by("serializability", &text, &Request { register_order, ..Request::default() }).name();
+    let said = [None, Some(KeyOrder::None), Some(KeyOrder::Sequential), Some(KeyOrder::Linearizable)].map(judged);
+    assert_eq!(said, ["unknown", "unknown", "violation", "violation"]);
+    let other = "{:process 0 :type :invoke :f :write :value 1}";
+    let request = Request { register_order: Some(KeyOrder::Sequential), ..Request::default() };
+    let error = bring_text(std::path::Path::new("h"), other, &request).expect_err("no transactions").to_string();
+    assert!(error.contains("--register-order is about transactions of registers; the model is register"), "{error}");
+}
+
+#[test]
 fn remarks_behind_the_value_of_a_log_say_nothing() {
     let log = "INFO  jepsen.util - 6 \t:invoke :write \t38 \t:hint 0\nINFO  jepsen.util - 6 \t:ok :write \t38 \t:hint 2\n\
                INFO  jepsen.util - 4 \t:invoke :read \tnil \t:hint 0\nINFO  jepsen.util - 4 \t:ok :read \t38 \t:hint 2\n";
