@@ -58,9 +58,13 @@ pub fn try_place(out: &Path) -> std::io::Result<()> {
     std::fs::remove_file(partial)
 }
 
-/// Whether a file may take this name: a device or a pipe would be gone once something else bears it.
+/// Whether a file may take this name: a device or a pipe would be gone once something else bears it, and who says `-` means no file.
 fn replaceable(out: &Path) -> std::io::Result<()> {
     match out.metadata() {
+        _ if out.as_os_str() == "-" => Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "it is written to a file, which must be named (./- if it is called so)",
+        )),
         Ok(known) if known.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
         Ok(known) if !known.is_file() => {
             Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is a device or a pipe, and no file"))
