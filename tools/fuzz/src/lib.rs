@@ -11,6 +11,7 @@ use std::path::Path;
 use vopr_checker::import::edn::{Edn, Reader};
 use vopr_checker::import::{Brought, Format, Request, bring_text, compressed, export, history};
 use vopr_checker::imported::{FailedCas, Model, NilRead};
+use vopr_checker::transactions::KeyOrder;
 use vopr_checker::{Budget, Selection, check_run};
 use vopr_schema::{HistoryFile, Projection};
 use vsr::checkpoint::Checkpoint;
@@ -71,16 +72,21 @@ pub fn table(data: &[u8]) {
     with_text(data, &[Format::Csv, Format::JsonLines]);
 }
 
-/// A first line of five letters or digits, which says how to read the rest (format, model, nil, failed compare-and-sets, bank), and a history in
-/// whatever format it seems to be in.
+/// A first line of five letters or digits, which says how to read the rest (format, model, nil, failed compare-and-sets, bank or order of
+/// registers), and a history in whatever format it seems to be in.
 pub fn guessed(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
     let Some((settings, text)) = text.split_once('\n') else { return };
     let &[format, model, nil, cas, bank] = settings.as_bytes() else { return };
-    let bank = (bank % 4 != 0).then_some(bank);
+    let model = Model::ALL.get(usize::from(model - model.min(b'0'))).copied();
+    let is_registers = model == Some(Model::RwRegister);
+    let orders = [None, Some(KeyOrder::None), Some(KeyOrder::Sequential), Some(KeyOrder::Linearizable)];
+    let register_order = orders[usize::from(bank % 4)].filter(|_| is_registers);
+    let bank = (bank % 4 != 0 && !is_registers).then_some(bank);
     let request = Request {
         format: Format::ALL.get(usize::from(format - format.min(b'0'))).copied(),
-        model: Model::ALL.get(usize::from(model - model.min(b'0'))).copied(),
+        model,
+        register_order,
         nil_read: [None, Some(NilRead::Any), Some(NilRead::Absent)][usize::from(nil % 3)],
         failed_cas: [None, Some(FailedCas::Dropped), Some(FailedCas::Compared)][usize::from(cas % 3)],
         negative_balances: bank.map(|bank| bank % 2 == 0),
