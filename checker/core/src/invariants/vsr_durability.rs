@@ -7,7 +7,8 @@
 //! `do_view_change` does not give up what was reported damaged. It also keeps e while it has a checkpoint at or above o
 //! (`checkpoint_durable`, `state_installed`, `restarted.commit`). From the first `committed` of e on, at least floor(n/2) + 1
 //! replicas keep e. Tested when e is first committed and whenever a replica gives e up. And a replica that has voted for e
-//! (`acknowledged`) does not give a committed e up at all before a checkpoint of its own covers it: the quorum consists of such replicas.
+//! (`acknowledged`) does not give a committed e up at all before a checkpoint of its own covers it, if it has voted for e in the view in
+//! which a quorum did or later, or is in such a view by now: the quorum consists of such replicas, and every later view has e.
 //!
 //! n are the voters of the newest epoch that any replica has entered.
 //!
@@ -17,22 +18,26 @@
 //! 7; (2) a fault damages the slot of member 0: one good copy is left; (3) member 0 finds the damage, does not vote, and
 //! repairs op 7 from member (1) Nothing was lost, though for a while only one disk could show op (7) If member 0 acts as if it
 //! had never held op 7, it gives it up, and that is the violation. Ring slots that are reused too early are not seen either:
-//! rows do not name slots.
+//! rows do not name slots. Nor does a vote of an older view bind anybody to an entry that this view did not decide: (1) of five
+//! members 1 and 3 vote for op 218 in view 1, which ends; (2) members 0, 2 and 4, which lack it, send their logs for view 2; (3)
+//! members 0 and 4 go on and begin view 4 with member 3, whose log it takes: they decide op 218 there; (4) member 2 begins view
+//! 2 late, and its `start_view` reaches member 1, which gives op 218 up: both are behind, and hear of view 4 next.
 
 use crate::budget::Meter;
-use crate::index::{Configuration, EntryId, EventSet, RunIndex};
+use crate::index::{Configuration, EntryId, EventSet, RunIndex, Statement};
 use crate::registry::{Category, Invariant, Reads};
 use crate::verdict::{Decision, Verdict};
 use crate::witness::Witness;
 use crate::words::{counted, replicas};
+use std::collections::BTreeMap;
 use vopr_schema::{Kind, TransitionEvent as Event};
 
 /// See the module.
 pub const INVARIANT: Invariant = Invariant {
     name: "vsr_durability",
-    version: 2,
+    version: 3,
     category: Category::Replication,
-    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "op", "commit", "entry_hash", "epoch", "quorum"] }],
+    reads: &[Reads { kind: Kind::Transition, columns: &["replica", "event", "view", "op", "commit", "entry_hash", "epoch", "quorum"] }],
     statement: "a committed entry stays in the log of a quorum's worth of disks until a checkpoint covers it",
     because_of: &["quorum_commit", "vsr_recovery_safety", "vsr_agreement"],
     check,
@@ -76,8 +81,6 @@ struct Disks<'a, 'h> {
     replicas: Vec<Replica>,
     /// Per entry, the replicas that keep it.
     keepers: Vec<u32>,
-    /// Per entry, the replicas that have voted for it.
-    voters: Vec<u32>,
     /// Per op number, the row that committed it first, as row + 1.
     committed: Vec<usize>,
     /// The newest configuration that any replica has entered.
@@ -91,7 +94,6 @@ fn follow(index: &RunIndex<'_>, meter: &Meter) -> Decision {
         index,
         replicas: vec![Replica::default(); index.replicas()],
         keepers: vec![0; index.entries().len()],
-        voters: vec![0; index.entries().len()],
         committed: vec![0; index.ops()],
         in_force: index.configurations().all()[0],
         facts: 0,
@@ -148,9 +150,6 @@ impl Disks<'_, '_> {
             }
             Event::Acknowledged => {
                 let head = replica.head.max(op);
-                if let Some(entry) = entry {
-                    self.voters[entry.index()] |= bit;
-                }
                 self.acts(number, head, row)?;
             }
             // Of the rest, op is the replica's head. A start_view_change says nothing about the log.
@@ -196,22 +195,42 @@ impl Disks<'_, '_> {
         }
         self.facts += 1;
         self.kept_by_quorum(entry, row)?;
-        self.not_by_its_voter(entry, bit, row)
+        self.not_by_its_voter(entry, committed - 1, row)
     }
 
-    /// Who has voted for a committed entry keeps it until a checkpoint of its own covers it.
-    fn not_by_its_voter(&self, entry: EntryId, bit: u32, row: usize) -> Result<(), Box<Verdict>> {
+    /// Who has voted for a committed entry keeps it until a checkpoint of its own covers it, unless the vote and the replica are of views
+    /// before that which decided it.
+    fn not_by_its_voter(&self, entry: EntryId, committed: usize, row: usize) -> Result<(), Box<Verdict>> {
         let (table, op) = (self.index.transitions(), self.index.entries().op(entry));
         let replica = table.replica[row];
         let covered = self.replicas.get(usize::from(replica)).map_or(u64::MAX, |replica| replica.covered);
-        if self.voters[entry.index()] & bit == 0 || covered >= op {
+        let own = self.votes(entry, row).filter(|vote| vote.replica == replica).map(|vote| vote.view).max();
+        if covered >= op || own.is_none_or(|voted| voted.max(table.view[row]) < self.decided_in(entry, committed, row)) {
             return Ok(());
         }
         let summary = format!("replica {replica} gave committed op {op} up, for which it had voted; its checkpoint ends at op {covered}");
-        let committed = self.index.op_index(op).and_then(|place| self.committed[place].checked_sub(1));
-        let commit = committed.map(|row| self.index.transition_step(row, format!("replica {} commits op {op}", table.replica[row])));
+        let commit = self.index.transition_step(committed, format!("replica {} commits op {op}", table.replica[committed]));
         let gives_up = self.index.transition_step(row, format!("replica {replica} gives op {op} up: {}", table.event.get(row)));
-        Err(Witness::new("given_up_by_a_voter", summary).step_if(commit).step(gives_up).into())
+        Err(Witness::new("given_up_by_a_voter", summary).step(commit).step(gives_up).into())
+    }
+
+    /// The votes for an entry before a row.
+    fn votes(&self, entry: EntryId, row: usize) -> impl Iterator<Item = &Statement> {
+        let seq = self.index.transitions().seq[row];
+        let said = self.index.testimony().about(entry).iter();
+        said.filter(move |said| said.event == Event::Acknowledged && said.seq < seq)
+    }
+
+    /// The first view in which a quorum has voted for a committed entry; that of the first commit where no such quorum is seen.
+    fn decided_in(&self, entry: EntryId, committed: usize, row: usize) -> u64 {
+        let table = self.index.transitions();
+        let members = self.index.configurations().of_epoch(table.epoch[committed]).unwrap_or(self.in_force);
+        let mut by_view: BTreeMap<u64, u32> = BTreeMap::new();
+        for vote in self.votes(entry, row) {
+            *by_view.entry(vote.view).or_default() |= 1_u32.checked_shl(vote.replica.into()).unwrap_or(0);
+        }
+        let decided = by_view.into_iter().find(|(_, voters)| members.decides(*voters)).map(|(view, _)| view);
+        decided.unwrap_or(table.view[committed]).min(table.view[committed])
     }
 
     fn kept_by_quorum(&self, entry: EntryId, row: usize) -> Result<(), Box<Verdict>> {
@@ -240,10 +259,8 @@ impl Disks<'_, '_> {
 
     /// Members whose restart may have found the entry on disk without a confirmed flush, and that have voted for it since.
     fn survivors(&self, entry: EntryId, row: usize) -> u32 {
-        let seq = self.index.transitions().seq[row];
         let testimony = self.index.testimony();
-        let voted = testimony.about(entry).iter().filter(|said| said.event == Event::Acknowledged && said.seq < seq);
-        voted
+        self.votes(entry, row)
             .filter(|said| testimony.may_have_survived(self.index, entry, said.row as usize))
             .fold(0, |set, said| set | 1_u32.checked_shl(said.replica.into()).unwrap_or(0))
     }
@@ -290,6 +307,60 @@ mod tests {
         assert!(story.verdict(NAME).is_pass());
         story.entry(1, Event::EntryTruncated, 2, 0);
         assert_eq!(shape(&story), "given_up_by_a_voter");
+    }
+
+    /// Members 1 and 3 of five vote for op 2 in view 1; members 0, 3 and 4 decide it in view 4.
+    fn decided_in_a_later_view() -> Story {
+        let mut story = Story::new(5);
+        for replica in 0..5 {
+            story.accept(replica, 1, 1);
+        }
+        story.commit(1, 1, 1, Some(0b11111));
+        for replica in [1, 3] {
+            story.state(replica).view = 1;
+            story.accept(replica, 2, 1);
+        }
+        for replica in [0, 3, 4] {
+            story.state(replica).view = 4;
+            story.event(replica, Event::ViewEntered, |row| row.op = Some(2));
+            story.append(replica, 2, 1);
+            story.entry(replica, Event::EntryDurable, 2, 1);
+            story.entry(replica, Event::Acknowledged, 2, 1);
+        }
+        story.commit(4, 2, 1, Some(0b11001));
+        story
+    }
+
+    #[test]
+    fn a_vote_of_an_older_view_does_not_bind_to_what_that_view_did_not_decide() {
+        let truncated_in = |view: u64, replica: u8, edit: &dyn Fn(&mut Story)| {
+            let mut story = decided_in_a_later_view();
+            edit(&mut story);
+            story.state(replica).view = view;
+            story.entry(replica, Event::EntryTruncated, 2, 1);
+            story
+        };
+        // The start_view of view 2, which begins without op 2, reaches member 1 late.
+        assert!(truncated_in(2, 1, &|_| {}).verdict(NAME).is_pass());
+        // View 4 has decided it, and so has every later one.
+        for view in [4, 5] {
+            assert_eq!(shape(&truncated_in(view, 1, &|_| {})), "given_up_by_a_voter");
+        }
+        // Who has voted in view 4 and is found in view 2 has forgotten its view. With four keepers a quorum still keeps it.
+        let votes_again = |story: &mut Story| {
+            story.state(1).view = 4;
+            story.entry(1, Event::Acknowledged, 2, 1);
+        };
+        assert_eq!(shape(&truncated_in(2, 1, &votes_again)), "given_up_by_a_voter");
+        // A quorum voted for it in view 1 already, although nobody had committed it there.
+        let decided_before = |story: &mut Story| {
+            for replica in [2, 3, 1] {
+                story.state(replica).view = 1;
+                story.entry(replica, Event::EntryDurable, 2, 1);
+                story.entry(replica, Event::Acknowledged, 2, 1);
+            }
+        };
+        assert_eq!(shape(&truncated_in(2, 1, &decided_before)), "given_up_by_a_voter");
     }
 
     #[test]

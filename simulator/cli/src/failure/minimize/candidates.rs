@@ -3,6 +3,7 @@
 //! Time goes first, because whatever happens after the violation is not about it.
 
 use super::reduce::Reducer;
+use core::ops::RangeInclusive;
 use vopr_sim::RunRequest;
 use vopr_sim::fault_plan::FaultPlan;
 use vopr_sim::options::{Clogger, ClusterOptions, Rate, RunOptions};
@@ -123,31 +124,44 @@ fn with_operations(request: &RunRequest, kept: &[Operation]) -> Option<RunReques
     RunRequest::planned(request.options.clone(), request.plan.clone(), workload).ok()
 }
 
-/// Each part is tried with so many other seeds.
-const OTHER_SEEDS: u64 = 8;
+/// Each part is tried with so many other seeds, with more only where nothing was found and many operations are left.
+const OTHER_SEEDS: [u64; 3] = [8, 64, 512];
+
+/// So many operations are few: a person reads them.
+const FEW_OPERATIONS: usize = 30;
 
 /// Fewer operations, or fewer planned faults, with the random draws of other seeds. What is taken away moves all later draws of losses and
 /// damage, and a failure that needs them is stuck where any other seed would show it with far less.
 pub(super) fn other_draws(reducer: &mut Reducer<'_>) {
-    loop {
-        let best = reducer.best().clone();
-        let (steps, faults) = (operations(&best), best.plan.0.clone());
-        let without_steps = parts(steps.len()).filter_map(|part| with_operations(&best, &without(&steps, part)));
-        let without_faults = parts(faults.len()).filter_map(|part| {
-            let plan = FaultPlan(without(&faults, part));
-            RunRequest::planned(best.options.clone(), plan, best.workload.clone()?).ok()
-        });
-        let candidates = without_steps.chain(without_faults).flat_map(|request| {
-            (1..=OTHER_SEEDS).map(move |salt| {
-                let mut other = request.clone();
-                other.options.seed ^= salt;
-                other
-            })
-        });
-        if reducer.first_of(candidates).is_none() {
+    let mut tried = 0;
+    for seeds in OTHER_SEEDS {
+        while with_other_draws(reducer, tried + 1..=seeds) {
+            tried = 0;
+        }
+        tried = seeds;
+        if reducer.seen().weight.operations <= FEW_OPERATIONS {
             return;
         }
     }
+}
+
+/// Whether one of these seeds, mixed into the run's own, shows the failure with less.
+fn with_other_draws(reducer: &mut Reducer<'_>, salts: RangeInclusive<u64>) -> bool {
+    let best = reducer.best().clone();
+    let (steps, faults) = (operations(&best), best.plan.0.clone());
+    let without_steps = parts(steps.len()).filter_map(|part| with_operations(&best, &without(&steps, part)));
+    let without_faults = parts(faults.len()).filter_map(|part| {
+        let plan = FaultPlan(without(&faults, part));
+        RunRequest::planned(best.options.clone(), plan, best.workload.clone()?).ok()
+    });
+    let candidates = without_steps.chain(without_faults).flat_map(|request| {
+        salts.clone().map(move |salt| {
+            let mut other = request.clone();
+            other.options.seed ^= salt;
+            other
+        })
+    });
+    reducer.first_of(candidates).is_some()
 }
 
 /// Halves, quarters and eighths of a list of so many items.
