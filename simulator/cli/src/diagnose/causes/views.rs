@@ -282,6 +282,11 @@ fn terms(scene: &Scene<'_>) -> Vec<(usize, u64)> {
         if matches!(event, Event::Crashed | Event::Paused | Event::Abdicated | Event::StatusChanged | Event::ViewEntered) {
             terms.extend(lead.take().map(|from| (from, table.time_ns[row])));
         }
+        // Another epoch has another quorum: what was heard until then is no answer to who must be heard now.
+        if let (Event::EpochEntered, Some(from)) = (event, *lead) {
+            terms.push((from, table.time_ns[row]));
+            *lead = Some(row);
+        }
         if event == Event::ViewEntered && scene.index.primary(table.view[row]) == Some(table.replica[row]) {
             *lead = Some(row);
         }
