@@ -4,7 +4,7 @@ use crate::diagnose::scene::{Scene, Sign};
 use std::collections::BTreeMap;
 use vopr_checker::index::EventSet;
 use vopr_checker::words::counted;
-use vopr_schema::{Command, Mutation, TransitionEvent as Event};
+use vopr_schema::{Command, Fate, Mutation, TransitionEvent as Event};
 
 /// A restart in an older view than one that the replica had voted for.
 pub(super) fn view_forgotten_at_restart(scene: &Scene<'_>) -> Option<Sign> {
@@ -301,6 +301,7 @@ fn longest_silence(scene: &Scene<'_>, from: usize, end: u64) -> Option<(u64, u64
     let (table, messages) = (scene.index.transitions(), scene.index.messages());
     let replica = table.replica[from];
     let configuration = scene.index.configurations().of_epoch(table.epoch[from])?;
+    let end = replaced(scene, from).map_or(end, |time| time.min(end));
     let mut heard: Vec<u64> = vec![table.time_ns[from]; scene.index.replicas()];
     let to_primary = scene.taken_rows().filter(|row| messages.to[*row] == u16::from(replica));
     let arrivals = to_primary.filter_map(|row| Some((messages.fate_time_ns.get(row)?, usize::from(messages.from[row]))));
@@ -323,6 +324,14 @@ fn longest_silence(scene: &Scene<'_>, from: usize, end: u64) -> Option<(u64, u64
         }
     }
     Some(longest)
+}
+
+/// When a primary first hears of a newer view: it leads no more then, however long its disk takes to write the new view down.
+fn replaced(scene: &Scene<'_>, from: usize) -> Option<u64> {
+    let (table, messages) = (scene.index.transitions(), scene.index.messages());
+    let heard = |row: &usize| messages.to[*row] == u16::from(table.replica[from]) && messages.fate.get(*row) == Fate::Delivered;
+    let newer = scene.index.message_rows().filter(heard).filter(|row| messages.view.get(*row) > Some(table.view[from]));
+    newer.filter_map(|row| messages.fate_time_ns.get(row)).filter(|time| *time > table.time_ns[from]).min()
 }
 
 /// A primary that hears nobody steps down after two seconds; it looks once in that time, so that it may take twice as long.
